@@ -1,0 +1,16 @@
+# find_package(ztilde) gives ztilde::ztilde.
+include(CMakePackageConfigHelpers)
+
+install(TARGETS ztilde EXPORT ztilde-targets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS ztilde_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+set_target_properties(ztilde_program PROPERTIES
+  INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
+install(DIRECTORY include/ztilde DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(EXPORT ztilde-targets NAMESPACE ztilde:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/ztilde)
+configure_package_config_file(cmake/ztilde-config.cmake.in
+  ${PROJECT_BINARY_DIR}/ztilde-config.cmake
+  INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/ztilde)
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/ztilde-config-version.cmake
+  COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/ztilde-config.cmake ${PROJECT_BINARY_DIR}/ztilde-config-version.cmake
+  DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/ztilde)

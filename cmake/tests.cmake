@@ -1,0 +1,23 @@
+# One test program a room, from the *_test.cpp beside its code; tests/ has what crosses rooms.
+find_package(GTest REQUIRED)
+find_package(rapidcheck REQUIRED)
+include(GoogleTest)
+
+function(ztilde_room_tests room folder)
+  file(GLOB sources CONFIGURE_DEPENDS ${folder}/*_test.cpp)
+  if(NOT sources)
+    return()
+  endif()
+  add_executable(${room}_tests ${sources})
+  target_link_libraries(${room}_tests PRIVATE ztilde_objects $<TARGET_OBJECTS:ztilde_objects>
+    DNNL::dnnl hwy::hwy fmt::fmt ZLIB::ZLIB OpenMP::OpenMP_CXX Threads::Threads
+    rapidcheck rapidcheck_gtest GTest::gtest GTest::gtest_main)
+  target_include_directories(${room}_tests PRIVATE ${NLOHMANN_JSON_INCLUDE_DIR} ${PROJECT_SOURCE_DIR})
+  target_compile_definitions(${room}_tests PRIVATE ZTILDE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  gtest_discover_tests(${room}_tests TEST_PREFIX ${room}. DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 600)
+endfunction()
+
+foreach(room base tensor kernels layers plan data model training)
+  ztilde_room_tests(${room} src/${room})
+endforeach()
+ztilde_room_tests(whole tests)

@@ -1,0 +1,71 @@
+// Batch normalisation as plain functions, for people with an engine of their own.
+//
+// x, y, d_x, d_y are [rows, channels] views of float with a row stride; an image batch in
+// channels-last layout is N·H·W rows. Per-channel arrays are spans of `channels` elements.
+// Statistics are double: a float mean cannot say where a column of timestamps lies. `variance`
+// is the population one (divides by rows) unless `_unbiased` is in the name. y may alias x and
+// d_x may alias d_y, exactly. gamma empty means 1, beta empty means 0. epsilon >= 0.
+// Functions throw Error(data) when sizes do not fit; they print nothing and keep no state.
+// Source: Ioffe & Szegedy 2015, arXiv:1502.03167, Algorithms 1 and 2. See docs/batch_norm.md.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "ztilde/matrix_view.hpp"
+#include "ztilde/network.hpp"
+
+namespace ztilde::batch_norm {
+
+using View = MatrixView<float>;
+using ConstView = MatrixView<const float>;
+
+// Mean and population variance of each channel over the rows. Requires rows >= 1.
+void statistics(ConstView x, std::span<double> mean, std::span<double> variance);
+
+// Training form: takes the batch's statistics, then y = g(gamma · x_norm + beta).
+// Writes mean and variance for backward and for the running statistics. Requires rows >= 2.
+void forward(ConstView x, std::span<const float> gamma, std::span<const float> beta, double epsilon,
+             View y, std::span<double> mean, std::span<double> variance,
+             ActivationKind g = ActivationKind::identity);
+
+// Known statistics (inference, or a frozen layer): y = g(gamma (x - mean)/sqrt(variance + epsilon) + beta).
+// Requires variance >= 0 and rows >= 0.
+void normalise(ConstView x, std::span<const double> mean, std::span<const double> variance,
+               std::span<const float> gamma, std::span<const float> beta, double epsilon, View y,
+               ActivationKind g = ActivationKind::identity);
+
+// Backward of forward(). d_y: gradient with respect to y. Overwrites d_x; adds into d_gamma and
+// d_beta (either may be empty: not wanted). x, mean, variance, gamma, beta, epsilon, g as given to
+// forward (beta matters only where g is not the identity).
+void backward(ConstView x, std::span<const double> mean, std::span<const double> variance,
+              std::span<const float> gamma, std::span<const float> beta, double epsilon,
+              ConstView d_y, View d_x, std::span<float> d_gamma, std::span<float> d_beta,
+              ActivationKind g = ActivationKind::identity);
+
+// Backward of normalise(): the statistics are constants, d_x = gamma · inv_std · d_y.
+void backward_known(ConstView x, std::span<const double> mean, std::span<const double> variance,
+                    std::span<const float> gamma, std::span<const float> beta, double epsilon,
+                    ConstView d_y, View d_x, std::span<float> d_gamma, std::span<float> d_beta,
+                    ActivationKind g = ActivationKind::identity);
+
+// running = keep · running + (1 - keep) · batch, for mean and variance. `rows` made the batch's
+// statistics; the unbiased convention (PyTorch's) multiplies the batch variance by rows/(rows - 1).
+// PyTorch's momentum is 1 - keep. A batch with a NaN or an infinity changes nothing and returns
+// false. Requires 0 <= keep <= 1, and rows >= 2 for unbiased.
+bool update_running(std::span<const double> batch_mean, std::span<const double> batch_variance,
+                    std::uint64_t rows, double keep, VarianceKind kind,
+                    std::span<double> running_mean, std::span<double> running_variance);
+
+// The plain average of the statistics of all batches so far (PyTorch's momentum=None):
+// running += (batch - running) / batches_so_far, where batches_so_far counts this one.
+bool update_cumulative(std::span<const double> batch_mean, std::span<const double> batch_variance,
+                       std::uint64_t rows, std::uint64_t batches_so_far, VarianceKind kind,
+                       std::span<double> running_mean, std::span<double> running_variance);
+
+// Exact statistics of two groups of rows together (Chan, Golub & LeVeque 1979): group b is pooled
+// into group a. What makes population statistics right for sorted data too.
+void pool(std::uint64_t rows_a, std::span<double> mean_a, std::span<double> variance_a,
+          std::uint64_t rows_b, std::span<const double> mean_b, std::span<const double> variance_b);
+
+}  // namespace ztilde::batch_norm

@@ -1,0 +1,74 @@
+// A network with its numbers and everything needed to use it: raw rows in, answers out.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ztilde/dataset.hpp"
+#include "ztilde/network.hpp"
+
+namespace ztilde {
+
+// Where the statistics that the model normalises with come from.
+enum class StatisticsSource { population, running };
+
+// How the model was trained; kept in its file for whoever asks later.
+struct TrainingRecord {
+  std::uint64_t rows = 0;
+  std::uint64_t epochs = 0;
+  std::uint64_t steps = 0;
+  std::uint64_t seed = 0;
+  double train_loss = 0;
+  double valid_loss = 0;                                     // NaN without validation rows
+  std::vector<std::pair<std::string, std::string>> options;  // name, value
+  bool operator==(const TrainingRecord&) const = default;
+};
+
+struct Model {
+  Network network;
+  std::vector<float> parameters;   // by parameter_slots(network)
+  std::vector<double> statistics;  // by statistic_slots(network)
+  std::vector<std::uint64_t> statistic_batches;  // per slot: how many batches made the statistics
+  StatisticsSource statistics_source = StatisticsSource::population;
+
+  Task task = Task::classify;
+  std::vector<std::string> column_names;  // empty: images, columns only counted
+  std::string target_name;
+  std::vector<std::string> classes;  // 2 classes: one output (logistic), else one output a class
+
+  TrainingRecord training;
+
+  // A few raw input rows and the outputs (logits) they give, re-run whenever a model is loaded.
+  std::vector<float> test_inputs;   // [test_rows, network.inputs]
+  std::vector<float> test_outputs;  // [test_rows, outputs]
+};
+
+// Raw outputs of the last layer for rows of raw inputs: [rows, outputs], row-major.
+//   inputs: [rows, model.network.inputs], row-major. threads 0: all cores.
+std::vector<float> outputs(const Model& model, const std::vector<float>& inputs, std::size_t threads = 0);
+
+struct Predictions {
+  std::vector<float> values;         // [rows]: class index, or the value for regression
+  std::vector<float> probabilities;  // [rows, classes]; empty for regression
+};
+// The dataset's columns must be the model's, in the model's order.
+Predictions predict(const Model& model, const Dataset& data, std::size_t threads = 0);
+
+struct Scores {
+  std::size_t rows = 0;
+  double loss = 0;      // mean cross-entropy in nats, or mean squared error
+  double accuracy = 0;  // classify
+  double rmse = 0, mae = 0, r2 = 0;     // regress
+  std::vector<std::uint64_t> confusion;  // [true class, predicted class]
+};
+// Requires data.targets. Throws Error(data) where data and model do not fit.
+Scores evaluate(const Model& model, const Dataset& data, std::size_t threads = 0);
+
+// The model file (a safetensors file; see docs/model-file.md). save replaces `path` atomically.
+void save(const Model& model, const std::string& path);
+Model load(const std::string& path);
+
+}  // namespace ztilde

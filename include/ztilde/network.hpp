@@ -1,0 +1,120 @@
+// The description of a network: plain data, no memory, no numbers yet.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace ztilde {
+
+// Subtracts each input column's mean and divides by its standard deviation, both fixed before
+// training and part of the model. Only as the first layer. A constant column becomes 0.
+struct Standardise {
+  bool operator==(const Standardise&) const = default;
+};
+
+// z = x Wᵀ + b.  x: [rows, inputs];  W ("weight"): [outputs, inputs];  b ("bias"): [outputs].
+struct Dense {
+  std::size_t outputs = 0;
+  bool bias = true;
+  bool operator==(const Dense&) const = default;
+};
+
+enum class VarianceKind {
+  population,  // divides by rows
+  unbiased,    // divides by rows - 1 (what PyTorch keeps in running_var)
+};
+
+// z_tilde = gamma (z - mean) / sqrt(variance + epsilon) + beta per channel; gamma is called
+// "weight" and beta "bias" in files. running = keep * running + (1 - keep) * batch.
+// Ioffe & Szegedy 2015, arXiv:1502.03167.
+struct BatchNorm {
+  double epsilon = 1e-5;
+  double keep = 0.9;
+  VarianceKind running_variance = VarianceKind::population;
+  bool operator==(const BatchNorm&) const = default;
+};
+
+enum class ActivationKind { identity, relu, leaky_relu, sigmoid, tanh, silu, gelu };
+
+// a = g(z). leaky_relu's slope is 0.01; gelu is the exact one, z Φ(z).
+struct Activation {
+  ActivationKind kind = ActivationKind::relu;
+  bool operator==(const Activation&) const = default;
+};
+
+// In training each element is 0 with this probability, else divided by 1 - probability.
+struct Dropout {
+  double probability = 0.5;
+  bool operator==(const Dropout&) const = default;
+};
+
+using Layer = std::variant<Standardise, Dense, BatchNorm, Activation, Dropout>;
+
+struct Network {
+  std::size_t inputs = 0;
+  std::vector<Layer> layers;
+  bool operator==(const Network&) const = default;
+};
+
+enum class NormPlace { before, after };  // the activation
+
+// The networks that the options of `ztilde train` describe.
+struct DenseNetworkOptions {
+  std::size_t inputs = 0;
+  std::size_t outputs = 0;
+  std::vector<std::size_t> hidden = {256, 256, 256};  // empty: logistic or linear regression
+  ActivationKind activation = ActivationKind::relu;
+  bool batch_norm = true;
+  NormPlace norm_place = NormPlace::before;
+  double epsilon = 1e-5;
+  double keep = 0.9;
+  bool standardise = true;
+  double dropout = 0;  // after each hidden activation
+};
+Network dense_network(const DenseNetworkOptions& options);
+
+// Throws Error(data) that names the layer when the network cannot work.
+void validate(const Network& network);
+
+// The channels that leave each layer; the last entry is the network's output width.
+std::vector<std::size_t> layer_outputs(const Network& network);
+
+// A trained tensor of the network and where it lies in the parameter arena.
+struct ParameterSlot {
+  std::size_t layer = 0;
+  std::string_view name;           // "weight" or "bias", as torch.nn.Sequential has them
+  std::size_t rows = 0;            // outputs of a Dense weight, else the channels
+  std::size_t columns = 0;         // inputs of a Dense weight, else 1
+  std::size_t offset = 0;          // first element in the arena
+  bool is_weight_matrix = false;   // the tensors that weight decay applies to by default
+  std::size_t size() const { return rows * columns; }
+};
+
+// In the order of the layers; offsets are multiples of 16 elements, gaps hold zeros.
+std::vector<ParameterSlot> parameter_slots(const Network& network);
+std::size_t parameter_arena_size(const Network& network);  // elements, gaps included
+std::size_t parameter_count(const Network& network);       // trained numbers, gaps excluded
+
+// The mean and the variance of one Standardise or BatchNorm layer in the statistics arena:
+// channels means at offset, then channels variances.
+struct StatisticSlot {
+  std::size_t layer = 0;
+  std::size_t channels = 0;
+  std::size_t offset = 0;
+};
+std::vector<StatisticSlot> statistic_slots(const Network& network);
+std::size_t statistic_arena_size(const Network& network);
+
+// The network as JSON, as `inspect --network` prints it and `train --net` reads it.
+std::string to_json(const Network& network);
+Network network_from_json(std::string_view json, std::string_view file_name);
+
+std::string_view to_string(ActivationKind kind);
+// Throws Error(data) naming the nearest known one.
+ActivationKind activation_from_string(std::string_view name);
+
+}  // namespace ztilde

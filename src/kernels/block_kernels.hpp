@@ -1,0 +1,74 @@
+// What happens to one block of rows while it is in cache, apart from the matrix products.
+// Pure functions: they allocate nothing, know nothing of threads, and their result depends on
+// their arguments only. `x`, `y`, `d` are [rows, channels] views with a row stride; per-channel
+// arrays have `channels` elements. Unless said otherwise y may alias x exactly.
+// Implementations in *.cpp (Highway, one dispatch table); scalar twins in block_kernels_reference.hpp.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/random.hpp"
+#include "ztilde/matrix_view.hpp"
+#include "ztilde/network.hpp"
+
+namespace ztilde::kernels {
+
+using View = MatrixView<float>;
+using ConstView = MatrixView<const float>;
+
+// x ↦ (x - centre) * scale + shift, per channel. `centre` is the mean rounded to float; what the
+// rounding lost is part of `shift`, so means up to 1e7 standard deviations come out right.
+struct Affine {
+  const float* centre = nullptr;
+  const float* scale = nullptr;
+  const float* shift = nullptr;
+};
+
+// Builds an Affine for y = gamma (x - mean) / sqrt(variance + epsilon) + beta in double, rounding
+// once. gamma and beta may be null (1 and 0). Where variance + epsilon is 0, the scale is 0.
+// Also writes inv_std (1 / sqrt(variance + epsilon), 0 where that is infinite) unless null.
+void make_affine(std::size_t channels, const double* mean, const double* variance, double epsilon,
+                 const float* gamma, const float* beta, float* centre, float* scale, float* shift,
+                 double* inv_std);
+
+// y = g(affine(x)).
+void normalise_activate(ConstView x, const Affine& affine, ActivationKind g, View y);
+// y = g(x).
+void activate(ConstView x, ActivationKind g, View y);
+// Input rows gathered by index, converted and standardised:
+// y[r, c] = affine(source[row_index[r] * source_stride + c]), y.rows indices, y.channels columns.
+// affine.centre == nullptr: plain conversion. row_index == nullptr: rows 0 … y.rows - 1.
+void gather(const std::uint8_t* source, std::size_t source_stride, const std::uint32_t* row_index,
+            const Affine& affine, View y);
+void gather(const float* source, std::size_t source_stride, const std::uint32_t* row_index,
+            const Affine& affine, View y);
+
+// Per channel over the block's rows, accumulated in double:
+//   sum[c] = Σ (x - shift[c]),  sum_squares[c] = Σ (x - shift[c])², with shift = the block's first row.
+void shifted_sums(ConstView x, float* shift, double* sum, double* sum_squares);
+
+// sum[c] = Σ_r d[r, c] in double.
+void column_sums(ConstView d, double* sum);
+
+// Backward through g(affine(x)): d ← d · g'(affine(x)), and in double
+//   sum_d[c] = Σ d,  sum_dx[c] = Σ d · (x - centre[c]).
+void normalise_activate_backward(ConstView x, const Affine& affine, ActivationKind g, View d,
+                                 double* sum_d, double* sum_dx);
+// Backward through g: d ← d · g'(x).
+void activate_backward(ConstView x, ActivationKind g, View d);
+// d ← a[c] · d + b[c] · (x - centre[c]) + e[c]: the input gradient of batch norm.
+void input_gradient(ConstView x, const float* centre, const float* a, const float* b,
+                    const float* e, View d);
+
+// x ← x / (1 - probability) where kept, 0 where dropped. Element (r, c) of the block is element
+// (first_row + r) * channels + c of the stream; dropped where bits < probability · 2^32.
+// Its own backward pass (with d for x).
+void dropout(View x, double probability, const RandomStream& stream, std::uint64_t first_row);
+
+// Index of a running target by name, for tests that visit each: Highway targets compiled in and
+// supported here. force_target(0) goes back to choosing the best.
+std::int64_t supported_targets();
+void force_target(std::int64_t target);
+
+}  // namespace ztilde::kernels
