@@ -9,7 +9,7 @@ function(ztilde_room_tests room folder)
     return()
   endif()
   add_executable(${room}_tests ${sources})
-  target_link_libraries(${room}_tests PRIVATE ztilde_objects $<TARGET_OBJECTS:ztilde_objects>
+  target_link_libraries(${room}_tests PRIVATE ztilde_objects
     DNNL::dnnl hwy::hwy fmt::fmt ZLIB::ZLIB OpenMP::OpenMP_CXX Threads::Threads
     rapidcheck rapidcheck_gtest GTest::gtest GTest::gtest_main)
   target_include_directories(${room}_tests PRIVATE ${NLOHMANN_JSON_INCLUDE_DIR} ${PROJECT_SOURCE_DIR})

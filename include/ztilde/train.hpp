@@ -1,0 +1,112 @@
+// Training: rows in, model out.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ztilde/dataset.hpp"
+#include "ztilde/model.hpp"
+#include "ztilde/network.hpp"
+
+namespace ztilde {
+
+enum class OptimizerKind { sgd, momentum, nesterov, rmsprop, adam, adamw };
+enum class ScheduleKind { constant, cosine, step, onecycle };
+enum class InitKind { he, xavier, normal };
+
+struct TrainOptions {
+  std::optional<Network> network;  // instead of the eight that follow
+  std::vector<std::size_t> hidden = {256, 256};
+  ActivationKind activation = ActivationKind::relu;
+  bool batch_norm = true;
+  NormPlace norm_place = NormPlace::before;
+  double epsilon = 1e-5;
+  double keep = 0.9;
+  bool standardise = true;
+  double dropout = 0;
+
+  InitKind init = InitKind::he;
+  double init_std = 0.01;  // of InitKind::normal
+
+  OptimizerKind optimizer = OptimizerKind::adamw;
+  std::optional<double> learning_rate;  // empty: default_learning_rate(optimizer)
+  ScheduleKind schedule = ScheduleKind::cosine;
+  std::uint64_t warmup_steps = 0;
+  std::optional<double> weight_decay;  // empty: 0.01 for adamw, else 0
+  bool decay_all = false;              // γ, β and biases too
+  double clip_norm = 0;                // largest gradient norm; 0: no clipping
+
+  std::size_t epochs = 20;
+  std::size_t batch = 256;
+  std::size_t patience = 0;      // epochs without a better validation loss before stopping; 0: never
+  double valid_fraction = 0.1;   // used when no validation set is given; 0: none
+  StatisticsSource statistics = StatisticsSource::population;
+
+  std::size_t threads = 0;  // 0: all cores. Never changes the result
+  std::uint64_t seed = 0;
+};
+
+double default_learning_rate(OptimizerKind optimizer);
+double default_weight_decay(OptimizerKind optimizer);
+
+// What is about to happen, known before the first step.
+struct TrainPlanSummary {
+  std::size_t train_rows = 0, valid_rows = 0;
+  std::size_t steps_per_epoch = 0;
+  std::string batches;            // "1,001 rows = 4 batches of 250 or 251"
+  std::size_t parameters = 0;
+  std::size_t memory_bytes = 0;   // parameters, gradients, optimiser state and buffers
+  std::string stages;             // the plan, one stage a line
+  Network network;
+  double learning_rate = 0;
+  double weight_decay = 0;
+  std::vector<std::string> warnings;  // constant columns, batches of 2, …; one sentence each
+};
+
+// One point of the history. Losses are means over rows; train_loss is that of the rows seen
+// since the last point, as training saw them.
+struct HistoryPoint {
+  std::uint64_t step = 0;    // steps done
+  std::size_t epoch = 0;     // epochs begun, from 1
+  bool epoch_end = false;    // valid_* are set at the end of an epoch, where there are such rows
+  double train_loss = 0;
+  std::optional<double> valid_loss;
+  std::optional<double> valid_accuracy;  // classify
+  std::optional<double> valid_rmse;      // regress
+  double learning_rate = 0;
+  double seconds = 0;          // since the first step
+  double rows_per_second = 0;  // training rows, since the last point
+};
+
+// How training talks to its caller. Every member may be empty.
+struct TrainObserver {
+  std::function<void(const TrainPlanSummary&)> on_start;
+  std::function<void(const HistoryPoint&)> on_point;  // a few times a second, and at each epoch's end
+  std::function<bool()> should_stop;                  // asked after every step; true ends training
+};
+
+struct TrainResult {
+  Model model;  // the best by validation loss where there are validation rows, else the last
+  std::vector<HistoryPoint> history;  // the ends of epochs
+  std::size_t best_epoch = 0;
+  double train_loss = 0;  // of the saved model on the training rows, as it will be used
+  std::optional<double> valid_loss, valid_accuracy, valid_rmse;  // of the saved model
+  std::size_t epochs = 0;
+  std::uint64_t steps = 0;
+  double seconds = 0;
+  double rows_per_second = 0;
+  bool stopped_early = false;  // by patience
+  bool interrupted = false;    // by should_stop
+};
+
+// Throws Error(data) for what cannot work, before the first step; Error(diverged) naming layer,
+// channel and step when NaN or infinity is born.
+TrainResult train(const Dataset& data, const TrainOptions& options, const TrainObserver& observer = {});
+TrainResult train(const Dataset& data, const Dataset& valid, const TrainOptions& options,
+                  const TrainObserver& observer = {});
+
+}  // namespace ztilde

@@ -1,0 +1,10 @@
+// Everything: read rows, train a network, use it, keep it.
+#pragma once
+
+#include "ztilde/batch_norm.hpp"
+#include "ztilde/dataset.hpp"
+#include "ztilde/error.hpp"
+#include "ztilde/matrix_view.hpp"
+#include "ztilde/model.hpp"
+#include "ztilde/network.hpp"
+#include "ztilde/train.hpp"
