@@ -10,10 +10,14 @@ function(ztilde_room_tests room folder)
   endif()
   add_executable(${room}_tests ${sources})
   target_link_libraries(${room}_tests PRIVATE ztilde_objects
-    DNNL::dnnl hwy::hwy fmt::fmt ZLIB::ZLIB OpenMP::OpenMP_CXX Threads::Threads
+    ${DNNL_LIBRARY} hwy::hwy fmt::fmt ZLIB::ZLIB OpenMP::OpenMP_CXX Threads::Threads
     rapidcheck rapidcheck_gtest GTest::gtest GTest::gtest_main)
   target_include_directories(${room}_tests PRIVATE ${NLOHMANN_JSON_INCLUDE_DIR} ${PROJECT_SOURCE_DIR})
   target_compile_definitions(${room}_tests PRIVATE ZTILDE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  if(room STREQUAL whole)
+    target_compile_definitions(${room}_tests PRIVATE ZTILDE_PROGRAM="$<TARGET_FILE:ztilde_program>")
+    add_dependencies(${room}_tests ztilde_program)
+  endif()
   gtest_discover_tests(${room}_tests TEST_PREFIX ${room}. DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 600)
 endfunction()
 

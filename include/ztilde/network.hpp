@@ -62,18 +62,19 @@ struct Network {
 
 enum class NormPlace { before, after };  // the activation
 
-// The networks that the options of `ztilde train` describe.
+// The networks that the options of `ztilde train` describe. A Dense that a BatchNorm directly follows
+// has no bias. Throws Error(data) as validate does.
 struct DenseNetworkOptions {
   std::size_t inputs = 0;
   std::size_t outputs = 0;
-  std::vector<std::size_t> hidden = {256, 256, 256};  // empty: logistic or linear regression
+  std::vector<std::size_t> hidden = {256, 256};  // empty: logistic or linear regression
   ActivationKind activation = ActivationKind::relu;
   bool batch_norm = true;
   NormPlace norm_place = NormPlace::before;
   double epsilon = 1e-5;
   double keep = 0.9;
   bool standardise = true;
-  double dropout = 0;  // after each hidden activation
+  double dropout = 0;  // at the end of each hidden block
 };
 Network dense_network(const DenseNetworkOptions& options);
 

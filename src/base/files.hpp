@@ -1,19 +1,23 @@
 // Reading whole files and replacing files so that a reader sees the old one or the new one.
 #pragma once
 
-#include <functional>
 #include <string>
 #include <string_view>
 
 namespace ztilde {
 
+// A path as messages show it: on one line, and "-" as standard input.
+std::string shown_path(const std::string& path);
+
 // The bytes of a file, unzipped where it is a gzip file. "-" is standard input.
-// Throws Error(io) for what cannot be read (missing, a directory, no permission), naming it.
+// Throws Error naming the file: io for what cannot be read (missing, a directory, a device, no
+// permission), data for damaged gzip data and for more bytes than this machine has memory.
 std::string read_file(const std::string& path);
 
 // Writes a temporary in the same folder, fsyncs it, renames it over `path`, fsyncs the folder.
 // On any failure nothing is left behind, an old file at `path` is as it was, and Error(io) says
-// what failed. Follows a symbolic link at `path`, keeps the mode of a file it replaces.
+// what failed. Follows a symbolic link at `path`, keeps the mode of a file it replaces. A pipe or
+// device at `path` is written to instead.
 void write_file_atomically(const std::string& path, std::string_view content);
 
 // Throws Error when write_file_atomically(path) could not work (its folder is missing or not

@@ -28,6 +28,7 @@ struct Affine {
 // Builds an Affine for y = gamma (x - mean) / sqrt(variance + epsilon) + beta in double, rounding
 // once. gamma and beta may be null (1 and 0). Where variance + epsilon is 0, the scale is 0.
 // Also writes inv_std (1 / sqrt(variance + epsilon), 0 where that is infinite) unless null.
+// What exceeds the floats becomes the largest one: a standard deviation below 3e-39 is taken for 3e-39.
 void make_affine(std::size_t channels, const double* mean, const double* variance, double epsilon,
                  const float* gamma, const float* beta, float* centre, float* scale, float* shift,
                  double* inv_std);
@@ -57,14 +58,34 @@ void normalise_activate_backward(ConstView x, const Affine& affine, ActivationKi
                                  double* sum_d, double* sum_dx);
 // Backward through g: d ← d · g'(x).
 void activate_backward(ConstView x, ActivationKind g, View d);
-// d ← a[c] · d + b[c] · (x - centre[c]) + e[c]: the input gradient of batch norm.
+// d ← a[c] · d + b[c] · (x - centre[c]) + e[c].
 void input_gradient(ConstView x, const float* centre, const float* a, const float* b,
                     const float* e, View d);
 
-// x ← x / (1 - probability) where kept, 0 where dropped. Element (r, c) of the block is element
-// (first_row + r) * channels + c of the stream; dropped where bits < probability · 2^32.
-// Its own backward pass (with d for x).
-void dropout(View x, double probability, const RandomStream& stream, std::uint64_t first_row);
+// The input gradient of batch norm: d ← scale[c] · (d + slope[c] · (x - centre[c]) + offset[c]).
+// In this form the coefficients are floats for every standard deviation from 1e-38 to 1e38; b above
+// holds inv_std squared and leaves the floats below 1e-19 and above 1e17.
+struct InputGradient {
+  const float* centre = nullptr;
+  const float* scale = nullptr;
+  const float* slope = nullptr;
+  const float* offset = nullptr;
+};
+void input_gradient(ConstView x, const InputGradient& gradient, View d);
+
+// Builds an InputGradient from the batch's statistics and the sums over all its rows that
+// normalise_activate_backward takes: sum_d = Σ d and sum_dx = Σ d · (x - centre). gamma may be null.
+// Also writes d_gamma = Σ d · x_norm unless null. Where the variance is 0 the gradient is 0.
+void make_input_gradient(std::size_t channels, std::uint64_t rows, const double* mean,
+                         const double* variance, double epsilon, const float* gamma,
+                         const double* sum_d, const double* sum_dx, float* centre, float* scale,
+                         float* slope, float* offset, double* d_gamma);
+
+// x ← x / (1 - probability) where kept, 0 where dropped. Element (r, c) of x is element
+// (first_row + r) * stream_channels + first_channel + c of the stream, where stream_channels 0 means
+// x.channels; dropped where bits < probability · 2^32. Its own backward pass (with d for x).
+void dropout(View x, double probability, const RandomStream& stream, std::uint64_t first_row,
+             std::size_t first_channel = 0, std::size_t stream_channels = 0);
 
 // Index of a running target by name, for tests that visit each: Highway targets compiled in and
 // supported here. force_target(0) goes back to choosing the best.

@@ -1,0 +1,327 @@
+#include "base/files.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <limits>
+#include <optional>
+
+#include "base/text.hpp"
+#include "ztilde/error.hpp"
+
+namespace ztilde {
+namespace {
+
+constexpr std::size_t kChunk = std::size_t{1} << 18;
+constexpr std::size_t kLongestPath = 4096;
+constexpr int kMostLinks = 40;
+constexpr int kMostTemporaries = 1000;
+
+[[noreturn]] void fail(const std::string& path, const std::string& what, ErrorKind kind = ErrorKind::io) {
+  throw Error(kind, fmt::format("{}: {}", shown_path(path), what));
+}
+
+std::string reason(int number) { return std::strerror(number); }
+
+// An open file descriptor, closed at the end of its scope (standard input is left open).
+struct Descriptor {
+  int number = -1;
+  explicit Descriptor(int number_) : number(number_) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (number > STDERR_FILENO) ::close(number);
+  }
+};
+
+std::size_t physical_memory() {
+  const long pages = ::sysconf(_SC_PHYS_PAGES);
+  const long page = ::sysconf(_SC_PAGESIZE);
+  if (pages <= 0 || page <= 0) return std::numeric_limits<std::size_t>::max();
+  return static_cast<std::size_t>(pages) * static_cast<std::size_t>(page);
+}
+
+// What is read from: knows its name for messages and how much memory its bytes may take.
+struct Source {
+  const std::string& path;
+  int descriptor;
+  std::size_t most_bytes = physical_memory();
+
+  // Up to `size` bytes; 0 only at the end.
+  std::size_t read(char* bytes, std::size_t size) const {
+    for (;;) {
+      const ssize_t count = ::read(descriptor, bytes, size);
+      if (count >= 0) return static_cast<std::size_t>(count);
+      if (errno != EINTR)
+        fail(path, fmt::format("cannot be read ({}); check the file and its disk", reason(errno)));
+    }
+  }
+  void require_room(std::size_t bytes) const {
+    if (bytes <= most_bytes) return;
+    fail(path,
+         fmt::format("holds more bytes than this machine has memory ({}); use a part of it",
+                     with_commas(most_bytes)),
+         ErrorKind::data);
+  }
+};
+
+void read_plain(const Source& source, std::string& content, std::size_t expected) {
+  source.require_room(expected);
+  std::size_t filled = content.size();
+  // One byte more than expected, so that the end is seen without growing.
+  content.resize(std::max(expected + 1, filled + kChunk));
+  for (;;) {
+    const std::size_t count = source.read(content.data() + filled, content.size() - filled);
+    if (count == 0) break;
+    filled += count;
+    source.require_room(filled);
+    if (filled == content.size()) content.resize(2 * filled);
+  }
+  content.resize(filled);
+}
+
+struct Inflater {
+  z_stream stream{};
+  explicit Inflater(const std::string& path) {
+    constexpr int kGzipWindow = 15 + 16;  // zlib: the largest window, and gzip's header and checksum
+    if (inflateInit2(&stream, kGzipWindow) != Z_OK) fail(path, "zlib cannot start; free some memory");
+  }
+  Inflater(const Inflater&) = delete;
+  Inflater& operator=(const Inflater&) = delete;
+  ~Inflater() { inflateEnd(&stream); }
+};
+
+// Unzips what `start` and the rest of the source hold: one gzip member after another, then, as
+// tapes and disks leave them, zero bytes.
+std::string read_gzip(const Source& source, std::string start) {
+  Inflater inflater(source.path);
+  z_stream& stream = inflater.stream;
+  std::string content;
+  std::size_t filled = 0;
+  bool inside = true;  // a member; else between two
+  std::size_t available = start.size();
+  start.resize(std::max(start.size(), kChunk));
+  for (;; available = source.read(start.data(), start.size())) {
+    if (available == 0) break;
+    stream.next_in = reinterpret_cast<Bytef*>(start.data());
+    stream.avail_in = static_cast<uInt>(available);
+    for (;;) {
+      if (!inside) {
+        while (stream.avail_in > 0 && *stream.next_in == 0) ++stream.next_in, --stream.avail_in;
+        if (stream.avail_in == 0) break;
+        inflateReset(&stream);
+        inside = true;
+      }
+      if (content.size() - filled < kChunk) content.resize(std::max(2 * content.size(), 4 * kChunk));
+      const std::size_t room = std::min<std::size_t>(content.size() - filled, std::size_t{1} << 30);
+      stream.next_out = reinterpret_cast<Bytef*>(content.data() + filled);
+      stream.avail_out = static_cast<uInt>(room);
+      const int status = inflate(&stream, Z_NO_FLUSH);
+      filled += room - stream.avail_out;
+      source.require_room(filled);
+      if (status == Z_STREAM_END) {
+        inside = false;
+      } else if (status == Z_BUF_ERROR) {
+        break;  // wants more input
+      } else if (status != Z_OK) {
+        fail(source.path, "its gzip data are damaged; copy or download it again", ErrorKind::data);
+      } else if (stream.avail_in == 0 && stream.avail_out > 0) {
+        break;
+      }
+    }
+  }
+  if (inside)
+    fail(source.path, "its gzip data end too early (truncated); copy or download it again", ErrorKind::data);
+  content.resize(filled);
+  return content;
+}
+
+bool is_gzip(const std::string& start) {
+  return start.size() >= 2 && start[0] == '\x1F' && start[1] == '\x8B';
+}
+
+// Where a write to `path` ends up: the end of a chain of symbolic links, which need not exist.
+std::string link_target(const std::string& path) {
+  namespace fs = std::filesystem;
+  fs::path target = path;
+  std::error_code code;
+  for (int i = 0; i < kMostLinks && fs::is_symlink(target, code); ++i) {
+    const fs::path next = fs::read_symlink(target, code);
+    if (code) break;
+    target = target.parent_path() / next;  // an absolute `next` stands alone
+  }
+  if (fs::is_symlink(target, code)) fail(path, "its symbolic links lead nowhere; choose another name");
+  return target.string();
+}
+
+std::string folder_of(const std::string& path) {
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  return folder.empty() ? "." : folder;
+}
+
+std::optional<struct stat> status_of(const std::string& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+  return status;
+}
+
+[[noreturn]] void fail_writing(const std::string& path, int number) {
+  fail(path, fmt::format("cannot be written ({}); nothing was changed", reason(number)));
+}
+
+// 0, or what went wrong.
+int write_all(int descriptor, std::string_view content) {
+  while (!content.empty()) {
+    const ssize_t count = ::write(descriptor, content.data(), content.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return errno;
+    content.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return 0;
+}
+
+// 0, or what went wrong. Pipes and some file systems have nothing to sync.
+int sync(int descriptor) {
+  while (::fsync(descriptor) != 0) {
+    if (errno == EINVAL || errno == ENOTSUP || errno == EROFS) return 0;
+    if (errno != EINTR) return errno;
+  }
+  return 0;
+}
+
+void write_through(const std::string& path, std::string_view content) {
+  const Descriptor device(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  const int problem = device.number < 0 ? errno : write_all(device.number, content);
+  if (problem != 0)
+    fail(path, fmt::format("cannot be written ({}); write to a file instead", reason(problem)));
+}
+
+// A new file in `folder` that nobody else has; its path goes to `temporary`.
+int open_temporary(const std::string& folder, std::string& temporary) {
+  static std::atomic<unsigned> serial{0};
+  for (int i = 0; i < kMostTemporaries; ++i) {
+    temporary = fmt::format("{}/.ztilde-{}-{}.tmp", folder, ::getpid(), serial++);
+    const int descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (descriptor >= 0 || errno != EEXIST) return descriptor;
+  }
+  return -1;
+}
+
+// 0, or what went wrong.
+int fill_temporary(int descriptor, std::string_view content, const std::optional<struct stat>& old) {
+  if (old) {
+    // Only root may give files away: anyone else's new file stays their own.
+    if (::fchown(descriptor, old->st_uid, old->st_gid) != 0 && errno != EPERM) return errno;
+    if (::fchmod(descriptor, old->st_mode & 07777) != 0) return errno;
+  }
+  const int problem = write_all(descriptor, content);
+  return problem != 0 ? problem : sync(descriptor);
+}
+
+void require_folder(const std::string& path, const std::string& target) {
+  const std::string folder = folder_of(target);
+  const auto status = status_of(folder);
+  if (!status)
+    fail(path, fmt::format("its folder {} cannot be used ({}); make the folder first", shown_path(folder),
+                           reason(errno)));
+  if (!S_ISDIR(status->st_mode))
+    fail(path, fmt::format("{} is not a folder; choose another name", shown_path(folder)));
+  if (::access(folder.c_str(), W_OK | X_OK) != 0) {
+    fail(path, fmt::format("its folder {} cannot be written ({}); choose another folder", shown_path(folder),
+                           reason(errno)));
+  }
+}
+
+// What is at `path` now, links followed; throws where it cannot be replaced.
+std::optional<struct stat> replaceable(const std::string& path) {
+  if (path.empty()) throw Error(ErrorKind::io, "an empty file name; name the file to write");
+  const auto status = status_of(path);
+  if (!status && errno != ENOENT)
+    fail(path, fmt::format("cannot be written ({}); choose another name", reason(errno)));
+  if (status ? S_ISDIR(status->st_mode) : path.back() == '/') fail(path, "is a folder; name a file in it");
+  if (status && ::access(path.c_str(), W_OK) != 0) {
+    fail(path, fmt::format("cannot be written ({}); choose another name", reason(errno)));
+  }
+  return status;
+}
+
+}  // namespace
+
+std::string shown_path(const std::string& path) {
+  return path == "-" ? "standard input" : printable(path, kLongestPath);
+}
+
+std::string read_file(const std::string& path) {
+  const bool standard_input = path == "-";
+  const Descriptor file(standard_input ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.number < 0 && errno == ENOENT) fail(path, "no such file; check the name");
+  if (file.number < 0) fail(path, fmt::format("cannot be read ({}); check the file", reason(errno)));
+
+  struct stat status{};
+  if (::fstat(file.number, &status) != 0)
+    fail(path, fmt::format("cannot be read ({}); check the file", reason(errno)));
+  if (S_ISDIR(status.st_mode)) fail(path, "is a folder; name a file in it");
+
+  const Source source{path, file.number};
+  std::string start(kChunk, '\0');
+  std::size_t filled = 0;
+  while (filled < 2) {
+    const std::size_t count = source.read(start.data() + filled, start.size() - filled);
+    if (count == 0) break;
+    filled += count;
+  }
+  start.resize(filled);
+  // A device may never end. One that is empty (/dev/null) is an empty file, a terminal is typed at.
+  const bool device = S_ISCHR(status.st_mode) || S_ISBLK(status.st_mode);
+  if (device && filled > 0 && ::isatty(file.number) == 0) fail(path, "is a device; name a file");
+  if (is_gzip(start)) return read_gzip(source, std::move(start));
+  read_plain(source, start, S_ISREG(status.st_mode) ? static_cast<std::size_t>(status.st_size) : 0);
+  return start;
+}
+
+void write_file_atomically(const std::string& path, std::string_view content) {
+  const auto old = replaceable(path);
+  if (old && !S_ISREG(old->st_mode)) return write_through(path, content);
+  const std::string target = link_target(path);
+  const std::string folder = folder_of(target);
+
+  std::string temporary;
+  int problem = 0;
+  {
+    const Descriptor file(open_temporary(folder, temporary));
+    if (file.number < 0) fail_writing(path, errno);
+    problem = fill_temporary(file.number, content, old);
+  }
+  if (problem == 0 && ::rename(temporary.c_str(), target.c_str()) != 0) problem = errno;
+  if (problem != 0) {
+    ::unlink(temporary.c_str());
+    fail_writing(path, problem);
+  }
+  // A folder that may be written but not read cannot be opened, hence not synced.
+  const Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  problem = opened.number < 0 ? 0 : sync(opened.number);
+  if (problem != 0)
+    fail(path, fmt::format("is written but not safely on disk ({}); check the disk", reason(problem)));
+}
+
+void require_writable(const std::string& path, bool overwrite) {
+  const auto status = replaceable(path);
+  if (status && !S_ISREG(status->st_mode)) return;
+  if (status && !overwrite) {
+    fail(path, "exists already; choose another name, or overwrite it with --force", ErrorKind::data);
+  }
+  require_folder(path, link_target(path));
+}
+
+}  // namespace ztilde

@@ -1,0 +1,101 @@
+// The options of a verb, listed once: help, parsing, the configuration file and range checks all
+// read this list. An option is bound to a variable, whose value before parsing is the default.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "cli/values.hpp"
+
+namespace ztilde::cli {
+
+struct Option {
+  std::string name;      // "--epochs"
+  std::string value;     // what help calls its value; empty for a flag
+  std::string help;
+  std::string standard;  // the default as help shows it
+  std::string range;     // what is allowed, as help shows it
+  // Takes a text; `label` names the option in messages ("--epochs", "run.toml: epochs").
+  std::function<void(const std::string& label, const std::string& text)> set;
+  std::string group;
+  bool is_list = false;     // a list in the configuration file is joined with commas
+  bool configurable = true;
+  bool given = false;       // on the command line or in the configuration file
+};
+
+template <class T>
+using Choices = std::vector<std::pair<std::string, T>>;
+
+class OptionTable {
+ public:
+  OptionTable(std::string usage, std::string about) : usage_(std::move(usage)), about_(std::move(about)) {}
+
+  // Options added from here on stand below this title.
+  void group(std::string title) { group_ = std::move(title); }
+  void example(std::string line) { examples_.push_back(std::move(line)); }
+
+  void positional(std::string name, std::string& target, std::string help);
+  void flag(std::string name, bool& target, std::string help);
+  Option& text(std::string name, std::string value, std::string& target, std::string help);
+  Option& whole(std::string name, std::string value, std::uint64_t& target, Range range, std::string help);
+  Option& real(std::string name, std::string value, double& target, Range range, std::string help);
+  Option& real(std::string name, std::string value, std::optional<double>& target, Range range,
+               std::string help, std::string standard);
+  template <class T>
+  Option& choice(std::string name, T& target, Choices<T> choices, std::string help);
+  // Any other kind of value.
+  Option& custom(Option option);
+  // The option that names the configuration file.
+  void config(std::string name, std::string help);
+
+  // Reads the arguments, then the configuration file for what they leave open, and sets the bound
+  // variables. False: help was asked for. Throws Error(data) for the first thing that is wrong.
+  bool parse(std::vector<std::string> arguments);
+  std::string help() const;
+
+  bool given(std::string_view name) const;
+  // Refuses the first of `names` that was given: "NAME: does not go with OTHER; REASON".
+  void exclude(std::string_view other, const std::vector<std::string>& names, const std::string& reason) const;
+  const std::string& config_file() const { return config_file_; }
+
+ private:
+  struct Positional {
+    std::string name, help;
+    std::string* target = nullptr;
+  };
+  Option* find(std::string_view name);
+  std::vector<std::string> names() const;
+  void set_choice(const std::string& label, const std::string& text, const std::vector<std::string>& names,
+                  const std::function<void(std::size_t)>& chosen) const;
+  std::vector<std::string> with_values_checked(const std::vector<std::string>& arguments) const;
+  void apply_config();
+
+  std::string usage_, about_, group_, config_file_;
+  std::deque<Option> options_;  // references to its elements stay valid
+  std::vector<Positional> positionals_;
+  std::vector<std::string> examples_;
+};
+
+template <class T>
+Option& OptionTable::choice(std::string name, T& target, Choices<T> choices, std::string help) {
+  std::string standard, range;
+  std::vector<std::string> known;
+  for (const auto& [text, value] : choices) {
+    if (value == target) standard = text;
+    range += (range.empty() ? "" : ", ") + text;
+    known.push_back(text);
+  }
+  auto set = [this, &target, choices, known](const std::string& label, const std::string& text) {
+    set_choice(label, text, known, [&](std::size_t i) { target = choices[i].second; });
+  };
+  return custom({std::move(name), "WORD", std::move(help), standard, range, set});
+}
+
+}  // namespace ztilde::cli

@@ -1,0 +1,115 @@
+#include "cli/values.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+
+#include "base/text.hpp"
+#include "ztilde/error.hpp"
+
+namespace ztilde::cli {
+namespace {
+
+constexpr std::size_t kShownText = 60;
+constexpr double kExactWholes = 0x1p53;
+
+std::string bound(double number) {
+  const bool whole = number == std::floor(number) && std::abs(number) < kExactWholes;
+  return whole ? with_commas(static_cast<std::uint64_t>(number)) : fmt::format("{}", number);
+}
+
+}  // namespace
+
+bool Range::allows(double value) const {
+  const bool above = least_excluded ? value > least : value >= least;
+  const bool below = most_excluded ? value < most : value <= most;
+  return above && below && std::isfinite(value);
+}
+
+std::string Range::words() const {
+  const std::string start = (least_excluded ? "above " : "from ") + bound(least);
+  if (std::isinf(most)) return start;
+  return fmt::format("{} to {}{}", start, most_excluded ? "below " : "", bound(most));
+}
+
+void refuse(std::string_view label, const std::string& what) {
+  throw Error(ErrorKind::data, fmt::format("{}: {}", label, what));
+}
+
+std::uint64_t parse_whole(std::string_view label, std::string_view text, const Range& range) {
+  std::uint64_t value = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, failure] = std::from_chars(text.data(), end, value);
+  const bool negative = text.size() > 1 && text[0] == '-' && text.find_first_not_of("0123456789", 1) == text.npos;
+  const bool out_of_range = negative || (failure == std::errc::result_out_of_range && stop == end);
+  if (!out_of_range && (failure != std::errc() || stop != end)) {
+    refuse(label, fmt::format("'{}' is not a whole number; give one {}", printable(text, kShownText), range.words()));
+  }
+  if (out_of_range || !range.allows(static_cast<double>(value))) {
+    refuse(label, fmt::format("{} is out of range; give a whole number {}", printable(text, kShownText), range.words()));
+  }
+  return value;
+}
+
+double parse_real(std::string_view label, std::string_view text, const Range& range) {
+  double value = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, failure] = std::from_chars(text.data(), end, value);
+  const bool too_large = failure == std::errc::result_out_of_range && stop == end;
+  if (!too_large && (failure != std::errc() || stop != end)) {
+    refuse(label, fmt::format("'{}' is not a number; give one {}", printable(text, kShownText), range.words()));
+  }
+  if (too_large || !range.allows(value)) {
+    refuse(label, fmt::format("{} is out of range; give a number {}", printable(text, kShownText), range.words()));
+  }
+  return value;
+}
+
+std::vector<std::string> split_list(std::string_view text) {
+  std::vector<std::string> parts;
+  for (std::size_t start = 0; start <= text.size();) {
+    const std::size_t comma = std::min(text.find(',', start), text.size());
+    parts.emplace_back(text.substr(start, comma - start));
+    start = comma + 1;
+  }
+  return parts;
+}
+
+std::vector<std::size_t> parse_widths(std::string_view label, std::string_view text, const Range& range) {
+  std::vector<std::size_t> widths;
+  if (text.empty() || text == "none") return widths;
+  for (const std::string& part : split_list(text)) widths.push_back(parse_whole(label, part, range));
+  return widths;
+}
+
+std::string shown(double number) {
+  if (std::abs(number) < 1000 || !(std::abs(number) < kExactWholes)) return fmt::format("{:.4g}", number);
+  const auto whole = static_cast<std::uint64_t>(std::llround(std::abs(number)));
+  return (number < 0 ? "-" : "") + with_commas(whole);
+}
+
+std::string shown_bytes(std::size_t bytes) {
+  constexpr const char* kUnits[] = {"bytes", "kB", "MB", "GB", "TB"};
+  auto size = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  for (; size >= 1000 && unit + 1 < std::size(kUnits); ++unit) size /= 1000;
+  return unit == 0 ? fmt::format("{} bytes", bytes) : fmt::format("{:.{}f} {}", size, size < 10 ? 1 : 0, kUnits[unit]);
+}
+
+std::string shown_time(double seconds) {
+  const auto total = static_cast<std::uint64_t>(std::llround(seconds));
+  const std::uint64_t hours = total / 3600, minutes = total / 60 % 60;
+  if (hours > 0) return fmt::format("{}:{:02}:{:02}", hours, minutes, total % 60);
+  return fmt::format("{}:{:02}", minutes, total % 60);
+}
+
+std::string shown_duration(double seconds) {
+  if (seconds < 100) return fmt::format("{:.{}f} seconds", seconds, seconds < 10 ? 2 : 1);
+  const auto total = static_cast<std::uint64_t>(std::llround(seconds));
+  const std::uint64_t hours = total / 3600, minutes = total / 60 % 60;
+  if (hours > 0) return counted(hours, "hour") + " " + counted(minutes, "minute");
+  return counted(minutes, "minute") + " " + counted(total % 60, "second");
+}
+
+}  // namespace ztilde::cli

@@ -1,0 +1,43 @@
+// The texts of options as values; what does not fit is refused with the option's name.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ztilde::cli {
+
+// What an option's number may be.
+struct Range {
+  double least = 0;
+  double most = std::numeric_limits<double>::infinity();
+  bool least_excluded = false;
+  bool most_excluded = false;
+
+  bool allows(double value) const;
+  // "from 1", "above 0", "from 0 to below 1"; for help and messages alike.
+  std::string words() const;
+};
+
+// Throws Error(data): "LABEL: what is wrong; what to do".
+[[noreturn]] void refuse(std::string_view label, const std::string& what);
+
+std::uint64_t parse_whole(std::string_view label, std::string_view text, const Range& range);
+double parse_real(std::string_view label, std::string_view text, const Range& range);
+// "64,32" → 64, 32; "" and "none" → nothing.
+std::vector<std::size_t> parse_widths(std::string_view label, std::string_view text, const Range& range);
+// "a,b" → "a", "b".
+std::vector<std::string> split_list(std::string_view text);
+
+// A number as people read it: 0.3214, 88.93, 12,346.
+std::string shown(double number);
+std::string shown_bytes(std::size_t bytes);
+// "0:42", "1:02:33".
+std::string shown_time(double seconds);
+// "3.2 seconds", "2 minutes 5 seconds".
+std::string shown_duration(double seconds);
+
+}  // namespace ztilde::cli

@@ -1,0 +1,108 @@
+#include "kernels/block_kernels.hpp"
+
+#include "kernels/simd_targets.hpp"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/block_kernels.cpp"
+#include "hwy/foreach_target.h"
+#include "hwy/highway.h"
+#include "kernels/activations-inl.hpp"
+#include "kernels/simd-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace ztilde::kernels::HWY_NAMESPACE {
+
+// The affine map of one vector of channels.
+struct AffineVector {
+  VF centre, scale, shift;
+  template <class Access>
+  HWY_INLINE AffineVector(const Affine& affine, const Access& at, std::size_t c)
+      : centre(at.load(affine.centre + c)), scale(at.load(affine.scale + c)), shift(at.load(affine.shift + c)) {}
+  HWY_INLINE VF operator()(VF x) const { return hn::MulAdd(hn::Sub(x, centre), scale, shift); }
+};
+
+void NormaliseActivate(ConstView x, const Affine& affine, ActivationKind kind, View y) {
+  with_activation(kind, [&](auto g) HWY_ATTR {
+    for_each_tile(x.rows, x.channels, [&](const auto& at, std::size_t c, std::size_t first, std::size_t last) HWY_ATTR {
+      const AffineVector map(affine, at, c);
+      for (std::size_t r = first; r < last; ++r) at.store(g.value(map(at.load(x.row(r) + c))), y.row(r) + c);
+    });
+  });
+}
+
+void Activate(ConstView x, ActivationKind kind, View y) {
+  with_activation(kind, [&](auto g) HWY_ATTR {
+    for_each_tile(x.rows, x.channels, [&](const auto& at, std::size_t c, std::size_t first, std::size_t last) HWY_ATTR {
+      for (std::size_t r = first; r < last; ++r) at.store(g.value(at.load(x.row(r) + c)), y.row(r) + c);
+    });
+  });
+}
+
+HWY_INLINE VF load_as_float(const Whole& at, const float* p) { return at.load(p); }
+HWY_INLINE VF load_as_float(const Part& at, const float* p) { return at.load(p); }
+HWY_INLINE VF load_as_float(const Whole&, const std::uint8_t* p) {
+  const hn::Rebind<std::uint8_t, DF> bytes;
+  return hn::ConvertTo(DF(), hn::PromoteTo(hn::RebindToSigned<DF>(), hn::LoadU(bytes, p)));
+}
+HWY_INLINE VF load_as_float(const Part& at, const std::uint8_t* p) {
+  alignas(64) std::uint8_t lanes[kLanes] = {};
+  std::copy_n(p, at.count(), lanes);
+  return load_as_float(Whole(), lanes);
+}
+
+template <class Source>
+HWY_INLINE void gather_rows(const Source* source, std::size_t stride, const std::uint32_t* row_index,
+                            const Affine& affine, View y) {
+  const auto row = [&](std::size_t r) { return source + (row_index ? row_index[r] : r) * stride; };
+  for_each_tile(y.rows, y.channels, [&](const auto& at, std::size_t c, std::size_t first, std::size_t last) HWY_ATTR {
+    if (affine.centre) {
+      const AffineVector map(affine, at, c);
+      for (std::size_t r = first; r < last; ++r) at.store(map(load_as_float(at, row(r) + c)), y.row(r) + c);
+    } else {
+      for (std::size_t r = first; r < last; ++r) at.store(load_as_float(at, row(r) + c), y.row(r) + c);
+    }
+  });
+}
+
+void GatherBytes(const std::uint8_t* source, std::size_t stride, const std::uint32_t* row_index,
+                 const Affine& affine, View y) {
+  gather_rows(source, stride, row_index, affine, y);
+}
+void GatherFloats(const float* source, std::size_t stride, const std::uint32_t* row_index, const Affine& affine,
+                  View y) {
+  gather_rows(source, stride, row_index, affine, y);
+}
+
+}  // namespace ztilde::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace ztilde::kernels {
+
+HWY_EXPORT(NormaliseActivate);
+HWY_EXPORT(Activate);
+HWY_EXPORT(GatherBytes);
+HWY_EXPORT(GatherFloats);
+
+void normalise_activate(ConstView x, const Affine& affine, ActivationKind g, View y) {
+  HWY_DYNAMIC_DISPATCH(NormaliseActivate)(x, affine, g, y);
+}
+void activate(ConstView x, ActivationKind g, View y) { HWY_DYNAMIC_DISPATCH(Activate)(x, g, y); }
+void gather(const std::uint8_t* source, std::size_t source_stride, const std::uint32_t* row_index,
+            const Affine& affine, View y) {
+  HWY_DYNAMIC_DISPATCH(GatherBytes)(source, source_stride, row_index, affine, y);
+}
+void gather(const float* source, std::size_t source_stride, const std::uint32_t* row_index, const Affine& affine,
+            View y) {
+  HWY_DYNAMIC_DISPATCH(GatherFloats)(source, source_stride, row_index, affine, y);
+}
+
+std::int64_t supported_targets() { return (hwy::SupportedTargets() | HWY_STATIC_TARGET) & HWY_TARGETS; }
+
+void force_target(std::int64_t target) {
+  hwy::SetSupportedTargetsForTest(target);
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+}
+
+}  // namespace ztilde::kernels
+#endif

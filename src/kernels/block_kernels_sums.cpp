@@ -1,0 +1,141 @@
+// The kernels that sum down the rows of a block, and the backward pass. All sums are in double, in
+// the order of the rows. Products of two floats are exact in double, so where the summands are
+// floats the sums have the same bits on every target.
+#include "kernels/block_kernels.hpp"
+#include "kernels/simd_targets.hpp"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/block_kernels_sums.cpp"
+#include "hwy/foreach_target.h"
+#include "hwy/highway.h"
+#include "kernels/activations-inl.hpp"
+#include "kernels/simd-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace ztilde::kernels::HWY_NAMESPACE {
+
+// x - shift is taken in double, where it is exact: an outlier in the first row does no harm.
+struct ShiftedSums {
+  Wide shift, sum = wide_zero(), squares = wide_zero();
+  HWY_INLINE void add_row(VF x) {
+    const Wide distance = widen(x) - shift;
+    add(distance, sum);
+    add_product(distance, distance, squares);
+  }
+};
+
+void ShiftedSumsOf(ConstView x, float* shift, double* sum, double* sum_squares) {
+  std::copy_n(x.data, x.channels, shift);
+  std::size_t c = 0;
+  // Two vectors at a time hide the latency of the additions.
+  for (; c + 2 * kLanes <= x.channels; c += 2 * kLanes) {
+    ShiftedSums a{widen(hn::LoadU(DF(), x.data + c))};
+    ShiftedSums b{widen(hn::LoadU(DF(), x.data + c + kLanes))};
+    for (std::size_t r = 0; r < x.rows; ++r) {
+      a.add_row(hn::LoadU(DF(), x.row(r) + c));
+      b.add_row(hn::LoadU(DF(), x.row(r) + c + kLanes));
+    }
+    store_wide(a.sum, kLanes, sum + c);
+    store_wide(a.squares, kLanes, sum_squares + c);
+    store_wide(b.sum, kLanes, sum + c + kLanes);
+    store_wide(b.squares, kLanes, sum_squares + c + kLanes);
+  }
+  for_each_vector(x.channels - c, [&](const auto& at, std::size_t i) HWY_ATTR {
+    ShiftedSums a{widen(at.load(x.data + c + i))};
+    for (std::size_t r = 0; r < x.rows; ++r) a.add_row(at.load(x.row(r) + c + i));
+    store_wide(a.sum, at.count(), sum + c + i);
+    store_wide(a.squares, at.count(), sum_squares + c + i);
+  });
+}
+
+void ColumnSums(ConstView d, double* sum) {
+  for_each_vector(d.channels, [&](const auto& at, std::size_t c) HWY_ATTR {
+    Wide total_of = wide_zero();
+    for (std::size_t r = 0; r < d.rows; ++r) add(widen(at.load(d.row(r) + c)), total_of);
+    store_wide(total_of, at.count(), sum + c);
+  });
+}
+
+void NormaliseActivateBackward(ConstView x, const Affine& affine, ActivationKind kind, View d, double* sum_d,
+                               double* sum_dx) {
+  with_activation(kind, [&](auto g) HWY_ATTR {
+    for_each_vector(x.channels, [&](const auto& at, std::size_t c) HWY_ATTR {
+      const VF centre = at.load(affine.centre + c);
+      const VF scale = at.load(affine.scale + c), shift = at.load(affine.shift + c);
+      Wide total_d = wide_zero(), total_dx = wide_zero();
+      for (std::size_t r = 0; r < x.rows; ++r) {
+        const VF distance = hn::Sub(at.load(x.row(r) + c), centre);
+        const VF d_z = g.slope(hn::MulAdd(distance, scale, shift), at.load(d.row(r) + c));
+        at.store(d_z, d.row(r) + c);
+        const Wide wide_d = widen(d_z);
+        add(wide_d, total_d);
+        add_product(wide_d, widen(distance), total_dx);
+      }
+      store_wide(total_d, at.count(), sum_d + c);
+      store_wide(total_dx, at.count(), sum_dx + c);
+    });
+  });
+}
+
+void ActivateBackward(ConstView x, ActivationKind kind, View d) {
+  with_activation(kind, [&](auto g) HWY_ATTR {
+    for_each_tile(x.rows, x.channels, [&](const auto& at, std::size_t c, std::size_t first, std::size_t last) HWY_ATTR {
+      for (std::size_t r = first; r < last; ++r) {
+        at.store(g.slope(at.load(x.row(r) + c), at.load(d.row(r) + c)), d.row(r) + c);
+      }
+    });
+  });
+}
+
+void LinearGradient(ConstView x, const float* centre, const float* a, const float* b, const float* e, View d) {
+  for_each_tile(x.rows, x.channels, [&](const auto& at, std::size_t c, std::size_t first, std::size_t last) HWY_ATTR {
+    const VF middle = at.load(centre + c), va = at.load(a + c), vb = at.load(b + c), ve = at.load(e + c);
+    for (std::size_t r = first; r < last; ++r) {
+      const VF rest = hn::MulAdd(hn::Sub(at.load(x.row(r) + c), middle), vb, ve);
+      at.store(hn::MulAdd(at.load(d.row(r) + c), va, rest), d.row(r) + c);
+    }
+  });
+}
+
+void ScaledGradient(ConstView x, const InputGradient& gradient, View d) {
+  for_each_tile(x.rows, x.channels, [&](const auto& at, std::size_t c, std::size_t first, std::size_t last) HWY_ATTR {
+    const VF centre = at.load(gradient.centre + c), slope = at.load(gradient.slope + c);
+    const VF offset = at.load(gradient.offset + c), scale = at.load(gradient.scale + c);
+    for (std::size_t r = first; r < last; ++r) {
+      const VF rest = hn::MulAdd(hn::Sub(at.load(x.row(r) + c), centre), slope, offset);
+      at.store(hn::Mul(hn::Add(at.load(d.row(r) + c), rest), scale), d.row(r) + c);
+    }
+  });
+}
+
+}  // namespace ztilde::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace ztilde::kernels {
+
+HWY_EXPORT(ShiftedSumsOf);
+HWY_EXPORT(ColumnSums);
+HWY_EXPORT(NormaliseActivateBackward);
+HWY_EXPORT(ActivateBackward);
+HWY_EXPORT(LinearGradient);
+HWY_EXPORT(ScaledGradient);
+
+void shifted_sums(ConstView x, float* shift, double* sum, double* sum_squares) {
+  HWY_DYNAMIC_DISPATCH(ShiftedSumsOf)(x, shift, sum, sum_squares);
+}
+void column_sums(ConstView d, double* sum) { HWY_DYNAMIC_DISPATCH(ColumnSums)(d, sum); }
+void normalise_activate_backward(ConstView x, const Affine& affine, ActivationKind g, View d, double* sum_d,
+                                 double* sum_dx) {
+  HWY_DYNAMIC_DISPATCH(NormaliseActivateBackward)(x, affine, g, d, sum_d, sum_dx);
+}
+void activate_backward(ConstView x, ActivationKind g, View d) { HWY_DYNAMIC_DISPATCH(ActivateBackward)(x, g, d); }
+void input_gradient(ConstView x, const float* centre, const float* a, const float* b, const float* e, View d) {
+  HWY_DYNAMIC_DISPATCH(LinearGradient)(x, centre, a, b, e, d);
+}
+void input_gradient(ConstView x, const InputGradient& gradient, View d) {
+  HWY_DYNAMIC_DISPATCH(ScaledGradient)(x, gradient, d);
+}
+
+}  // namespace ztilde::kernels
+#endif

@@ -1,0 +1,142 @@
+#include "kernels/loss_kernels.hpp"
+
+#include <cmath>
+#include <limits>
+
+#include "kernels/simd_targets.hpp"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/loss_kernels.cpp"
+#include "hwy/foreach_target.h"
+#include "hwy/highway.h"
+#include "kernels/activations-inl.hpp"
+#include "kernels/simd-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace ztilde::kernels::HWY_NAMESPACE {
+
+HWY_INLINE VF load_or_lowest(const Whole& at, const float* p) { return at.load(p); }
+HWY_INLINE VF load_or_lowest(const Part& at, const float* p) {
+  return hn::IfThenElse(at.mask(), at.load(p), constant(-std::numeric_limits<float>::infinity()));
+}
+
+// The largest of a row; any of them where there is a NaN, which row_exponentials then finds.
+HWY_INLINE float row_largest(const float* row, std::size_t count) {
+  VF largest = constant(-std::numeric_limits<float>::infinity());
+  for_each_vector(count, [&](const auto& at, std::size_t c) HWY_ATTR {
+    largest = hn::Max(largest, load_or_lowest(at, row + c));
+  });
+  return hn::GetLane(hn::MaxOfLanes(DF(), largest));
+}
+
+// e[c] = exp(row[c] - largest); their sum. e may be row, or null. NaN in, NaN out; a largest of
+// infinity gives infinity - infinity, NaN too.
+HWY_INLINE double row_exponentials(const float* row, float largest, std::size_t count, float* e) {
+  Wide sum = wide_zero();
+  for_each_vector(count, [&](const auto& at, std::size_t c) HWY_ATTR {
+    const VF x = hn::Sub(load_or_lowest(at, row + c), constant(largest));
+    VF power = keep_nan(x, hn::Exp(DF(), hn::Neg(bounded_abs(x, 110.0f))));
+    if constexpr (std::is_same_v<std::decay_t<decltype(at)>, Part>) power = hn::IfThenElseZero(at.mask(), power);
+    add(widen(power), sum);
+    if (e) at.store(power, e + c);
+  });
+  return total(sum);
+}
+
+HWY_INLINE void scale_row(float* row, float factor, std::size_t count) {
+  for_each_vector(count, [&](const auto& at, std::size_t c) HWY_ATTR {
+    at.store(hn::Mul(at.load(row + c), constant(factor)), row + c);
+  });
+}
+
+LossSums SoftmaxCrossEntropy(MatrixView<const float> out, const float* targets, const std::uint32_t* row_index,
+                             double scale, MatrixView<float> d_out) {
+  LossSums sums;
+  for (std::size_t r = 0; r < out.rows; ++r) {
+    const float* row = out.row(r);
+    const auto target = static_cast<std::size_t>(targets[row_index ? row_index[r] : r]);
+    const float largest = row_largest(row, out.channels);
+    const float output = row[target];
+    bool correct = output == largest;
+    for (std::size_t c = 0; correct && c < target; ++c) correct = row[c] != largest;
+
+    float* e = d_out.data ? d_out.row(r) : nullptr;
+    const double sum = row_exponentials(row, largest, out.channels, e);
+    sums.loss += std::log(sum) - (double{output} - double{largest});
+    sums.correct += correct && !std::isnan(sum);
+    if (e) {
+      // p - 1 for the target as minus the others, which does not cancel where p is nearly 1.
+      const double others = sum - double{e[target]};
+      scale_row(e, static_cast<float>(scale / sum), out.channels);
+      e[target] = static_cast<float>(-others / sum * scale);
+    }
+  }
+  return sums;
+}
+
+void Probabilities(MatrixView<float> out) {
+  if (out.channels == 1) {
+    for (std::size_t r = 0; r < out.rows; ++r) {
+      const Part one_lane(1);
+      const auto one = [&](const auto& at) HWY_ATTR { at.store(Sigmoid::value(at.load(out.row(r))), out.row(r)); };
+      if constexpr (kLanes == 1) {
+        one(Whole());
+      } else {
+        one(one_lane);
+      }
+    }
+    return;
+  }
+  for (std::size_t r = 0; r < out.rows; ++r) {
+    float* row = out.row(r);
+    const double sum = row_exponentials(row, row_largest(row, out.channels), out.channels, row);
+    scale_row(row, static_cast<float>(1 / sum), out.channels);
+  }
+}
+
+}  // namespace ztilde::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace ztilde::kernels {
+
+HWY_EXPORT(SoftmaxCrossEntropy);
+HWY_EXPORT(Probabilities);
+
+LossSums softmax_cross_entropy(MatrixView<const float> out, const float* targets, const std::uint32_t* row_index,
+                               double scale, MatrixView<float> d_out) {
+  return HWY_DYNAMIC_DISPATCH(SoftmaxCrossEntropy)(out, targets, row_index, scale, d_out);
+}
+void probabilities(MatrixView<float> out) { HWY_DYNAMIC_DISPATCH(Probabilities)(out); }
+
+// One number a row: scalar, in double.
+LossSums binary_cross_entropy(MatrixView<const float> out, const float* targets, const std::uint32_t* row_index,
+                              double scale, MatrixView<float> d_out) {
+  LossSums sums;
+  for (std::size_t r = 0; r < out.rows; ++r) {
+    const double z = out(r, 0);
+    const double target = targets[row_index ? row_index[r] : r];
+    const double e = std::exp(-std::abs(z));
+    sums.loss += std::log1p(e) + (z > 0 ? z : 0) - z * target;
+    sums.correct += !std::isnan(z) && (z > 0) == (target > 0.5);
+    // sigmoid(z) - target as target's complement minus sigmoid(-z) for z > 0: neither cancels.
+    const double difference = z > 0 ? (1 - target) - e / (1 + e) : e / (1 + e) - target;
+    if (d_out.data) d_out(r, 0) = static_cast<float>(difference * scale);
+  }
+  return sums;
+}
+
+LossSums squared_error(MatrixView<const float> out, const float* targets, const std::uint32_t* row_index,
+                       double target_mean, double target_std, double scale, MatrixView<float> d_out) {
+  LossSums sums;
+  for (std::size_t r = 0; r < out.rows; ++r) {
+    const double target = (double{targets[row_index ? row_index[r] : r]} - target_mean) / target_std;
+    const double difference = double{out(r, 0)} - target;
+    sums.loss += difference * difference;
+    if (d_out.data) d_out(r, 0) = static_cast<float>(2 * difference * scale);
+  }
+  return sums;
+}
+
+}  // namespace ztilde::kernels
+#endif

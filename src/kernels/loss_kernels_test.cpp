@@ -1,0 +1,188 @@
+#include "kernels/loss_kernels.hpp"
+
+#include "kernels/kernels_test_support.hpp"
+#include "kernels/loss_kernels_reference.hpp"
+
+namespace ztilde::kernels::test {
+namespace {
+
+std::vector<double> row_of(const Guarded& out, std::size_t r, std::size_t classes) {
+  return {out.cview().row(r), out.cview().row(r) + classes};
+}
+
+// exp(x - largest) carries the rounding of its argument, u |x - largest| relatively; exp itself, the
+// division and the scaling make up 4 u.
+double probability_error(const std::vector<double>& out, std::size_t c, double p) {
+  const double largest = *std::max_element(out.begin(), out.end());
+  return kUnit * (4 + std::abs(out[c] - largest)) * p + 1e-44;
+}
+
+TEST(LossKernels, softmax_cross_entropy_equals_the_reference_on_every_target) {
+  for (const std::size_t classes : {std::size_t{2}, std::size_t{3}, std::size_t{10}, std::size_t{16}, std::size_t{17}, std::size_t{251}}) {
+    for (const double deviation : {0.1, 3.0, 30.0}) {
+      constexpr std::size_t kCount = 29;
+      const Guarded out = normal_matrix(kCount, classes, 0, deviation, 1);
+      std::vector<float> targets(kCount);
+      std::vector<std::uint32_t> index(kCount);
+      for (std::size_t r = 0; r < kCount; ++r) {
+        targets[r] = static_cast<float>(r * 7 % classes);
+        index[r] = static_cast<std::uint32_t>(kCount - 1 - r);
+      }
+      for (const bool by_index : {false, true}) {
+        on_every_target([&] {
+          Guarded d(kCount, classes);
+          const LossSums sums = softmax_cross_entropy(out.cview(), targets.data(), by_index ? index.data() : nullptr, 0.25, d.view());
+          ASSERT_TRUE(d.guards_intact());
+          double loss = 0, error = 0;
+          std::uint64_t correct = 0;
+          for (std::size_t r = 0; r < kCount; ++r) {
+            const std::vector<double> row = row_of(out, r, classes);
+            const auto target = static_cast<std::size_t>(targets[by_index ? index[r] : r]);
+            const auto expected = reference::softmax_cross_entropy(row, target);
+            loss += expected.loss;
+            correct += std::max_element(row.begin(), row.end()) - row.begin() == static_cast<std::ptrdiff_t>(target);
+            double others = 0;
+            for (std::size_t c = 0; c < classes; ++c) {
+              const double p = std::abs(expected.gradient[c]);
+              if (c != target) others += probability_error(row, c, p);
+              if (c != target) ASSERT_NEAR(d(r, c), 0.25 * p, 0.25 * probability_error(row, c, p) + 1e-44);
+              error += probability_error(row, c, reference::softmax(row)[c]);
+            }
+            ASSERT_NEAR(d(r, target), 0.25 * expected.gradient[target],
+                        0.25 * (others + 4 * kUnit * (1 + 40) * std::abs(expected.gradient[target])));
+          }
+          EXPECT_NEAR(sums.loss, loss, error);
+          EXPECT_EQ(sums.correct, correct);
+        });
+      }
+    }
+  }
+}
+
+TEST(LossKernels, gradient_in_place_and_no_gradient_give_the_same_loss) {
+  const std::vector<float> targets(9, 1.0f);
+  on_every_target([&] {
+    Guarded out = normal_matrix(9, 5, 0, 1, 2), d(9, 5);
+    const LossSums none = softmax_cross_entropy(out.cview(), targets.data(), nullptr, 1, {});
+    const LossSums apart = softmax_cross_entropy(out.cview(), targets.data(), nullptr, 1, d.view());
+    const LossSums in_place = softmax_cross_entropy(out.cview(), targets.data(), nullptr, 1, out.view());
+    EXPECT_EQ(none.loss, apart.loss);
+    EXPECT_EQ(none.loss, in_place.loss);
+    EXPECT_EQ(none.correct, in_place.correct);
+    for (std::size_t r = 0; r < 9; ++r) {
+      for (std::size_t c = 0; c < 5; ++c) EXPECT_EQ(out(r, c), d(r, c));
+    }
+  });
+}
+
+TEST(LossKernels, huge_logits_give_a_finite_loss_and_probabilities) {
+  const std::vector<float> logits = {1e30f, -1e30f, 3e38f, -3e38f, 500.0f, 499.0f};
+  const std::vector<float> targets = {0, 0, 1};
+  on_every_target([&] {
+    std::vector<float> p = logits, d(6);
+    const LossSums sums = softmax_cross_entropy({logits.data(), 3, 2}, targets.data(), nullptr, 1, {d.data(), 3, 2});
+    EXPECT_NEAR(sums.loss, std::log1p(std::exp(1.0)), 1e-7);
+    EXPECT_EQ(sums.correct, 2u);
+    probabilities({p.data(), 3, 2});
+    EXPECT_EQ(p[0], 1);
+    EXPECT_EQ(p[1], 0);
+    EXPECT_EQ(p[2], 1);
+    EXPECT_NEAR(p[4] + p[5], 1, 2 * kUnit);
+    for (const float v : d) EXPECT_TRUE(std::isfinite(v));
+  });
+}
+
+// The gradient at the target is minus the other probabilities, not p - 1, which is 0 here in float.
+TEST(LossKernels, a_nearly_certain_row_still_has_a_gradient) {
+  const std::vector<float> logits = {30, 0};
+  const float target = 0;
+  on_every_target([&] {
+    std::vector<float> d(2);
+    softmax_cross_entropy({logits.data(), 1, 2}, &target, nullptr, 1, {d.data(), 1, 2});
+    EXPECT_NEAR(d[0], -std::exp(-30.0), 1e-6 * std::exp(-30.0));
+    EXPECT_NEAR(d[1], std::exp(-30.0), 1e-6 * std::exp(-30.0));
+  });
+}
+
+TEST(LossKernels, a_nan_or_infinite_output_shows_in_the_loss) {
+  for (const std::size_t classes : {std::size_t{2}, std::size_t{5}, std::size_t{16}, std::size_t{40}}) {
+    for (const float trouble : {kNaN, kInfinity}) {
+      for (std::size_t at = 0; at < classes; ++at) {
+        on_every_target([&] {
+          std::vector<float> out(classes, 1.0f), d(classes, 0.0f);
+          out[at] = trouble;
+          const float target = 1;
+          const LossSums sums = softmax_cross_entropy({out.data(), 1, classes}, &target, nullptr, 1, {d.data(), 1, classes});
+          EXPECT_TRUE(std::isnan(sums.loss));
+          EXPECT_EQ(sums.correct, 0u);
+          for (const float v : d) EXPECT_TRUE(std::isnan(v));
+        });
+      }
+    }
+  }
+  const float out = kNaN, target = 0;
+  EXPECT_TRUE(std::isnan(binary_cross_entropy({&out, 1, 1}, &target, nullptr, 1, {}).loss));
+  EXPECT_EQ(binary_cross_entropy({&out, 1, 1}, &target, nullptr, 1, {}).correct, 0u);
+  EXPECT_TRUE(std::isnan(squared_error({&out, 1, 1}, &target, nullptr, 0, 1, 1, {}).loss));
+}
+
+TEST(LossKernels, of_equal_outputs_the_first_counts_as_the_answer) {
+  const std::vector<float> out(20, 0.5f);
+  for (std::size_t target = 0; target < 20; ++target) {
+    const auto t = static_cast<float>(target);
+    EXPECT_EQ(softmax_cross_entropy({out.data(), 1, 20}, &t, nullptr, 1, {}).correct, target == 0 ? 1u : 0u);
+  }
+  const float zero = 0, one = 1;  // a logit of 0: class 0 and class 1 are even
+  EXPECT_EQ(binary_cross_entropy({&zero, 1, 1}, &zero, nullptr, 1, {}).correct, 1u);
+  EXPECT_EQ(binary_cross_entropy({&zero, 1, 1}, &one, nullptr, 1, {}).correct, 0u);
+}
+
+TEST(LossKernels, binary_cross_entropy_equals_the_reference) {
+  for (const double z : {-1e30, -700.0, -50.0, -1.0, 0.0, 1e-3, 2.0, 30.0, 700.0, 1e30}) {
+    for (const float target : {0.0f, 1.0f}) {
+      const auto out = static_cast<float>(z);
+      float d = kNaN;
+      const LossSums sums = binary_cross_entropy({&out, 1, 1}, &target, nullptr, 0.5, {&d, 1, 1});
+      const auto expected = reference::binary_cross_entropy<double>(out, target);
+      EXPECT_NEAR(sums.loss, expected.loss, 1e-15 * (1 + expected.loss));
+      EXPECT_NEAR(d, 0.5 * expected.gradient[0], kUnit * std::abs(expected.gradient[0]) + 1e-16);
+    }
+  }
+}
+
+TEST(LossKernels, squared_error_equals_the_reference_in_the_targets_own_units) {
+  const std::vector<float> out = {0.5f, -1.0f}, targets = {1e6f, 1e6f + 4};
+  std::vector<float> d(2);
+  const LossSums sums = squared_error({out.data(), 2, 1}, targets.data(), nullptr, 1e6, 2, 0.5, {d.data(), 2, 1});
+  const auto first = reference::squared_error<double>(0.5, 1e6, 1e6, 2), second = reference::squared_error<double>(-1, 1e6 + 4, 1e6, 2);
+  EXPECT_EQ(sums.loss, first.loss + second.loss);
+  EXPECT_EQ(d[0], 0.5 * first.gradient[0]);
+  EXPECT_EQ(d[1], 0.5 * second.gradient[0]);
+  EXPECT_EQ(sums.correct, 0u);
+}
+
+TEST(LossKernels, probabilities_equal_the_reference_and_sum_to_one) {
+  for (const std::size_t classes : {std::size_t{1}, std::size_t{2}, std::size_t{10}, std::size_t{17}, std::size_t{100}}) {
+    on_every_target([&] {
+      const Guarded out = normal_matrix(7, classes, 0, 5, 3);
+      Guarded p = out;
+      probabilities(p.view());
+      ASSERT_TRUE(p.guards_intact());
+      for (std::size_t r = 0; r < 7; ++r) {
+        const std::vector<double> row = row_of(out, r, classes);
+        double sum = 0;
+        for (std::size_t c = 0; c < classes; ++c) {
+          const double expected = classes == 1 ? 1 / (1 + std::exp(-row[0])) : reference::softmax(row)[c];
+          ASSERT_NEAR(p(r, c), expected, probability_error(row, c, expected));
+          sum += p(r, c);
+        }
+        if (classes > 1) {
+          EXPECT_NEAR(sum, 1, 6 * kUnit);
+        }
+      }
+    });
+  }
+}
+
+}  // namespace
+}  // namespace ztilde::kernels::test

@@ -1,0 +1,126 @@
+#include "kernels/onednn_product.hpp"
+
+#include <omp.h>
+
+#include <array>
+#include <oneapi/dnnl/dnnl.hpp>
+#include <string>
+#include <vector>
+
+#include "ztilde/error.hpp"
+
+namespace ztilde::kernels {
+namespace {
+
+using dnnl::memory;
+
+const dnnl::engine& engine() {
+  static const dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
+  return cpu;
+}
+
+memory::desc matrix(std::size_t rows, std::size_t columns, std::size_t row_stride, std::size_t column_stride) {
+  const auto dim = [](std::size_t n) { return static_cast<memory::dim>(n); };
+  return {{dim(rows), dim(columns)}, memory::data_type::f32, {dim(row_stride), dim(column_stride)}};
+}
+
+// oneDNN may cut a product for the threads it sees; pretend there is one, so that the cut, and
+// with it the order of additions, is the same whatever the number of threads.
+class OneThread {
+ public:
+  OneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
+  ~OneThread() { omp_set_num_threads(before_); }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+
+ private:
+  int before_;
+};
+
+}  // namespace
+
+struct Product::Implementation {
+  // Everything a call needs, made once: only the data pointers change between calls.
+  struct Worker {
+    dnnl::stream stream;
+    memory left, right, bias, result, scratch;
+    std::array<dnnl_exec_arg_t, 5> arguments;
+    int argument_count;
+  };
+
+  ProductKind kind;
+  std::size_t scratch_bytes;
+  dnnl::matmul product;
+  std::vector<Worker> workers;
+};
+
+Product::Product(const ProductShape& shape, std::size_t workers) try {
+  const OneThread one_thread;
+  const memory::desc x = matrix(shape.rows, shape.inputs, shape.x_stride, 1);
+  const memory::desc y = matrix(shape.rows, shape.outputs, shape.y_stride, 1);
+  const memory::desc weight = matrix(shape.outputs, shape.inputs, shape.weight_stride, 1);
+  const memory::desc weight_transposed = matrix(shape.inputs, shape.outputs, 1, shape.weight_stride);
+  const memory::desc y_transposed = matrix(shape.outputs, shape.rows, 1, shape.y_stride);
+  const memory::desc bias = matrix(1, shape.outputs, shape.outputs, 1);
+
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  const auto describe = [&] {
+    switch (shape.kind) {
+      case ProductKind::forward:
+        return shape.bias ? dnnl::matmul::desc(x, weight_transposed, bias, y)
+                          : dnnl::matmul::desc(x, weight_transposed, y);
+      case ProductKind::input_gradient: return dnnl::matmul::desc(y, weight, x);
+      default: return dnnl::matmul::desc(y_transposed, x, weight);
+    }
+  };
+  const dnnl::matmul::primitive_desc primitive(describe(), attributes, engine());
+  implementation_ = std::make_unique<Implementation>(
+      Implementation{shape.kind, primitive.scratchpad_desc().get_size(), dnnl::matmul(primitive), {}});
+  implementation_->workers.reserve(workers);
+  const auto make = [](const memory::desc& desc) { return memory(desc, engine(), nullptr); };
+  for (std::size_t i = 0; i < workers; ++i) {
+    auto& worker = implementation_->workers.emplace_back(Implementation::Worker{
+        dnnl::stream(engine()), make(primitive.src_desc()), make(primitive.weights_desc()),
+        shape.bias ? make(bias) : memory(), make(primitive.dst_desc()), make(primitive.scratchpad_desc()), {}, 4});
+    worker.arguments = {{{DNNL_ARG_SRC, worker.left.get()},
+                         {DNNL_ARG_WEIGHTS, worker.right.get()},
+                         {DNNL_ARG_DST, worker.result.get()},
+                         {DNNL_ARG_SCRATCHPAD, worker.scratch.get()},
+                         {DNNL_ARG_BIAS, nullptr}}};
+    if (shape.bias) {
+      worker.arguments[4].memory = worker.bias.get();
+      worker.argument_count = 5;
+    }
+  }
+} catch (const dnnl::error& error) {
+  throw Error(ErrorKind::data, "matrix product of " + std::to_string(shape.rows) + " rows, " +
+                                   std::to_string(shape.inputs) + " inputs, " +
+                                   std::to_string(shape.outputs) + " outputs: oneDNN refuses it (" +
+                                   error.what() + "); make the layer smaller");
+}
+
+Product::~Product() = default;
+Product::Product(Product&&) noexcept = default;
+
+std::size_t Product::scratch_bytes() const { return implementation_->scratch_bytes; }
+
+void Product::run(std::size_t worker_index, const float* x, const float* weight, const float* bias,
+                  const float* y, void* scratch) const {
+  const Implementation::Worker& worker = implementation_->workers[worker_index];
+  const float *left = x, *right = weight, *result = y;
+  if (implementation_->kind == ProductKind::input_gradient) left = y, right = weight, result = x;
+  if (implementation_->kind == ProductKind::weight_gradient) left = y, right = x, result = weight;
+  const auto point = [](const memory& target, const void* data) {
+    dnnl_memory_set_data_handle(target.get(), const_cast<void*>(data));
+  };
+  point(worker.left, left);
+  point(worker.right, right);
+  point(worker.result, result);
+  point(worker.scratch, scratch);
+  if (worker.argument_count == 5) point(worker.bias, bias);
+  dnnl_primitive_execute(implementation_->product.get(), worker.stream.get(), worker.argument_count,
+                         worker.arguments.data());
+}
+
+}  // namespace ztilde::kernels

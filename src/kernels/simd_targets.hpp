@@ -1,0 +1,6 @@
+// Which Highway targets are built. Included before any header of Highway.
+// SSSE3 would be a copy of SSE4's code. The scalable SVE has no vectors in structs, which the
+// kernels use: arm64 runs NEON. On x86 remain the plain scalar baseline, SSE4, AVX2 and AVX3.
+#pragma once
+
+#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)

@@ -1,0 +1,273 @@
+#include "model/model_file.hpp"
+
+#include <fmt/format.h>
+#include <zlib.h>
+
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <optional>
+
+#include "base/files.hpp"
+#include "base/text.hpp"
+#include "model/model_check.hpp"
+#include "model/model_metadata.hpp"
+#include "model/safetensors.hpp"
+#include "ztilde/error.hpp"
+
+namespace ztilde {
+namespace model_file {
+namespace {
+
+using safetensors::Dtype;
+using safetensors::Tensor;
+
+// The checksum is zlib's CRC-32 of the whole file with its own eight digits read as zeros. It finds
+// every flipped bit and every burst of up to 32 bits; other damage passes once in 4·10⁹.
+constexpr std::string_view kChecksumKey = "\"checksum\":\"crc32:";
+constexpr std::string_view kChecksumName = "crc32:";
+constexpr std::string_view kZeroDigits = "00000000";
+
+// Where the digits stand. In JSON text a quote within a string is escaped, so the first match is the
+// key itself and no user's text.
+std::optional<std::size_t> checksum_place(std::string_view content) {
+  const std::size_t key = content.find(kChecksumKey);
+  if (key == std::string_view::npos) return std::nullopt;
+  const std::size_t digits = key + kChecksumKey.size();
+  return content.size() - digits < kZeroDigits.size() ? std::nullopt : std::optional(digits);
+}
+
+std::string checksum_digits(std::string_view content, std::size_t place) {
+  const auto add = [](uLong sum, std::string_view part) {
+    return crc32_z(sum, reinterpret_cast<const Bytef*>(part.data()), part.size());
+  };
+  uLong sum = add(crc32_z(0, nullptr, 0), content.substr(0, place));
+  sum = add(sum, kZeroDigits);
+  sum = add(sum, content.substr(place + kZeroDigits.size()));
+  return fmt::format("{:08x}", sum);
+}
+
+[[noreturn]] void refuse(const std::string& file_name, const std::string& what) {
+  throw Error(ErrorKind::data, fmt::format("{}: {}", file_name, what));
+}
+
+std::string what_it_is_instead(std::string_view content) {
+  if (content.empty()) return "it is empty";
+  if (content.size() >= 4 && content.starts_with(std::string_view("\0\0", 2)) && content[2] >= 8 &&
+      content[2] <= 14) {
+    return "it begins like an IDX file";
+  }
+  if (content.substr(0, 64).find_first_of(std::string_view("\0\xff", 2)) == std::string_view::npos) {
+    return "it begins like a text file";
+  }
+  return "it does not begin like a safetensors file";
+}
+
+// Damage is told before anything that it may have caused; a file of a version to come, which may be
+// summed otherwise, is left to the check of the version.
+void require_undamaged(std::string_view content, const Metadata& metadata, const std::string& file_name) {
+  const auto given = metadata.find("checksum");
+  if (given == metadata.end() || !given->second.starts_with(kChecksumName)) return;
+  const std::optional<std::size_t> place = checksum_place(content);
+  if (!place || given->second != std::string(kChecksumName) + checksum_digits(content, *place)) {
+    refuse(file_name,
+           "the file is damaged (its checksum does not fit); copy it again or make the model anew");
+  }
+}
+
+void require_ztilde(const Metadata& metadata, const std::string& file_name) {
+  const auto format = metadata.find("format");
+  if (format == metadata.end() || format->second != "ztilde") {
+    refuse(file_name,
+           "a safetensors file without ztilde's metadata; train one with 'ztilde train', "
+           "or write the metadata that docs/model-file.md describes");
+  }
+}
+
+std::string shape_text(const std::vector<std::size_t>& shape) {
+  return printable(fmt::format("[{}]", fmt::join(shape, ", ")));
+}
+
+// The tensors of a file by name; what has been taken is no longer there.
+class TensorReader {
+ public:
+  TensorReader(const std::vector<Tensor>& tensors, const std::string& file_name) : file_name_(file_name) {
+    for (const Tensor& tensor : tensors) by_name_.emplace(tensor.name, &tensor);
+  }
+
+  // Requires that the network asks for `shape` here; `also` is a second dtype that will do.
+  const Tensor& take(const std::string& name, const std::vector<std::size_t>& shape, Dtype dtype,
+                     std::optional<Dtype> also = {}) {
+    const auto found = by_name_.find(name);
+    if (found == by_name_.end()) {
+      refuse(file_name_,
+             fmt::format("tensor '{}' is missing; the network asks for it, make the model anew", name));
+    }
+    const Tensor& tensor = *found->second;
+    if (tensor.shape != shape || (tensor.dtype != dtype && tensor.dtype != also)) {
+      refuse(file_name_, fmt::format("tensor '{}' is {} {}, the network asks for {} {}; make the model anew",
+                                     name, to_string(tensor.dtype), shape_text(tensor.shape),
+                                     to_string(dtype), shape_text(shape)));
+    }
+    by_name_.erase(found);
+    return tensor;
+  }
+
+  void require_all_taken() const {
+    if (by_name_.empty()) return;
+    refuse(file_name_, fmt::format("tensor '{}' belongs to no layer of the network; make the model anew",
+                                   printable(by_name_.begin()->first)));
+  }
+
+ private:
+  const std::string& file_name_;
+  std::map<std::string, const Tensor*> by_name_;
+};
+
+std::string tensor_name(std::size_t layer, std::string_view name) {
+  return fmt::format("{}.{}", layer, name);
+}
+
+std::vector<std::size_t> shape_of(const ParameterSlot& slot) {
+  return slot.is_weight_matrix ? std::vector<std::size_t>{slot.rows, slot.columns}
+                               : std::vector<std::size_t>{slot.rows};
+}
+
+template <class Number>
+std::string_view bytes_of(const Number* numbers, std::size_t count) {
+  return {reinterpret_cast<const char*>(numbers), count * sizeof(Number)};
+}
+
+// Views of the model's memory.
+std::vector<Tensor> tensors_of(const Model& model) {
+  std::vector<Tensor> tensors;
+  for (const ParameterSlot& slot : parameter_slots(model.network)) {
+    tensors.push_back({tensor_name(slot.layer, slot.name), Dtype::f32, shape_of(slot),
+                       bytes_of(model.parameters.data() + slot.offset, slot.size())});
+  }
+  const std::vector<StatisticSlot> slots = statistic_slots(model.network);
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    const StatisticSlot& slot = slots[i];
+    const double* means = model.statistics.data() + slot.offset;
+    tensors.push_back({tensor_name(slot.layer, "running_mean"),
+                       Dtype::f64,
+                       {slot.channels},
+                       bytes_of(means, slot.channels)});
+    tensors.push_back({tensor_name(slot.layer, "running_var"),
+                       Dtype::f64,
+                       {slot.channels},
+                       bytes_of(means + slot.channels, slot.channels)});
+    tensors.push_back({tensor_name(slot.layer, "num_batches_tracked"),
+                       Dtype::i64,
+                       {},
+                       bytes_of(&model.statistic_batches[i], 1)});
+  }
+  return tensors;
+}
+
+void copy_doubles(const Tensor& tensor, double* to) {
+  if (tensor.dtype == Dtype::f64) {
+    std::memcpy(to, tensor.bytes.data(), tensor.bytes.size());
+    return;
+  }
+  for (std::size_t i = 0; i < tensor.shape[0]; ++i) {
+    float number = 0;
+    std::memcpy(&number, tensor.bytes.data() + i * sizeof(float), sizeof(float));
+    to[i] = number;
+  }
+}
+
+// All shapes are compared with the file's before anything is allocated by the network's word.
+void take_tensors(const std::vector<Tensor>& tensors, const std::string& file_name, Model& model) {
+  TensorReader reader(tensors, file_name);
+  const std::vector<ParameterSlot> parameters = parameter_slots(model.network);
+  const std::vector<StatisticSlot> statistics = statistic_slots(model.network);
+  struct Statistic {
+    const Tensor *mean, *variance, *batches;
+  };
+  std::vector<const Tensor*> parameter_tensors;
+  std::vector<Statistic> statistic_tensors;
+  for (const ParameterSlot& slot : parameters) {
+    parameter_tensors.push_back(&reader.take(tensor_name(slot.layer, slot.name), shape_of(slot), Dtype::f32));
+  }
+  for (const StatisticSlot& slot : statistics) {
+    const std::vector<std::size_t> shape = {slot.channels};
+    statistic_tensors.push_back(
+        {&reader.take(tensor_name(slot.layer, "running_mean"), shape, Dtype::f64, Dtype::f32),
+         &reader.take(tensor_name(slot.layer, "running_var"), shape, Dtype::f64, Dtype::f32),
+         &reader.take(tensor_name(slot.layer, "num_batches_tracked"), {}, Dtype::i64)});
+  }
+  reader.require_all_taken();
+
+  model.parameters.assign(parameter_arena_size(model.network), 0.0f);
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    const std::string_view bytes = parameter_tensors[i]->bytes;
+    std::memcpy(model.parameters.data() + parameters[i].offset, bytes.data(), bytes.size());
+  }
+  model.statistics.assign(statistic_arena_size(model.network), 0.0);
+  model.statistic_batches.assign(statistics.size(), 0);
+  for (std::size_t i = 0; i < statistics.size(); ++i) {
+    double* means = model.statistics.data() + statistics[i].offset;
+    copy_doubles(*statistic_tensors[i].mean, means);
+    copy_doubles(*statistic_tensors[i].variance, means + statistics[i].channels);
+    std::memcpy(&model.statistic_batches[i], statistic_tensors[i].batches->bytes.data(),
+                sizeof(std::uint64_t));
+  }
+}
+
+}  // namespace
+
+std::string to_bytes(const Model& model, const std::string& file_name) {
+  try {
+    check_model(model);
+  } catch (const Error& error) {
+    refuse(file_name, fmt::format("this model cannot be saved: {}", error.what()));
+  }
+  safetensors::File file{to_metadata(model), tensors_of(model)};
+  file.metadata["checksum"] = std::string(kChecksumName) + std::string(kZeroDigits);
+  std::string content = safetensors::write(file);
+  const std::size_t place = checksum_place(content).value();
+  content.replace(place, kZeroDigits.size(), checksum_digits(content, place));
+  return content;
+}
+
+Model from_bytes(std::string_view content, const std::string& file_name) {
+  if (!safetensors::looks_like_one(content)) {
+    refuse(file_name,
+           fmt::format("not a ztilde model ({}); make one with 'ztilde train'", what_it_is_instead(content)));
+  }
+  const safetensors::File file = safetensors::read(content, file_name);
+  require_undamaged(content, file.metadata, file_name);
+  require_ztilde(file.metadata, file_name);
+  Model model = from_metadata(file.metadata, file_name);
+  if (!file.metadata.contains("checksum") || !file.metadata.at("checksum").starts_with(kChecksumName)) {
+    refuse(
+        file_name,
+        "metadata 'checksum' is missing or of an unknown kind; copy the file again or make the model anew");
+  }
+  take_tensors(file.tensors, file_name, model);
+  try {
+    check_model(model);
+    check_test_rows(model);
+  } catch (const Error& error) {
+    refuse(file_name, error.what());
+  }
+  return model;
+}
+
+}  // namespace model_file
+
+void save(const Model& model, const std::string& path) {
+  write_file_atomically(path, model_file::to_bytes(model, shown_path(path)));
+}
+
+Model load(const std::string& path) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) {
+    model_file::refuse(shown_path(path), "not a ztilde model (it is a directory); name the model file in it");
+  }
+  return model_file::from_bytes(read_file(path), shown_path(path));
+}
+
+}  // namespace ztilde

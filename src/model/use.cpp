@@ -1,0 +1,159 @@
+// A trained model in use: outputs, predictions, scores.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "base/text.hpp"
+#include "model/objective.hpp"
+#include "model/scoring.hpp"
+#include "plan/inference_plan.hpp"
+#include "ztilde/error.hpp"
+#include "ztilde/model.hpp"
+
+namespace ztilde {
+namespace {
+
+
+void require_columns(const Model& model, const Dataset& data) {
+  if (data.columns != model.network.inputs) {
+    throw Error(ErrorKind::data, fmt::format("the data have {}, the model was trained on {}; give it the same columns",
+                                             counted(data.columns, "column"), with_commas(model.network.inputs)));
+  }
+  if (!model.column_names.empty() && !data.column_names.empty() && model.column_names != data.column_names) {
+    throw Error(ErrorKind::data,
+                "the data's columns are not the model's in the model's order; read them with CsvOptions::columns");
+  }
+}
+
+std::size_t output_count(const Model& model) { return layer_outputs(model.network).back(); }
+
+}  // namespace
+
+std::vector<float> outputs(const Model& model, const std::vector<float>& inputs, std::size_t threads) {
+  const std::size_t columns = model.network.inputs, count = output_count(model);
+  if (inputs.size() % columns != 0) {
+    throw Error(ErrorKind::data, fmt::format("{} input numbers are not whole rows of {}", inputs.size(), columns));
+  }
+  const std::size_t rows = inputs.size() / columns;
+  Team team(InferencePlan::workers_for(rows, threads));
+  InferencePlan plan(model.network, rows, team.threads(), model.parameters.data(), model.statistics.data());
+  std::vector<float> result(rows * count);
+  const Batch batch{{nullptr, inputs.data(), columns}, nullptr, rows, nullptr};
+  plan.run(team, batch, [&](const Worker&, std::size_t, std::size_t first_row, kernels::View out) {
+    for (std::size_t r = 0; r < out.rows; ++r) {
+      std::memcpy(result.data() + (first_row + r) * count, out.row(r), count * sizeof(float));
+    }
+  });
+  return result;
+}
+
+Predictions predict(const Model& model, const Dataset& data, std::size_t threads) {
+  require_columns(model, data);
+  const std::size_t classes = model.classes.size();
+  Predictions predictions;
+  predictions.values.resize(data.rows);
+  if (model.task == Task::classify) predictions.probabilities.resize(data.rows * classes);
+  Team team(InferencePlan::workers_for(data.rows, threads));
+  InferencePlan plan(model.network, data.rows, team.threads(), model.parameters.data(), model.statistics.data());
+  plan.run(team, whole(data), [&](const Worker&, std::size_t, std::size_t first_row, kernels::View out) {
+    if (model.task == Task::classify) kernels::probabilities(out);
+    for (std::size_t r = 0; r < out.rows; ++r) {
+      const float* of_row = out.row(r);
+      float& value = predictions.values[first_row + r];
+      if (model.task == Task::regress) {
+        value = of_row[0];
+        continue;
+      }
+      float* probabilities = predictions.probabilities.data() + (first_row + r) * classes;
+      if (out.channels == 1) {
+        probabilities[0] = 1 - of_row[0];
+        probabilities[1] = of_row[0];
+      } else {
+        std::copy_n(of_row, classes, probabilities);
+      }
+      value = static_cast<float>(std::max_element(probabilities, probabilities + classes) - probabilities);
+    }
+  });
+  return predictions;
+}
+
+Scores evaluate(const Model& model, const Dataset& data, std::size_t threads) {
+  require_columns(model, data);
+  if (data.targets.empty()) throw Error(ErrorKind::data, "the data have no target; give labels or a target column");
+  if (data.task != model.task || data.classes != model.classes) {
+    throw Error(ErrorKind::data, "the data's classes are not the model's; read them with CsvOptions::classes");
+  }
+  Team team(InferencePlan::workers_for(data.rows, threads));
+  InferencePlan plan(model.network, data.rows, team.threads(), model.parameters.data(), model.statistics.data());
+  return score(plan, team, whole(data), objective_of(model.task, output_count(model)), model.classes.size());
+}
+
+Batch whole(const Dataset& data) {
+  return {{data.is_bytes() ? data.bytes.data() : nullptr, data.is_bytes() ? nullptr : data.floats.data(), data.columns},
+          nullptr,
+          data.rows,
+          data.targets.empty() ? nullptr : data.targets.data()};
+}
+
+Scores score(InferencePlan& plan, Team& team, const Batch& batch, const Objective& objective, std::size_t classes) {
+  struct BlockScores {
+    kernels::LossSums loss;
+    double absolute = 0, squared = 0;
+  };
+  const Cut blocks = InferencePlan::blocks(batch.rows);
+  std::vector<BlockScores> by_block(blocks.parts);
+  const auto target = [&](std::size_t row) {
+    return static_cast<double>(batch.targets[batch.row_index ? batch.row_index[row] : row]);
+  };
+  const bool regress = objective.kind == LossKind::squared_error;
+  std::vector<std::vector<std::uint64_t>> confusions(team.threads(), std::vector<std::uint64_t>(classes * classes));
+  plan.run(team, batch, [&](const Worker& worker, std::size_t block, std::size_t first, kernels::View out) {
+    BlockScores& scores = by_block[block];
+    scores.loss = evaluate(objective, batch, first, out, {});
+    for (std::size_t r = 0; r < out.rows; ++r) {
+      if (regress) {
+        const double error = out(r, 0) * objective.target_std + objective.target_mean - target(first + r);
+        scores.absolute += std::abs(error);
+        scores.squared += error * error;
+        continue;
+      }
+      const float* of_row = out.row(r);
+      const std::size_t predicted =
+          out.channels == 1 ? of_row[0] > 0 : std::max_element(of_row, of_row + out.channels) - of_row;
+      ++confusions[worker.index][static_cast<std::size_t>(target(first + r)) * classes + predicted];
+    }
+  });
+
+  Scores scores;
+  scores.rows = batch.rows;
+  const auto rows = static_cast<double>(batch.rows);
+  BlockScores total;
+  for (const BlockScores& block : by_block) {
+    total.loss.loss += block.loss.loss;
+    total.loss.correct += block.loss.correct;
+    total.absolute += block.absolute;
+    total.squared += block.squared;
+  }
+  if (regress) {
+    double mean = 0, spread = 0;
+    for (std::size_t r = 0; r < batch.rows; ++r) mean += target(r) / rows;
+    for (std::size_t r = 0; r < batch.rows; ++r) spread += (target(r) - mean) * (target(r) - mean);
+    scores.loss = total.squared / rows;
+    scores.rmse = std::sqrt(scores.loss);
+    scores.mae = total.absolute / rows;
+    scores.r2 = spread > 0 ? 1 - total.squared / spread : 0;
+    return scores;
+  }
+  scores.loss = total.loss.loss / rows;
+  scores.accuracy = static_cast<double>(total.loss.correct) / rows;
+  scores.confusion.assign(classes * classes, 0);
+  for (const auto& confusion : confusions) {
+    std::transform(confusion.begin(), confusion.end(), scores.confusion.begin(), scores.confusion.begin(),
+                   std::plus<>());
+  }
+  return scores;
+}
+
+}  // namespace ztilde

@@ -1,0 +1,187 @@
+#include "plan/batch_forward.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <string_view>
+
+namespace ztilde {
+
+using kernels::ConstView;
+using kernels::View;
+
+std::vector<StageTensors> stage_tensors(const Network& network, const std::vector<Stage>& stages,
+                                        const float* parameters, float* gradients) {
+  const std::vector<ParameterSlot> slots = parameter_slots(network);
+  std::vector<StageTensors> tensors(stages.size());
+  for (std::size_t s = 0; s < stages.size(); ++s) {
+    const auto point = [&](std::size_t layer, std::string_view name, const float*& value, float*& gradient) {
+      for (const ParameterSlot& slot : slots) {
+        if (slot.layer != layer || slot.name != name) continue;
+        value = parameters + slot.offset;
+        gradient = gradients ? gradients + slot.offset : nullptr;
+      }
+    };
+    StageTensors& t = tensors[s];
+    if (stages[s].dense_layer) {
+      point(*stages[s].dense_layer, "weight", t.weight, t.d_weight);
+      point(*stages[s].dense_layer, "bias", t.bias, t.d_bias);
+    }
+    if (stages[s].norm == StageNorm::batch) {
+      point(stages[s].norm_layer, "weight", t.gamma, t.d_gamma);
+      point(stages[s].norm_layer, "bias", t.beta, t.d_beta);
+    }
+  }
+  return tensors;
+}
+
+BatchForward::BatchForward(const Network& network, std::vector<std::size_t> batch_sizes, std::size_t workers,
+                           const float* parameters, float* gradients, const double* fixed_statistics, bool dropout,
+                           std::uint64_t seed)
+    : tensors(stage_tensors(network, lower(network), parameters, gradients)),
+      stages_(lower(network)),
+      dropout_(dropout),
+      seed_(seed),
+      cache_(workers) {
+  std::size_t block_rows = 0, blocks = 0, inputs = 0, outputs = 0;
+  for (const std::size_t rows : batch_sizes) {
+    const BatchProducts& products =
+        products_.emplace_back(prepare_products(cache_, stages_, rows, gradients != nullptr));
+    largest_batch_ = std::max(largest_batch_, rows);
+    block_rows = std::max(block_rows, products.blocks.largest());
+    blocks = std::max(blocks, products.blocks.parts);
+  }
+  std::size_t slice = 0;
+  for (std::size_t s = 0; s < stages_.size(); ++s) {
+    const Stage& stage = stages_[s];
+    inputs = std::max(inputs, row_stride(stage.inputs));
+    outputs = std::max(outputs, row_stride(stage.outputs));
+    slice = std::max(slice, row_stride(cut_into_slices(stage.inputs).largest()));
+    const auto epsilon =
+        stage.norm == StageNorm::batch ? std::get<BatchNorm>(network.layers[stage.norm_layer]).epsilon : 0.0;
+    norms.push_back(stage.norm == StageNorm::none
+                        ? NormState()
+                        : NormState(stage.inputs, epsilon, tensors[s].gamma, tensors[s].beta));
+    sums.push_back(stage.sums ? BlockSums(blocks, stage.outputs, true) : BlockSums());
+  }
+  for (const StatisticSlot& slot : statistic_slots(network)) {
+    for (std::size_t s = 0; s < stages_.size(); ++s) {
+      if (stages_[s].norm != StageNorm::standardise || stages_[s].norm_layer != slot.layer) continue;
+      std::copy_n(fixed_statistics + slot.offset, slot.channels, norms[s].mean.data());
+      std::copy_n(fixed_statistics + slot.offset + slot.channels, slot.channels, norms[s].variance.data());
+      norms[s].refresh();
+    }
+  }
+  for (std::size_t w = 0; w < workers; ++w) {
+    scratch.push_back({AlignedBuffer<float>(block_rows * inputs), AlignedBuffer<float>(block_rows * outputs),
+                       AlignedBuffer<float>(gradients ? largest_batch_ * slice : 0),
+                       AlignedBuffer<std::byte>(cache_.largest_scratch())});
+  }
+}
+
+const BatchProducts& BatchForward::products(std::size_t rows) const {
+  for (const BatchProducts& products : products_) {
+    if (products.rows == rows) return products;
+  }
+  return products_.front();  // unreachable: the batch planner and the plan share their sizes
+}
+
+std::size_t BatchForward::scratch_bytes() const {
+  std::size_t bytes = 0;
+  for (const WorkerScratch& worker : scratch) {
+    bytes += (worker.source.size() + worker.inner.size() + worker.slice.size()) * sizeof(float) + worker.product.size();
+  }
+  for (const BlockSums& block_sums : sums) bytes += block_sums.bytes();
+  return bytes;
+}
+
+RandomStream BatchForward::dropout_stream(const Stage& stage) const {
+  return {seed_, Purpose::dropout, static_cast<std::uint32_t>(stage.dropout.layer), step_};
+}
+
+ConstView BatchForward::inner(std::size_t s, std::size_t first_row, std::size_t rows, float* out) const {
+  const ConstView z_block = z(s, first_row, rows);
+  if (stages_[s].inner_activation == ActivationKind::identity) return z_block;
+  const View result(out, rows, z_block.channels, row_stride(z_block.channels));
+  kernels::activate(z_block, stages_[s].inner_activation, result);
+  return result;
+}
+
+ConstView BatchForward::source(std::size_t s, const Batch& batch, std::size_t first_row, std::size_t rows,
+                               std::size_t first_channel, std::size_t channels, std::size_t stride,
+                               float* out) const {
+  const Stage& stage = stages_[s];
+  const NormState& norm = norms[s];
+  const View result(out, rows, channels, stride);
+  ConstView x;
+  if (s == 0) {
+    gather(batch, first_row, first_channel, norm.affine(first_channel), result);
+    x = result;
+    if (stage.activation != ActivationKind::identity) kernels::activate(x, stage.activation, result);
+  } else {
+    x = z_[s - 1].block(first_row, rows);
+    x.data += first_channel;
+    x.channels = channels;
+    const ActivationKind inner_activation = stages_[s - 1].inner_activation;
+    if (inner_activation != ActivationKind::identity) {
+      kernels::activate(x, inner_activation, result);
+      x = result;
+    }
+    if (stage.norm != StageNorm::none) {
+      kernels::normalise_activate(x, norm.affine(first_channel), stage.activation, result);
+      x = result;
+    } else if (stage.activation != ActivationKind::identity) {
+      kernels::activate(x, stage.activation, result);
+      x = result;
+    }
+  }
+  if (dropout_ && stage.dropout.probability > 0) {
+    if (x.data != out) {  // nothing before it: drop out of a copy
+      for (std::size_t r = 0; r < rows; ++r) std::memcpy(result.row(r), x.row(r), channels * sizeof(float));
+      x = result;
+    }
+    kernels::dropout(result, stage.dropout.probability, dropout_stream(stage), first_row, first_channel, stage.inputs);
+  }
+  return x;
+}
+
+void BatchForward::begin(std::uint64_t step) {
+  step_ = step;
+  fault_.reset();
+}
+
+void BatchForward::run(const Worker& worker, const Batch& batch) {
+  const BatchProducts& batch_products = products(batch.rows);
+  const Cut& blocks = batch_products.blocks;
+  WorkerScratch& mine = scratch[worker.index];
+  for (std::size_t s = 0; s < stages_.size(); ++s) {
+    const Stage& stage = stages_[s];
+    worker.share(blocks.parts, [&](std::size_t block) {
+      const std::size_t first = blocks.first(block), rows = blocks.size(block);
+      const View result = z(s, first, rows);
+      if (stage.dense_layer) {
+        // The product reads rows at the stride it was prepared for; z of the stage before has it too.
+        const ConstView x = source(s, batch, first, rows, 0, stage.inputs, row_stride(stage.inputs), mine.source.data());
+        product_of(batch_products.stages[s].forward, blocks, block)
+            .run(worker.index, x.data, tensors[s].weight, tensors[s].bias, result.data, mine.product.data());
+      } else {
+        const ConstView x = source(s, batch, first, rows, 0, stage.inputs, result.row_stride, result.data);
+        if (x.data != result.data) {
+          for (std::size_t r = 0; r < rows; ++r) {
+            std::memcpy(result.row(r), x.row(r), stage.outputs * sizeof(float));
+          }
+        }
+      }
+      if (stage.sums) {
+        kernels::shifted_sums(inner(s, first, rows, mine.inner.data()), sums[s].shift_of(block), sums[s].sum_of(block),
+                              sums[s].squares_of(block));
+      }
+    });
+    if (!stage.sums) continue;
+    worker.sync([&] {
+      const std::size_t broken = norms[s + 1].merge(sums[s], blocks);
+      if (broken != stage.outputs && !fault_) fault_ = Fault{stages_[s + 1].norm_layer, broken};
+    });
+  }
+}
+
+}  // namespace ztilde

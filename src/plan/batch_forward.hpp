@@ -1,0 +1,94 @@
+// The forward stages of one batch whose statistics are not known beforehand.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/team.hpp"
+#include "plan/batch.hpp"
+#include "plan/norm_state.hpp"
+#include "plan/products.hpp"
+#include "plan/stages.hpp"
+
+namespace ztilde {
+
+// NaN or infinity in the statistics of a batch.
+struct Fault {
+  std::size_t layer = 0;  // the normalisation that met it
+  std::size_t channel = 0;
+};
+
+// A Dense stage's and its prologue's tensors in the parameter arena; the d_ ones in its mirror,
+// null where there is none.
+struct StageTensors {
+  const float *weight = nullptr, *bias = nullptr, *gamma = nullptr, *beta = nullptr;
+  float *d_weight = nullptr, *d_bias = nullptr, *d_gamma = nullptr, *d_beta = nullptr;
+};
+std::vector<StageTensors> stage_tensors(const Network& network, const std::vector<Stage>& stages,
+                                        const float* parameters, float* gradients);
+
+// One worker's memory for blocks in flight.
+struct WorkerScratch {
+  AlignedBuffer<float> source;    // [block rows, stage inputs]: a prologue's result
+  AlignedBuffer<float> inner;     // [block rows, stage outputs]: z after the inner activation
+  AlignedBuffer<float> slice;     // [batch rows, slice columns]: a prologue's result, a few channels
+  AlignedBuffer<std::byte> product;
+};
+
+// z[s]: where stage s puts its result, [largest batch, outputs of s].
+class BatchForward {
+ public:
+  // fixed_statistics: the statistics arena that Standardise layers read. with_gradients: prepares
+  // what backward needs too. dropout: whether the stages drop out.
+  BatchForward(const Network& network, std::vector<std::size_t> batch_sizes, std::size_t workers,
+               const float* parameters, float* gradients, const double* fixed_statistics, bool dropout,
+               std::uint64_t seed);
+
+  const std::vector<Stage>& stages() const { return stages_; }
+  std::size_t largest_batch() const { return largest_batch_; }
+  void set_z(std::vector<kernels::View> z) { z_ = std::move(z); }
+
+  // Before the workers start: the step whose random numbers they use.
+  void begin(std::uint64_t step);
+  // Called by every worker with the same batch. Ends without a barrier: each worker has its
+  // own blocks of the last stage, and nobody else's.
+  void run(const Worker& worker, const Batch& batch);
+
+  const BatchProducts& products(std::size_t rows) const;
+  std::optional<Fault> fault() const { return fault_; }
+  std::size_t scratch_bytes() const;
+
+  // What the backward pass shares with the forward one.
+  //   source: what the contraction of stage s reads, for some rows and channels; in `scratch`
+  //   unless it is z as it stands.
+  kernels::ConstView source(std::size_t s, const Batch& batch, std::size_t first_row, std::size_t rows,
+                            std::size_t first_channel, std::size_t channels, std::size_t stride,
+                            float* scratch) const;
+  //   inner: z of stage s after its inner activation.
+  kernels::ConstView inner(std::size_t s, std::size_t first_row, std::size_t rows, float* scratch) const;
+  RandomStream dropout_stream(const Stage& stage) const;
+
+  std::vector<StageTensors> tensors;
+  std::vector<NormState> norms;      // by stage, of its prologue
+  std::vector<BlockSums> sums;       // by stage, of its epilogue
+  std::vector<WorkerScratch> scratch;  // by worker
+
+  kernels::View z(std::size_t s, std::size_t first_row, std::size_t rows) const {
+    return z_[s].block(first_row, rows);
+  }
+
+ private:
+  std::vector<Stage> stages_;
+  std::size_t largest_batch_ = 0;
+  bool dropout_;
+  std::uint64_t seed_;
+  std::uint64_t step_ = 0;
+  ProductCache cache_;
+  std::vector<BatchProducts> products_;  // by batch size
+  std::vector<kernels::View> z_;
+  std::optional<Fault> fault_;
+};
+
+}  // namespace ztilde

@@ -1,0 +1,111 @@
+#include "plan/norm_state.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace ztilde {
+
+BlockSums::BlockSums(std::size_t blocks, std::size_t channels_, bool squares)
+    : channels(channels_), sum(blocks * channels_) {
+  if (!squares) return;
+  shift = AlignedBuffer<float>(blocks * channels_);
+  sum_squares = AlignedBuffer<double>(blocks * channels_);
+}
+
+std::size_t BlockSums::bytes() const {
+  return shift.size() * sizeof(float) + (sum.size() + sum_squares.size()) * sizeof(double);
+}
+
+NormState::NormState(std::size_t channels_, double epsilon_, const float* gamma_, const float* beta_)
+    : channels(channels_),
+      epsilon(epsilon_),
+      gamma(gamma_),
+      beta(beta_),
+      mean(channels_),
+      variance(channels_),
+      inv_std(channels_),
+      centre(channels_),
+      scale(channels_),
+      shift(channels_),
+      sum_d(channels_),
+      sum_dx(channels_),
+      d_gamma_exact(channels_),
+      gradient_scale(channels_),
+      gradient_slope(channels_),
+      gradient_offset(channels_) {}
+
+void NormState::refresh() {
+  kernels::make_affine(channels, mean.data(), variance.data(), epsilon, gamma, beta, centre.data(), scale.data(),
+                       shift.data(), inv_std.data());
+}
+
+std::size_t NormState::merge(BlockSums& sums, const Cut& blocks) {
+  // variance holds M2, the sum of squared distances from the mean, until the last block is in.
+  double rows = 0;
+  for (std::size_t block = 0; block < blocks.parts; ++block) {
+    const auto block_rows = static_cast<double>(blocks.size(block));
+    const double weight = block_rows / (rows + block_rows);
+    const double between = rows * weight;
+    const double inverse = 1 / block_rows;
+    const float* shift_of_block = sums.shift_of(block);
+    const double* sum = sums.sum_of(block);
+    const double* squares = sums.squares_of(block);
+    double* m = mean.data();
+    double* m2 = variance.data();
+    if (block == 0) {
+      for (std::size_t c = 0; c < channels; ++c) {
+        const double offset = sum[c] * inverse;
+        m[c] = shift_of_block[c] + offset;
+        m2[c] = squares[c] - sum[c] * offset;
+      }
+    } else {
+      for (std::size_t c = 0; c < channels; ++c) {
+        const double offset = sum[c] * inverse;
+        const double delta = shift_of_block[c] + offset - m[c];
+        m[c] += delta * weight;
+        m2[c] += squares[c] - sum[c] * offset + delta * delta * between;
+      }
+    }
+    rows += block_rows;
+  }
+  std::size_t broken = channels;
+  for (std::size_t c = 0; c < channels; ++c) {
+    if (!std::isfinite(mean[c] + variance[c])) {
+      if (broken == channels) broken = c;
+    } else if (variance[c] < 0) {
+      variance[c] = 0;
+      ++clamped;
+    }
+    variance[c] /= rows;
+  }
+  refresh();
+  return broken;
+}
+
+void NormState::merge_backward(BlockSums& sums, const Cut& blocks, float* d_gamma, float* d_beta) {
+  std::copy_n(sums.sum_of(0), channels, sum_d.data());
+  std::copy_n(sums.squares_of(0), channels, sum_dx.data());
+  for (std::size_t block = 1; block < blocks.parts; ++block) {
+    for (std::size_t c = 0; c < channels; ++c) {
+      sum_d[c] += sums.sum_of(block)[c];
+      sum_dx[c] += sums.squares_of(block)[c];
+    }
+  }
+  kernels::make_input_gradient(channels, blocks.total, mean.data(), variance.data(), epsilon, gamma, sum_d.data(),
+                               sum_dx.data(), centre.data(), gradient_scale.data(), gradient_slope.data(),
+                               gradient_offset.data(), d_gamma_exact.data());
+  for (std::size_t c = 0; c < channels; ++c) {
+    if (d_gamma) d_gamma[c] = static_cast<float>(d_gamma_exact[c]);
+    if (d_beta) d_beta[c] = static_cast<float>(sum_d[c]);
+  }
+}
+
+void merge_column_sums(BlockSums& sums, const Cut& blocks, float* total) {
+  for (std::size_t c = 0; c < sums.channels; ++c) {
+    double sum = 0;
+    for (std::size_t block = 0; block < blocks.parts; ++block) sum += sums.sum_of(block)[c];
+    total[c] = static_cast<float>(sum);
+  }
+}
+
+}  // namespace ztilde

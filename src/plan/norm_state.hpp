@@ -1,0 +1,66 @@
+// The numbers of one normalisation while a plan runs: statistics, the affine map they give, and
+// the coefficients of its backward pass.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/cut.hpp"
+#include "kernels/block_kernels.hpp"
+#include "tensor/aligned_buffer.hpp"
+
+namespace ztilde {
+
+// Per-channel sums of each block of rows, merged in the order of the blocks by whoever arrives last.
+struct BlockSums {
+  std::size_t channels = 0;
+  AlignedBuffer<float> shift;
+  AlignedBuffer<double> sum, sum_squares;
+
+  BlockSums() = default;
+  BlockSums(std::size_t blocks, std::size_t channels_, bool squares);
+  float* shift_of(std::size_t block) { return shift.data() + block * channels; }
+  double* sum_of(std::size_t block) { return sum.data() + block * channels; }
+  double* squares_of(std::size_t block) { return sum_squares.data() + block * channels; }
+  std::size_t bytes() const;
+};
+
+struct NormState {
+  std::size_t channels = 0;
+  double epsilon = 0;
+  const float* gamma = nullptr;  // null: 1, 0
+  const float* beta = nullptr;
+  std::uint64_t clamped = 0;  // variances that came out below 0 and were set to 0
+
+  AlignedBuffer<double> mean, variance, inv_std;
+  AlignedBuffer<float> centre, scale, shift;
+  AlignedBuffer<double> sum_d, sum_dx, d_gamma_exact;
+  AlignedBuffer<float> gradient_scale, gradient_slope, gradient_offset;
+
+  NormState() = default;
+  NormState(std::size_t channels, double epsilon, const float* gamma, const float* beta);
+
+  kernels::Affine affine(std::size_t first_channel = 0) const {
+    if (channels == 0) return {};
+    return {centre.data() + first_channel, scale.data() + first_channel, shift.data() + first_channel};
+  }
+  kernels::InputGradient input_gradient() const {
+    return {centre.data(), gradient_scale.data(), gradient_slope.data(), gradient_offset.data()};
+  }
+  // The affine map of mean and variance as they stand.
+  void refresh();
+  // mean and variance of the rows whose block sums these are (Chan, Golub & LeVeque 1979), then
+  // refresh(). block_rows(i): rows of block i. Returns the first channel that is not finite, or
+  // `channels`.
+  std::size_t merge(BlockSums& sums, const Cut& blocks);
+  // From Σ d and Σ d·(x - centre) by block: writes d_gamma and d_beta (either may be null) and
+  // input_gradient().
+  void merge_backward(BlockSums& sums, const Cut& blocks, float* d_gamma, float* d_beta);
+};
+
+// total[c] = Σ over blocks of sum_of(block)[c], rounded once.
+void merge_column_sums(BlockSums& sums, const Cut& blocks, float* total);
+
+}  // namespace ztilde

@@ -1,0 +1,174 @@
+#include "plan/train_plan.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "plan/memory.hpp"
+#include "ztilde/batch_norm.hpp"
+
+namespace ztilde {
+
+using kernels::ConstView;
+using kernels::View;
+
+namespace {
+
+void copy_rows(ConstView from, View to) {
+  for (std::size_t r = 0; r < from.rows; ++r) std::memcpy(to.row(r), from.row(r), from.channels * sizeof(float));
+}
+
+}  // namespace
+
+TrainPlan::TrainPlan(const Network& network, const std::vector<std::size_t>& batch_sizes, std::size_t workers,
+                     const float* parameters, float* gradients, const double* fixed_statistics, std::uint64_t seed)
+    : forward_(network, batch_sizes, workers, parameters, gradients, fixed_statistics, true, seed) {
+  const std::vector<Stage>& stages = forward_.stages();
+  const std::size_t count = stages.size();
+  const std::size_t rows = forward_.largest_batch();
+  std::size_t blocks = 0;
+  for (const std::size_t size : batch_sizes) blocks = std::max(blocks, forward_.products(size).blocks.parts);
+
+  // Time s: forward stage s. Time backward_time(s): backward stage s; its weight gradient, which
+  // reads z of the stage below and d of this one, runs one later.
+  const auto backward_time = [&](std::size_t s) { return count + (count - 1 - s); };
+  std::vector<Lifetime> lifetimes;
+  for (std::size_t s = 0; s < count; ++s) {
+    const std::size_t size = rows * row_stride(stages[s].outputs);
+    lifetimes.push_back({size, s, backward_time(s)});
+    lifetimes.push_back({size, s + 1 == count ? count - 1 : backward_time(s + 1), backward_time(s) + 1});
+  }
+  const Placement placement = place(lifetimes);
+  memory_ = AlignedBuffer<float>(placement.total);
+  std::vector<View> z;
+  for (std::size_t s = 0; s < count; ++s) {
+    const std::size_t channels = stages[s].outputs;
+    z.emplace_back(memory_.data() + placement.offsets[2 * s], rows, channels, row_stride(channels));
+    d_.emplace_back(memory_.data() + placement.offsets[2 * s + 1], rows, channels, row_stride(channels));
+    bias_sums_.push_back(stages[s].bias ? BlockSums(blocks, channels, false) : BlockSums());
+    norm_sums_.push_back(stages[s].norm == StageNorm::batch ? BlockSums(blocks, stages[s].inputs, true) : BlockSums());
+  }
+  forward_.set_z(std::move(z));
+
+  const std::vector<StatisticSlot> slots = statistic_slots(network);
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    for (std::size_t s = 0; s < count; ++s) {
+      if (stages[s].norm != StageNorm::batch || stages[s].norm_layer != slots[i].layer) continue;
+      running_.push_back({s, i, slots[i], std::get<BatchNorm>(network.layers[slots[i].layer])});
+    }
+  }
+}
+
+ConstView TrainPlan::output(std::size_t first_row, std::size_t rows) const {
+  return forward_.z(stages().size() - 1, first_row, rows);
+}
+
+View TrainPlan::output_gradient(std::size_t first_row, std::size_t rows) const {
+  return d_.back().block(first_row, rows);
+}
+
+void TrainPlan::run_backward(const Worker& worker, const Batch& batch) {
+  const BatchProducts& products = forward_.products(batch.rows);
+  const auto weight_gradient = [&](std::size_t s) {
+    if (!stages()[s].dense_layer) return;
+    const Cut slices = cut_into_slices(stages()[s].inputs);
+    worker.share(slices.parts, [&](std::size_t slice) {
+      weight_gradient_slice(worker, s, products, batch, slices, slice);
+    });
+  };
+  for (std::size_t s = stages().size(); s-- > 0;) {
+    worker.share(products.blocks.parts, [&](std::size_t block) { backward_block(worker, s, products, block); });
+    if (s + 1 < stages().size()) weight_gradient(s + 1);
+    worker.sync([&] {
+      const StageTensors& t = forward_.tensors[s];
+      if (stages()[s].bias) merge_column_sums(bias_sums_[s], products.blocks, t.d_bias);
+      if (stages()[s].norm == StageNorm::batch) {
+        forward_.norms[s].merge_backward(norm_sums_[s], products.blocks, t.d_gamma, t.d_beta);
+      }
+    });
+  }
+  weight_gradient(0);
+  worker.sync();
+}
+
+void TrainPlan::backward_block(const Worker& worker, std::size_t s, const BatchProducts& products, std::size_t block) {
+  const Stage& stage = stages()[s];
+  const StageTensors& tensors = forward_.tensors[s];
+  const std::size_t first = products.blocks.first(block), rows = products.blocks.size(block);
+  WorkerScratch& mine = forward_.scratch[worker.index];
+  const View d = d_[s].block(first, rows);
+
+  // The stage above left the gradient with respect to its normalised values; go through the
+  // normalisation and the inner activation to z.
+  if (stage.sums) {
+    const NormState& norm = forward_.norms[s + 1];
+    const ConstView x = forward_.inner(s, first, rows, mine.inner.data());
+    kernels::input_gradient(x, norm.input_gradient(), d);
+    if (stage.inner_activation != ActivationKind::identity) {
+      kernels::activate_backward(forward_.z(s, first, rows), stage.inner_activation, d);
+    }
+  }
+  if (stage.bias) kernels::column_sums(d, bias_sums_[s].sum_of(block));
+  if (s == 0) return;
+
+  const View d_below = d_[s - 1].block(first, rows);
+  if (stage.dense_layer) {
+    product_of(products.stages[s].input_gradient, products.blocks, block)
+        .run(worker.index, d_below.data, tensors.weight, nullptr, d.data, mine.product.data());
+  } else {
+    copy_rows(d, d_below);
+  }
+  if (stage.dropout.probability > 0) {
+    kernels::dropout(d_below, stage.dropout.probability, forward_.dropout_stream(stage), first, 0, stage.inputs);
+  }
+  if (stage.norm == StageNorm::batch) {
+    const ConstView x = forward_.inner(s - 1, first, rows, mine.inner.data());
+    kernels::normalise_activate_backward(x, forward_.norms[s].affine(), stage.activation, d_below,
+                                         norm_sums_[s].sum_of(block), norm_sums_[s].squares_of(block));
+  } else if (stage.activation != ActivationKind::identity) {
+    kernels::activate_backward(forward_.z(s - 1, first, rows), stage.activation, d_below);
+  }
+}
+
+void TrainPlan::weight_gradient_slice(const Worker& worker, std::size_t s, const BatchProducts& products,
+                                      const Batch& batch, const Cut& slices, std::size_t slice) {
+  WorkerScratch& mine = forward_.scratch[worker.index];
+  const std::size_t first = slices.first(slice), channels = slices.size(slice);
+  const View x(mine.slice.data(), batch.rows, channels, row_stride(slices.largest()));
+  const ConstView source = forward_.source(s, batch, 0, batch.rows, first, channels, x.row_stride, x.data);
+  if (source.data != x.data) copy_rows(source, x);
+  product_of(products.stages[s].weight_gradient, slices, slice)
+      .run(worker.index, x.data, forward_.tensors[s].d_weight + first, nullptr, d_[s].data, mine.product.data());
+}
+
+void TrainPlan::update_running(std::size_t rows, std::span<double> statistics, std::span<std::uint64_t> batches) const {
+  for (const RunningSlot& running : running_) {
+    const NormState& norm = forward_.norms[running.stage];
+    const std::size_t channels = running.slot.channels;
+    batch_norm::update_running(norm.mean.span(), norm.variance.span(), rows, running.layer.keep,
+                               running.layer.running_variance, statistics.subspan(running.slot.offset, channels),
+                               statistics.subspan(running.slot.offset + channels, channels));
+    ++batches[running.slot_index];
+  }
+}
+
+std::optional<Fault> TrainPlan::first_fault(std::size_t rows) const {
+  for (std::size_t s = 0; s < stages().size(); ++s) {
+    const ConstView z = forward_.z(s, 0, rows);
+    for (std::size_t r = 0; r < rows; ++r) {
+      for (std::size_t c = 0; c < z.channels; ++c) {
+        if (!std::isfinite(z(r, c))) return Fault{stages()[s].dense_layer.value_or(stages()[s].norm_layer), c};
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+std::size_t TrainPlan::bytes() const {
+  std::size_t bytes = memory_.size() * sizeof(float) + forward_.scratch_bytes();
+  for (const BlockSums& sums : bias_sums_) bytes += sums.bytes();
+  for (const BlockSums& sums : norm_sums_) bytes += sums.bytes();
+  return bytes;
+}
+
+}  // namespace ztilde

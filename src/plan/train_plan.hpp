@@ -1,0 +1,78 @@
+// Forward and backward over one batch, with batch statistics: what a training step runs.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "plan/batch_forward.hpp"
+#include "tensor/aligned_buffer.hpp"
+
+namespace ztilde {
+
+// The functions that take a Worker are called by every worker of a team with the same arguments.
+class TrainPlan {
+ public:
+  // batch_sizes: every size that will be run. parameters and gradients: arenas laid out by
+  // parameter_slots(network), read and overwritten. fixed_statistics: the statistics arena, read
+  // for Standardise. Allocates everything a step needs.
+  TrainPlan(const Network& network, const std::vector<std::size_t>& batch_sizes, std::size_t workers,
+            const float* parameters, float* gradients, const double* fixed_statistics, std::uint64_t seed);
+
+  // Before the team starts on a step.
+  void begin(std::uint64_t step) { forward_.begin(step); }
+  // Ends without a barrier: each worker has the output rows of its own blocks.
+  void forward(const Worker& worker, const Batch& batch) { forward_.run(worker, batch); }
+
+  // The row blocks of a batch; worker.share(blocks.parts, …) deals them out as forward did.
+  const Cut& blocks(std::size_t rows) const { return forward_.products(rows).blocks; }
+  kernels::ConstView output(std::size_t first_row, std::size_t rows) const;
+  kernels::View output_gradient(std::size_t first_row, std::size_t rows) const;
+
+  // From output_gradient, set for the worker's own blocks, to the gradients of all parameters.
+  // `on_first_barrier` runs once when every worker has arrived with its blocks; where it returns
+  // false or the forward pass met a fault nobody goes on, and false is returned. Ends with a barrier.
+  template <class Continue>
+  bool backward(const Worker& worker, const Batch& batch, Continue&& on_first_barrier) {
+    worker.sync([&] { going_on_ = on_first_barrier() && !forward_.fault(); });
+    if (going_on_) run_backward(worker, batch);
+    return going_on_;
+  }
+
+  // The step that changes running statistics, apart from everything else: running = keep · running
+  // + (1 − keep) · batch, in the statistics arena; counts in `batches` by statistic
+  // slot. Call it once a step, and not after a fault.
+  void update_running(std::size_t rows, std::span<double> statistics, std::span<std::uint64_t> batches) const;
+
+  std::optional<Fault> fault() const { return forward_.fault(); }
+  // After forward: the first layer and channel whose result is not finite in any of the rows, for
+  // naming trouble that no statistics have met.
+  std::optional<Fault> first_fault(std::size_t rows) const;
+  const std::vector<Stage>& stages() const { return forward_.stages(); }
+  const NormState& norm(std::size_t stage) const { return forward_.norms[stage]; }
+  std::size_t bytes() const;
+
+ private:
+  void run_backward(const Worker& worker, const Batch& batch);
+  void backward_block(const Worker& worker, std::size_t s, const BatchProducts& products, std::size_t block);
+  void weight_gradient_slice(const Worker& worker, std::size_t s, const BatchProducts& products, const Batch& batch,
+                             const Cut& slices, std::size_t slice);
+
+  struct RunningSlot {
+    std::size_t stage, slot_index;
+    StatisticSlot slot;
+    BatchNorm layer;
+  };
+
+  BatchForward forward_;
+  AlignedBuffer<float> memory_;      // every z and d, placed by lifetime
+  std::vector<kernels::View> d_;     // by stage: gradient with respect to z, or on the way to it
+  std::vector<BlockSums> bias_sums_;  // by stage
+  std::vector<BlockSums> norm_sums_;  // by stage, of its prologue's normalisation
+  std::vector<RunningSlot> running_;
+  bool going_on_ = false;
+};
+
+}  // namespace ztilde

@@ -1,0 +1,36 @@
+#include "training/initialise.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/random.hpp"
+
+namespace ztilde {
+
+void initialise_parameters(const Network& network, InitKind kind, double init_std, std::uint64_t seed,
+                           std::span<float> parameters) {
+  std::fill(parameters.begin(), parameters.end(), 0.0f);
+  for (const ParameterSlot& slot : parameter_slots(network)) {
+    const std::span<float> values = parameters.subspan(slot.offset, slot.size());
+    if (!slot.is_weight_matrix) {
+      const bool is_gamma = std::holds_alternative<BatchNorm>(network.layers[slot.layer]) && slot.name == "weight";
+      std::fill(values.begin(), values.end(), is_gamma ? 1.0f : 0.0f);
+      continue;
+    }
+    const auto inputs = static_cast<double>(slot.columns), outputs = static_cast<double>(slot.rows);
+    const double std_dev = kind == InitKind::he       ? std::sqrt(2 / inputs)
+                           : kind == InitKind::xavier ? std::sqrt(2 / (inputs + outputs))
+                                                      : init_std;
+    const RandomStream stream(seed, Purpose::initialise, static_cast<std::uint32_t>(slot.layer), 0);
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(std_dev * stream.normal(i));
+  }
+}
+
+void initialise_statistics(const Network& network, std::span<double> statistics) {
+  for (const StatisticSlot& slot : statistic_slots(network)) {
+    std::fill_n(statistics.begin() + slot.offset, slot.channels, 0.0);
+    std::fill_n(statistics.begin() + slot.offset + slot.channels, slot.channels, 1.0);
+  }
+}
+
+}  // namespace ztilde

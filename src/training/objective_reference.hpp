@@ -1,0 +1,92 @@
+// Scalar losses, each the mean over rows, followed at once by its gradient; for any number type of
+// layers/scalar.hpp. out, d_out: [rows, outputs]; targets: [rows]. Backward overwrites d_out.
+// The contract is that of kernels/loss_kernels.hpp with scale = 1 / rows.
+#pragma once
+
+#include <span>
+
+#include "layers/activation.hpp"
+#include "layers/scalar.hpp"
+#include "ztilde/matrix_view.hpp"
+
+namespace ztilde::reference {
+
+// log Σ exp of one row, with the largest logit subtracted first.
+template <class T>
+T log_sum_exp(MatrixView<const T> out, std::size_t r) {
+  using std::exp, std::log;
+  T largest = out(r, 0);
+  for (std::size_t c = 1; c < out.channels; ++c) {
+    if (real_part(out(r, c)) > real_part(largest)) largest = out(r, c);
+  }
+  T sum(0);
+  for (std::size_t c = 0; c < out.channels; ++c) sum += exp(out(r, c) - largest);
+  return largest + log(sum);
+}
+
+// −log softmax(out)[target]; a target is a class index.
+template <class T>
+T softmax_cross_entropy(MatrixView<const T> out, std::span<const float> targets) {
+  T loss(0);
+  for (std::size_t r = 0; r < out.rows; ++r) {
+    loss += log_sum_exp(out, r) - out(r, static_cast<std::size_t>(targets[r]));
+  }
+  return loss / number<T>(out.rows);
+}
+template <class T>
+void softmax_cross_entropy_backward(MatrixView<const T> out, std::span<const float> targets,
+                                    MatrixView<T> d_out) {
+  using std::exp;
+  const T rows = number<T>(out.rows);
+  for (std::size_t r = 0; r < out.rows; ++r) {
+    const T log_sum = log_sum_exp(out, r);
+    for (std::size_t c = 0; c < out.channels; ++c) {
+      const T target = c == static_cast<std::size_t>(targets[r]) ? T(1) : T(0);
+      d_out(r, c) = (exp(out(r, c) - log_sum) - target) / rows;
+    }
+  }
+}
+
+// One logit z, target 0 or 1: log(1 + exp(−|z|)) + max(z, 0) − z·target.
+template <class T>
+T binary_cross_entropy(MatrixView<const T> out, std::span<const float> targets) {
+  using std::exp, std::log;
+  T loss(0);
+  for (std::size_t r = 0; r < out.rows; ++r) {
+    const T z = out(r, 0);
+    const bool positive = real_part(z) > 0;
+    loss += log(T(1) + exp(positive ? -z : z)) + (positive ? z : T(0)) - z * number<T>(targets[r]);
+  }
+  return loss / number<T>(out.rows);
+}
+template <class T>
+void binary_cross_entropy_backward(MatrixView<const T> out, std::span<const float> targets,
+                                   MatrixView<T> d_out) {
+  const T rows = number<T>(out.rows);
+  for (std::size_t r = 0; r < out.rows; ++r) {
+    d_out(r, 0) = (sigmoid(out(r, 0)) - number<T>(targets[r])) / rows;
+  }
+}
+
+// One output; (out − (target − target_mean) / target_std)².
+template <class T>
+T squared_error(MatrixView<const T> out, std::span<const float> targets, double target_mean,
+                double target_std) {
+  T loss(0);
+  for (std::size_t r = 0; r < out.rows; ++r) {
+    const T error = out(r, 0) - number<T>((double{targets[r]} - target_mean) / target_std);
+    loss += error * error;
+  }
+  return loss / number<T>(out.rows);
+}
+template <class T>
+void squared_error_backward(MatrixView<const T> out, std::span<const float> targets, double target_mean,
+                            double target_std, MatrixView<T> d_out) {
+  const T rows = number<T>(out.rows);
+  for (std::size_t r = 0; r < out.rows; ++r) {
+    const T error = out(r, 0) - number<T>((double{targets[r]} - target_mean) / target_std);
+    d_out(r, 0) = (error + error) / rows;
+  }
+}
+
+}  // namespace ztilde::reference

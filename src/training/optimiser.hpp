@@ -1,0 +1,50 @@
+// Gradient descent and its kin over the parameter arena, γ and β like every other parameter.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/team.hpp"
+#include "tensor/aligned_buffer.hpp"
+#include "ztilde/network.hpp"
+#include "ztilde/train.hpp"
+
+namespace ztilde {
+
+struct OptimiserOptions {
+  OptimizerKind kind = OptimizerKind::adamw;
+  double weight_decay = 0;
+  bool decay_all = false;  // γ, β and biases too
+  double clip_norm = 0;    // largest norm of the whole gradient; 0: no clipping
+};
+
+class Optimiser {
+ public:
+  Optimiser(const Network& network, const OptimiserOptions& options);
+
+  // Before the team starts on a step: counts it and fixes its rate.
+  void begin(double rate);
+  // Called by every worker. parameters, gradients: the arenas. Ends without a barrier.
+  void step(const Worker& worker, float* parameters, const float* gradients);
+
+  std::size_t bytes() const { return (first_.size() + second_.size()) * sizeof(float); }
+
+ private:
+  // A range of the arena inside one tensor: element-wise work, cut the same for any team.
+  struct Chunk {
+    std::size_t offset, size;
+    float decay;
+  };
+  void step_chunk(const Chunk& chunk, float* parameters, const float* gradients);
+
+  OptimiserOptions options_;
+  std::vector<Chunk> chunks_;
+  std::vector<double> squares_;          // by chunk, for the norm
+  AlignedBuffer<float> first_, second_;  // momentum or first moment; second moment
+  std::uint64_t steps_ = 0;
+  double rate_ = 0;
+  double correction1_ = 1, correction2_ = 1;
+  float gradient_scale_ = 1;
+};
+
+}  // namespace ztilde

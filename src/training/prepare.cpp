@@ -1,0 +1,180 @@
+#include "training/prepare.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "base/text.hpp"
+#include "model/scoring.hpp"
+#include "plan/population.hpp"
+#include "training/initialise.hpp"
+#include "ztilde/error.hpp"
+
+namespace ztilde {
+namespace {
+
+[[noreturn]] void refuse(const std::string& message) { throw Error(ErrorKind::data, message); }
+
+bool has_batch_norm(const Network& network) {
+  return std::any_of(network.layers.begin(), network.layers.end(),
+                     [](const Layer& layer) { return std::holds_alternative<BatchNorm>(layer); });
+}
+
+Network network_for(const Dataset& data, const TrainOptions& options) {
+  const std::size_t outputs = outputs_for(data.task, data.classes.size());
+  if (!options.network) {
+    const Network network = dense_network({.inputs = data.columns,
+                                           .outputs = outputs,
+                                           .hidden = options.hidden,
+                                           .activation = options.activation,
+                                           .batch_norm = options.batch_norm,
+                                           .norm_place = options.norm_place,
+                                           .epsilon = options.epsilon,
+                                           .keep = options.keep,
+                                           .standardise = options.standardise,
+                                           .dropout = options.dropout});
+    validate(network);
+    return network;
+  }
+  const Network& network = *options.network;
+  validate(network);
+  if (network.inputs != data.columns) {
+    refuse(fmt::format("the network takes {}, the data have {}; set \"inputs\" to {}", counted(network.inputs, "input"),
+                       with_commas(data.columns), data.columns));
+  }
+  const std::size_t given = layer_outputs(network).back();
+  if (given != outputs && !(data.task == Task::classify && given == data.classes.size())) {
+    refuse(fmt::format("the network ends with {}, {} needs {}; set the last dense layer's \"outputs\" to {}",
+                       counted(given, "output"),
+                       data.task == Task::regress
+                           ? std::string("regression")
+                           : fmt::format("classification into {} classes", data.classes.size()),
+                       outputs, outputs));
+  }
+  return network;
+}
+
+void check_valid_set(const Dataset& data, const Dataset& valid) {
+  if (valid.columns != data.columns) {
+    refuse(fmt::format("the validation rows have {}, the training rows {}; give both the same columns",
+                       counted(valid.columns, "column"), with_commas(data.columns)));
+  }
+  if (valid.targets.empty()) refuse("the validation rows have no target; give them labels or a target column");
+  if (valid.rows == 0) refuse("the validation set has no rows; leave it out or give it some");
+}
+
+// A class of the validation set by its index in the training set's classes.
+void require_same_classes(const Dataset& data, const Dataset& valid) {
+  if (data.task != valid.task) refuse("training and validation targets differ in kind; one is a class, the other a number");
+  if (data.task == Task::regress || data.classes == valid.classes) return;
+  // IDX classes are counted from 0, so that fewer of them are still the same ones.
+  if (valid.classes.size() < data.classes.size() &&
+      std::equal(valid.classes.begin(), valid.classes.end(), data.classes.begin())) {
+    return;
+  }
+  refuse("the validation rows have other classes than the training rows; read them with CsvOptions::classes");
+}
+
+// Where the last layer is Dense with a bias, the target is trained standardised and the layer's
+// weights take the target's units at the end; elsewhere there is nothing to fold into.
+bool can_fold_target(const Network& network) {
+  const auto* last = std::get_if<Dense>(&network.layers.back());
+  return last && last->bias;
+}
+
+void standardise_target(const Batch& rows, Objective& objective) {
+  double mean = 0, squares = 0;
+  const auto count = static_cast<double>(rows.rows);
+  for (std::size_t r = 0; r < rows.rows; ++r) mean += rows.targets[rows.row_index[r]] / count;
+  for (std::size_t r = 0; r < rows.rows; ++r) {
+    const double distance = rows.targets[rows.row_index[r]] - mean;
+    squares += distance * distance;
+  }
+  objective.target_mean = mean;
+  objective.target_std = squares > 0 ? std::sqrt(squares / count) : 1;
+}
+
+std::string constant_columns_warning(const std::vector<std::size_t>& constant, const Dataset& data) {
+  constexpr std::size_t kNamed = 5;
+  std::string names;
+  for (std::size_t i = 0; i < std::min(constant.size(), kNamed); ++i) {
+    if (i) names += ", ";
+    names += data.column_names.empty() ? fmt::format("{}", constant[i] + 1) : printable(data.column_names[constant[i]]);
+  }
+  if (constant.size() > kNamed) names += ", …";
+  return fmt::format("{} constant in the training rows and {} 0: {}",
+                     constant.size() == 1 ? "1 column is" : with_commas(constant.size()) + " columns are",
+                     constant.size() == 1 ? "becomes" : "become", names);
+}
+
+}  // namespace
+
+PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOptions& options, Team& team) {
+  if (data.rows == 0) refuse("the data have no rows");
+  if (data.targets.empty()) refuse("the data have no target; give labels or a target column");
+  if (data.task == Task::classify && data.classes.size() < 2) refuse("the data have one class only; there is nothing to learn");
+  if (options.epochs == 0) refuse("0 epochs would train nothing; give at least 1");
+
+  Model model;
+  model.network = network_for(data, options);
+  model.task = data.task;
+  model.column_names = data.column_names;
+  model.target_name = data.target_name;
+  model.classes = data.classes;
+  model.parameters.resize(parameter_arena_size(model.network));
+  model.statistics.resize(statistic_arena_size(model.network));
+  model.statistic_batches.resize(statistic_slots(model.network).size());
+
+  std::vector<std::uint32_t> train_rows, valid_rows;
+  if (valid) {
+    check_valid_set(data, *valid);
+    require_same_classes(data, *valid);
+  }
+  if (!valid && options.valid_fraction > 0) {
+    Split split = split_rows(data, options.valid_fraction, options.seed);
+    train_rows = std::move(split.train);
+    valid_rows = std::move(split.valid);
+  } else {
+    train_rows.resize(data.rows);
+    std::iota(train_rows.begin(), train_rows.end(), 0u);
+  }
+
+  const BatchPlan batches = plan_batches(train_rows.size(), options.batch, has_batch_norm(model.network) ? 2 : 1);
+  const RowSource source = whole(data).source;
+  PreparedRun run{std::move(model), objective_of(data.task, layer_outputs(model.network).back()),
+                  Batcher(source, data.targets.data(), std::move(train_rows), batches, options.seed),
+                  std::nullopt, std::move(valid_rows), {}, {}, {}};
+  if (valid) run.valid = whole(*valid);
+  if (!run.valid_rows.empty()) {
+    run.valid = Batch{source, run.valid_rows.data(), run.valid_rows.size(), data.targets.data()};
+  }
+  if (run.model.task == Task::regress && can_fold_target(run.model.network)) {
+    standardise_target(run.batcher.all(), run.objective);
+  }
+  if (has_batch_norm(run.model.network) && batches.smaller == 2) {
+    run.warnings.push_back(
+        "batches of 2 rows leave batch norm with signs only (x_norm is ±1); give --batch 16 or more");
+  }
+
+  initialise_parameters(run.model.network, options.init, options.init_std, options.seed, run.model.parameters);
+  initialise_statistics(run.model.network, run.model.statistics);
+  for (const StatisticSlot& slot : statistic_slots(run.model.network)) {
+    if (!std::holds_alternative<Standardise>(run.model.network.layers[slot.layer])) continue;
+    const std::span<double> statistics(run.model.statistics);
+    const std::vector<std::size_t> constant =
+        measure_inputs(run.batcher.all(), slot.channels, team, statistics.subspan(slot.offset, slot.channels),
+                       statistics.subspan(slot.offset + slot.channels, slot.channels));
+    run.model.statistic_batches.front() = 1;
+    if (!constant.empty()) run.warnings.push_back(constant_columns_warning(constant, data));
+  }
+
+  run.optimiser = {options.optimizer, options.weight_decay.value_or(default_weight_decay(options.optimizer)),
+                   options.decay_all, options.clip_norm};
+  run.schedule = {options.schedule, options.learning_rate.value_or(default_learning_rate(options.optimizer)),
+                  static_cast<std::uint64_t>(batches.batches) * options.epochs, options.warmup_steps};
+  return run;
+}
+
+}  // namespace ztilde

@@ -1,0 +1,32 @@
+// From a data set and options to everything a run starts with; what cannot work is refused here.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/team.hpp"
+#include "data/batcher.hpp"
+#include "model/objective.hpp"
+#include "training/optimiser.hpp"
+#include "training/schedule.hpp"
+#include "ztilde/train.hpp"
+
+namespace ztilde {
+
+struct PreparedRun {
+  Model model;  // network, initial parameters, Standardise measured
+  Objective objective;
+  Batcher batcher;
+  std::optional<Batch> valid;
+  std::vector<std::uint32_t> valid_rows;  // what valid's row_index points to, where rows were split off
+  OptimiserOptions optimiser;
+  Schedule schedule;
+  std::vector<std::string> warnings;
+};
+
+// valid: rows of their own for validation, or null to split some off. Both data sets outlive the run.
+PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOptions& options, Team& team);
+
+}  // namespace ztilde

@@ -1,0 +1,75 @@
+#include "training/trainer.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "base/text.hpp"
+#include "layers/layer.hpp"
+#include "ztilde/error.hpp"
+
+namespace ztilde {
+namespace {
+
+std::vector<std::size_t> sizes_of(const BatchPlan& plan) {
+  std::vector<std::size_t> sizes;
+  if (plan.larger_count > 0) sizes.push_back(plan.smaller + 1);
+  if (plan.larger_count < plan.batches) sizes.push_back(plan.smaller);
+  return sizes;
+}
+
+}  // namespace
+
+Trainer::Trainer(Model start, const Objective& objective, const OptimiserOptions& optimiser, const Batcher& batcher,
+                 Team& team, std::uint64_t seed)
+    : model(std::move(start)),
+      objective_(objective),
+      team_(team),
+      gradients_(model.parameters.size()),
+      plan_(model.network, sizes_of(batcher.plan()), team.threads(), model.parameters.data(), gradients_.data(),
+            model.statistics.data(), seed),
+      optimiser_(model.network, optimiser),
+      block_losses_(plan_.blocks(batcher.plan().largest()).parts + 1) {}
+
+double Trainer::step(const Batch& batch, double rate) {
+  const Cut blocks = plan_.blocks(batch.rows);
+  double loss = 0;
+  plan_.begin(steps_);
+  optimiser_.begin(rate);
+  team_.run([&](const Worker& worker) {
+    plan_.forward(worker, batch);
+    worker.share(blocks.parts, [&](std::size_t block) {
+      const std::size_t first = blocks.first(block), rows = blocks.size(block);
+      block_losses_[block] =
+          evaluate(objective_, batch, first, plan_.output(first, rows), plan_.output_gradient(first, rows)).loss;
+    });
+    const bool sound = plan_.backward(worker, batch, [&] {
+      for (std::size_t block = 0; block < blocks.parts; ++block) loss += block_losses_[block];
+      loss /= static_cast<double>(batch.rows);
+      return std::isfinite(loss);
+    });
+    if (sound) optimiser_.step(worker, model.parameters.data(), gradients_.data());
+  });
+  if (!std::isfinite(loss) || plan_.fault()) report_divergence(batch, loss);
+  plan_.update_running(batch.rows, model.statistics, model.statistic_batches);
+  ++steps_;
+  return loss;
+}
+
+void Trainer::report_divergence(const Batch& batch, double loss) const {
+  const std::string advice = "lower --lr, or try --clip 1, --norm batch or --standardise on";
+  const std::optional<Fault> fault = plan_.fault() ? plan_.fault() : plan_.first_fault(batch.rows);
+  if (fault) {
+    throw Error(ErrorKind::diverged,
+                fmt::format("training diverged at step {}: NaN or infinity in {}, channel {}; {}", with_commas(steps_ + 1),
+                            layers::label(model.network, fault->layer), fault->channel + 1, advice));
+  }
+  throw Error(ErrorKind::diverged, fmt::format("training diverged at step {}: the loss is {}; {}",
+                                               with_commas(steps_ + 1), loss, advice));
+}
+
+std::size_t Trainer::bytes() const {
+  return plan_.bytes() + optimiser_.bytes() + 2 * gradients_.size() * sizeof(float);
+}
+
+}  // namespace ztilde

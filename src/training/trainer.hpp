@@ -1,0 +1,49 @@
+// One run of training, step by step; train() of ztilde/train.hpp is the loop around it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/team.hpp"
+#include "data/batcher.hpp"
+#include "model/objective.hpp"
+#include "plan/train_plan.hpp"
+#include "training/optimiser.hpp"
+#include "ztilde/train.hpp"
+
+namespace ztilde {
+
+class Trainer {
+ public:
+  // Starts from `model`: its network, parameters and statistics (Standardise measured, the running
+  // ones at their start). The batcher outlives the trainer.
+  Trainer(Model model, const Objective& objective, const OptimiserOptions& optimiser, const Batcher& batcher,
+          Team& team, std::uint64_t seed);
+  Trainer(const Trainer&) = delete;  // the plan points into the model
+  Trainer& operator=(const Trainer&) = delete;
+
+  // Forward, loss, backward, optimiser and running statistics for one batch. Returns the mean loss.
+  // Throws Error(diverged), with nothing changed by this step, when NaN or infinity is met.
+  double step(const Batch& batch, double rate);
+
+  std::uint64_t steps() const { return steps_; }
+  std::size_t bytes() const;
+  const TrainPlan& plan() const { return plan_; }
+
+  Model model;  // as of the last step
+
+ private:
+  [[noreturn]] void report_divergence(const Batch& batch, double loss) const;
+
+  Objective objective_;
+  Team& team_;
+  AlignedBuffer<float> gradients_;
+  TrainPlan plan_;
+  Optimiser optimiser_;
+  std::vector<double> block_losses_;
+  std::uint64_t steps_ = 0;
+};
+
+}  // namespace ztilde
