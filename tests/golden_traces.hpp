@@ -23,8 +23,8 @@ struct Run {
   std::string loss;       // softmax_cross_entropy, binary_cross_entropy, squared_error
   std::string optimiser;  // sgd, momentum, nesterov, rmsprop, adam, adamw
   double learning_rate = 0;
-  double weight_decay = 0;  // of the weight matrices only
-  double clip_norm = 0;     // 0: no clipping
+  double weight_decay = 0;                                   // of the weight matrices only
+  double clip_norm = 0;                                      // 0: no clipping
   std::vector<double> initial_parameters, final_parameters;  // by parameter_slots, gaps 0
   std::vector<double> initial_statistics, final_statistics;  // by statistic_slots, running
   std::vector<double> losses;                                // [steps], before each step
@@ -87,7 +87,8 @@ inline Run read_run(const nlohmann::json& json) {
   run.final_statistics = statistic_arena(run.network, json.at("final"));
   run.initial_statistics.resize(run.final_statistics.size());
   for (const StatisticSlot& slot : statistic_slots(run.network)) {
-    for (std::size_t c = 0; c < slot.channels; ++c) run.initial_statistics[slot.offset + slot.channels + c] = 1;
+    for (std::size_t c = 0; c < slot.channels; ++c)
+      run.initial_statistics[slot.offset + slot.channels + c] = 1;
   }
   run.losses = json.at("losses").get<std::vector<double>>();
   run.float32_loss_error = json.at("float32_error").at("loss");

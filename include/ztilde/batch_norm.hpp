@@ -1,12 +1,9 @@
 // Batch normalisation as plain functions, for people with an engine of their own.
-//
-// x, y, d_x, d_y are [rows, channels] views of float with a row stride; an image batch in
-// channels-last layout is N·H·W rows. Per-channel arrays are spans of `channels` elements.
-// Statistics are double: a float mean cannot say where a column of timestamps lies. `variance`
-// is the population one (divides by rows) unless `_unbiased` is in the name. y may alias x and
-// d_x may alias d_y, exactly. gamma empty means 1, beta empty means 0. epsilon >= 0.
-// Functions throw Error(data) when sizes do not fit; they print nothing and keep no state.
-// Source: Ioffe & Szegedy 2015, arXiv:1502.03167, Algorithms 1 and 2. See docs/batch_norm.md.
+// x, y, d_x, d_y: [rows, channels] floats with a row stride (N·H·W rows for channels-last images).
+// Per channel: gamma and beta float (empty: 1 and 0), statistics double, `variance` the population
+// one (divides by rows). y may be x and d_x may be d_y, exactly; d_x must not be x. epsilon >= 0.
+// Error(data) where sizes do not fit; no state, nothing printed. Formulas: docs/batch_norm.md.
+// Ioffe & Szegedy 2015, arXiv:1502.03167, Algorithms 1 and 2.
 #pragma once
 
 #include <cstdint>

@@ -87,11 +87,11 @@ std::vector<std::size_t> layer_outputs(const Network& network);
 // A trained tensor of the network and where it lies in the parameter arena.
 struct ParameterSlot {
   std::size_t layer = 0;
-  std::string_view name;           // "weight" or "bias", as torch.nn.Sequential has them
-  std::size_t rows = 0;            // outputs of a Dense weight, else the channels
-  std::size_t columns = 0;         // inputs of a Dense weight, else 1
-  std::size_t offset = 0;          // first element in the arena
-  bool is_weight_matrix = false;   // the tensors that weight decay applies to by default
+  std::string_view name;          // "weight" or "bias", as torch.nn.Sequential has them
+  std::size_t rows = 0;           // outputs of a Dense weight, else the channels
+  std::size_t columns = 0;        // inputs of a Dense weight, else 1
+  std::size_t offset = 0;         // first element in the arena
+  bool is_weight_matrix = false;  // the tensors that weight decay applies to by default
   std::size_t size() const { return rows * columns; }
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <utility>
 
 namespace ztilde {
@@ -117,13 +118,16 @@ std::vector<std::string> nearest_names(std::string_view word, std::span<const st
 }
 
 std::string did_you_mean(std::string_view word, std::span<const std::string> names) {
-  if (names.empty()) return "";
   const std::vector<std::string> near = nearest_names(word, names);
   if (!near.empty()) return fmt::format("; did you mean {}?", joined(near, " or "));
-  if (names.size() == 1) return fmt::format("; known is {}", joined(names, ""));
-  const bool all = names.size() <= kMostKnown;
-  const std::string list = joined(names.first(std::min(names.size(), kMostKnown)), ", ");
-  return fmt::format("; known are {}{}", list, all ? "" : ", …");
+  std::vector<std::string> known;  // a header may have columns without a name
+  std::ranges::copy_if(names, std::back_inserter(known),
+                       [](const std::string& name) { return !name.empty(); });
+  if (known.empty()) return "";
+  if (known.size() == 1) return fmt::format("; known is {}", joined(known, ""));
+  const bool all = known.size() <= kMostKnown;
+  if (!all) known.resize(kMostKnown);
+  return fmt::format("; known are {}{}", joined(known, ", "), all ? "" : ", …");
 }
 
 std::string printable(std::string_view text, std::size_t limit) {

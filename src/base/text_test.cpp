@@ -50,6 +50,7 @@ TEST(Text, did_you_mean_offers_near_names_or_lists_known_ones) {
   EXPECT_EQ(did_you_mean("valu", Names{"val", "value", "valu2"}), "; did you mean val, value or valu2?");
   EXPECT_EQ(did_you_mean("nothing", Names{"relu", "tanh"}), "; known are relu, tanh");
   EXPECT_EQ(did_you_mean("nothing", Names{"relu"}), "; known is relu");
+  EXPECT_EQ(did_you_mean("nothing", Names{"", "relu", ""}), "; known is relu");
   EXPECT_EQ(did_you_mean("nothing", Names{}), "");
   EXPECT_EQ(did_you_mean("nothing", Names{"a", "b", "c", "d", "e", "f", "g", "h", "i"}),
             "; known are a, b, c, d, e, f, g, h, …");

@@ -1,1 +1,82 @@
-int main() { return 0; }
+// The menu: which verb runs, and how whatever goes wrong ends.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <exception>
+#include <new>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/text.hpp"
+#include "cli/streams.hpp"
+#include "cli/verbs.hpp"
+#include "ztilde/error.hpp"
+
+namespace ztilde::cli {
+namespace {
+
+struct Verb {
+  std::string_view name, about;
+  Outcome (*run)(const Arguments&);
+};
+
+constexpr Verb kVerbs[] = {
+    {"train", "learn from labelled rows and write a model file", run_train},
+    {"evaluate", "loss and metrics of a model on labelled rows", run_evaluate},
+    {"predict", "the answers of a model for raw rows, as CSV", run_predict},
+    {"inspect", "what is in a model: layers, parameters, conventions, columns", run_inspect},
+};
+
+std::string menu() {
+  std::string text = "ztilde trains, explains and ships batch-normalised networks.\n\n";
+  for (const Verb& verb : kVerbs) text += fmt::format("  {:<10} {}\n", verb.name, verb.about);
+  return text + "\n'ztilde VERB --help' lists the options of a verb, 'ztilde --version' says which this is.\n";
+}
+
+Outcome run(const Arguments& arguments) {
+  const std::string first = arguments.empty() ? "--help" : arguments[0];
+  if (first == "--help" || first == "-h" || first == "help") return {menu()};
+  if (first == "--version") return {"ztilde " ZTILDE_VERSION "\n"};
+  const auto verb = std::ranges::find(kVerbs, first, &Verb::name);
+  if (verb != std::end(kVerbs)) return verb->run({arguments.begin() + 1, arguments.end()});
+  std::vector<std::string> known = {"--help", "--version"};
+  for (const Verb& each : kVerbs) known.emplace_back(each.name);
+  if (first[0] != '-') known.erase(known.begin(), known.begin() + 2);
+  throw Error(ErrorKind::data, fmt::format("{}: unknown {}{}", first.empty() ? "''" : printable(first),
+                                           first.starts_with('-') ? "option" : "verb", did_you_mean(first, known)));
+}
+
+int exit_code(ErrorKind kind) { return kind == ErrorKind::io ? 1 : kind == ErrorKind::diverged ? 3 : 2; }
+
+int fail(int code, std::string message) {
+  std::ranges::replace(message, '\n', ' ');
+  write_error("error: " + message + "\n");
+  return code;
+}
+
+int run_and_report(const Arguments& arguments) {
+  try {
+    const Outcome outcome = run(arguments);
+    write_output(outcome.output);
+    return outcome.exit_code;
+  } catch (const ReaderGone&) {
+    return 1;  // `| head` has what it wanted: no words about it
+  } catch (const Error& error) {
+    return fail(exit_code(error.kind()), error.what());
+  } catch (const std::bad_alloc&) {
+    return fail(2, "not enough memory; use fewer rows, a smaller --batch or narrower layers");
+  } catch (const std::length_error&) {
+    return fail(2, "not enough memory; use fewer rows, a smaller --batch or narrower layers");
+  } catch (const std::exception& error) {
+    return fail(1, fmt::format("something unexpected happened ({}); please report it", printable(error.what(), 200)));
+  }
+}
+
+}  // namespace
+}  // namespace ztilde::cli
+
+int main(int count, char** arguments) {
+  ztilde::cli::prepare_streams();
+  return ztilde::cli::run_and_report({arguments + std::min(count, 1), arguments + count});
+}

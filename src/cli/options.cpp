@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
+#include "base/files.hpp"
 #include "base/text.hpp"
 #include "cli/config_file.hpp"
 #include "ztilde/error.hpp"
@@ -93,6 +94,7 @@ Option& OptionTable::real(std::string name, std::string value, std::optional<dou
 
 Option& OptionTable::custom(Option option) {
   option.group = group_;
+  option.recorded = recorded_;
   options_.push_back(std::move(option));
   return options_.back();
 }
@@ -124,13 +126,27 @@ void OptionTable::exclude(std::string_view other, const std::vector<std::string>
   }
 }
 
-void OptionTable::set_choice(const std::string& label, const std::string& text, const std::vector<std::string>& names,
-                             const std::function<void(std::size_t)>& chosen) const {
+std::vector<std::pair<std::string, std::string>> OptionTable::recorded() const {
+  std::vector<std::pair<std::string, std::string>> recorded;
+  for (const Option& option : options_) {
+    if (option.recorded) recorded.emplace_back(option.name.substr(2), option.given ? option.text : option.standard);
+  }
+  return recorded;
+}
+
+std::size_t OptionTable::index_of_choice(const std::string& label, const std::string& text,
+                                         const std::vector<std::string>& names) {
   const auto found = std::ranges::find(names, text);
   if (found == names.end()) {
     refuse(label, fmt::format("unknown value '{}'{}", printable(text, kShownText), did_you_mean(text, names)));
   }
-  chosen(static_cast<std::size_t>(found - names.begin()));
+  return static_cast<std::size_t>(found - names.begin());
+}
+
+void OptionTable::take(Option& option, const std::string& label, const std::string& text) {
+  option.set(label, text);
+  option.given = true;
+  option.text = text;
 }
 
 // CLI11 reads "--name=" as "--name" and takes the next option for a missing value: so each value
@@ -197,8 +213,7 @@ bool OptionTable::parse(std::vector<std::string> arguments) {
   for (std::size_t i = 0; i < options_.size(); ++i) {
     if (parsed[i]->count() == 0) continue;
     Option& option = options_[i];
-    option.given = true;
-    option.set(option.name, option.value.empty() ? "true" : only_value(option.name, parsed[i]->results()));
+    take(option, option.name, option.value.empty() ? "true" : only_value(option.name, parsed[i]->results()));
   }
   for (std::size_t i = 0; i < positionals_.size(); ++i) {
     if (parsed_positionals[i]->count() == 0) {
@@ -216,22 +231,18 @@ void OptionTable::apply_config() {
     if (option.configurable) keys.push_back(option.name.substr(2));
   }
   for (const ConfigEntry& entry : read_config_file(config_file_)) {
-    const std::string label = fmt::format("{}: {}", printable(config_file_, kShownText), printable(entry.key));
+    const std::string label = fmt::format("{}:{}: {}", shown_path(config_file_), entry.line, printable(entry.key));
     Option* option = find("--" + entry.key);
     if (option == nullptr || !option->configurable) {
       const bool near = !nearest_names(entry.key, keys).empty();
       refuse(label, "unknown key" + (near ? did_you_mean(entry.key, keys) : "; " + see_help(usage_)));
     }
-    if (option->given) continue;
-    std::string text = entry.values.empty() ? "" : entry.values[0];
-    for (std::size_t i = 1; i < entry.values.size(); ++i) {
-      if (!option->is_list) text = only_value(label, entry.values);
-      else text += "," + entry.values[i];
-    }
-    option->set(label, text);
+    if (entry.is_list && !option->is_list) refuse(label, "takes one value, not a list; take the brackets out");
+    if (option->given) continue;  // the command line wins
+    std::string text;
+    for (const std::string& value : entry.values) text += (text.empty() ? "" : ",") + value;
+    take(*option, label, text);
   }
-  // Only now, so that a key does not hide a later line of the same key from its checks.
-  for (const ConfigEntry& entry : read_config_file(config_file_)) find("--" + entry.key)->given = true;
 }
 
 }  // namespace ztilde::cli

@@ -24,10 +24,12 @@ struct Option {
   std::string range;     // what is allowed, as help shows it
   // Takes a text; `label` names the option in messages ("--epochs", "run.toml: epochs").
   std::function<void(const std::string& label, const std::string& text)> set;
-  std::string group;
-  bool is_list = false;     // a list in the configuration file is joined with commas
+  std::string group = {};
+  bool is_list = false;      // a list in the configuration file is joined with commas
   bool configurable = true;
-  bool given = false;       // on the command line or in the configuration file
+  bool recorded = false;     // goes into the model file
+  bool given = false;        // on the command line or in the configuration file
+  std::string text = {};     // as given
 };
 
 template <class T>
@@ -37,8 +39,11 @@ class OptionTable {
  public:
   OptionTable(std::string usage, std::string about) : usage_(std::move(usage)), about_(std::move(about)) {}
 
-  // Options added from here on stand below this title.
-  void group(std::string title) { group_ = std::move(title); }
+  // Options added from here on stand below this title; `recorded` ones go into the model file.
+  void group(std::string title, bool recorded = false) {
+    group_ = std::move(title);
+    recorded_ = recorded;
+  }
   void example(std::string line) { examples_.push_back(std::move(line)); }
 
   void positional(std::string name, std::string& target, std::string help);
@@ -61,6 +66,8 @@ class OptionTable {
   std::string help() const;
 
   bool given(std::string_view name) const;
+  // Name without dashes and text, given or standard, of the options that tell how a model came about.
+  std::vector<std::pair<std::string, std::string>> recorded() const;
   // Refuses the first of `names` that was given: "NAME: does not go with OTHER; REASON".
   void exclude(std::string_view other, const std::vector<std::string>& names, const std::string& reason) const;
   const std::string& config_file() const { return config_file_; }
@@ -72,12 +79,14 @@ class OptionTable {
   };
   Option* find(std::string_view name);
   std::vector<std::string> names() const;
-  void set_choice(const std::string& label, const std::string& text, const std::vector<std::string>& names,
-                  const std::function<void(std::size_t)>& chosen) const;
+  static std::size_t index_of_choice(const std::string& label, const std::string& text,
+                                     const std::vector<std::string>& names);
   std::vector<std::string> with_values_checked(const std::vector<std::string>& arguments) const;
+  static void take(Option& option, const std::string& label, const std::string& text);
   void apply_config();
 
   std::string usage_, about_, group_, config_file_;
+  bool recorded_ = false;
   std::deque<Option> options_;  // references to its elements stay valid
   std::vector<Positional> positionals_;
   std::vector<std::string> examples_;
@@ -92,8 +101,8 @@ Option& OptionTable::choice(std::string name, T& target, Choices<T> choices, std
     range += (range.empty() ? "" : ", ") + text;
     known.push_back(text);
   }
-  auto set = [this, &target, choices, known](const std::string& label, const std::string& text) {
-    set_choice(label, text, known, [&](std::size_t i) { target = choices[i].second; });
+  auto set = [&target, choices, known](const std::string& label, const std::string& text) {
+    target = choices[index_of_choice(label, text, known)].second;
   };
   return custom({std::move(name), "WORD", std::move(help), standard, range, set});
 }

@@ -145,13 +145,20 @@ struct Gelu {
 template <class Visit>
 HWY_INLINE void with_activation(ActivationKind kind, const Visit& visit) {
   switch (kind) {
-    case ActivationKind::identity: return visit(Identity());
-    case ActivationKind::relu: return visit(Relu());
-    case ActivationKind::leaky_relu: return visit(LeakyRelu());
-    case ActivationKind::sigmoid: return visit(Sigmoid());
-    case ActivationKind::tanh: return visit(Tanh());
-    case ActivationKind::silu: return visit(Silu());
-    case ActivationKind::gelu: return visit(Gelu());
+    case ActivationKind::identity:
+      return visit(Identity());
+    case ActivationKind::relu:
+      return visit(Relu());
+    case ActivationKind::leaky_relu:
+      return visit(LeakyRelu());
+    case ActivationKind::sigmoid:
+      return visit(Sigmoid());
+    case ActivationKind::tanh:
+      return visit(Tanh());
+    case ActivationKind::silu:
+      return visit(Silu());
+    case ActivationKind::gelu:
+      return visit(Gelu());
   }
 }
 

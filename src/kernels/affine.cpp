@@ -45,7 +45,7 @@ void make_input_gradient(std::size_t channels, std::uint64_t rows, const double*
     const double sum_d_x_norm = inverse * (sum_dx[c] - lost * sum_d[c]);
     const double mean_d_x_norm = sum_d_x_norm / static_cast<double>(rows);
     // A constant channel: its gradient is defined as 0.
-    scale[c] = variance[c] == 0 ? 0.0f : to_float((gamma ? gamma[c] : 1.0) * inverse);
+    scale[c] = to_float((gamma ? gamma[c] : 1.0) * inverse);
     slope[c] = to_float(-inverse * mean_d_x_norm);
     offset[c] = to_float(-sum_d[c] / static_cast<double>(rows) + inverse * mean_d_x_norm * lost);
     if (d_gamma) d_gamma[c] = sum_d_x_norm;

@@ -32,8 +32,9 @@ void require_view(ConstView view, const char* name) {
 
 void require_same_shape(ConstView x, ConstView other, const char* name) {
   require_view(other, name);
-  require(other.rows == x.rows && other.channels == x.channels,
-          std::string(name) + " is " + shape(other.rows, other.channels) + ", x is " + shape(x.rows, x.channels));
+  require(
+      other.rows == x.rows && other.channels == x.channels,
+      std::string(name) + " is " + shape(other.rows, other.channels) + ", x is " + shape(x.rows, x.channels));
 }
 
 void require_size(std::size_t size, std::size_t channels, const char* name) {
@@ -53,8 +54,8 @@ void require_epsilon(double epsilon) {
 
 void require_variances(std::span<const double> variance) {
   for (std::size_t c = 0; c < variance.size(); ++c) {
-    require(variance[c] >= 0, "the variance of channel " + std::to_string(c) + " is " + std::to_string(variance[c]) +
-                                  "; it must be 0 or a positive number");
+    require(variance[c] >= 0, "the variance of channel " + std::to_string(c) + " is " +
+                                  std::to_string(variance[c]) + "; it must be 0 or a positive number");
   }
 }
 
@@ -87,15 +88,16 @@ struct AffineArrays {
     float* centre = values.data();
     float* scale = centre + channels;
     float* shift = scale + channels;
-    kernels::make_affine(channels, mean.data(), variance.data(), epsilon, data_or_null(gamma), data_or_null(beta),
-                         centre, scale, shift, nullptr);
+    kernels::make_affine(channels, mean.data(), variance.data(), epsilon, data_or_null(gamma),
+                         data_or_null(beta), centre, scale, shift, nullptr);
     affine = {centre, scale, shift};
   }
 };
 
 template <class Visit>
 void for_each_block(std::size_t rows, const Visit& visit) {
-  for (std::size_t first = 0; first < rows; first += kBlockRows) visit(first, std::min(kBlockRows, rows - first));
+  for (std::size_t first = 0; first < rows; first += kBlockRows)
+    visit(first, std::min(kBlockRows, rows - first));
 }
 
 struct BackwardSums {
@@ -103,7 +105,8 @@ struct BackwardSums {
 };
 
 // d_x ← d_y · g'(z_tilde), and the sums over all rows.
-BackwardSums backward_sums(ConstView x, const kernels::Affine& affine, ConstView d_y, View d_x, ActivationKind g) {
+BackwardSums backward_sums(ConstView x, const kernels::Affine& affine, ConstView d_y, View d_x,
+                           ActivationKind g) {
   const std::size_t channels = x.channels;
   BackwardSums sums{std::vector<double>(channels), std::vector<double>(channels)};
   std::vector<double> block_d(channels), block_dx(channels);
@@ -111,8 +114,8 @@ BackwardSums backward_sums(ConstView x, const kernels::Affine& affine, ConstView
     if (d_x.data != d_y.data) {
       for (std::size_t r = first; r < first + count; ++r) std::copy_n(d_y.row(r), channels, d_x.row(r));
     }
-    kernels::normalise_activate_backward(x.block(first, count), affine, g, d_x.block(first, count), block_d.data(),
-                                         block_dx.data());
+    kernels::normalise_activate_backward(x.block(first, count), affine, g, d_x.block(first, count),
+                                         block_d.data(), block_dx.data());
     for (std::size_t c = 0; c < channels; ++c) {
       sums.d[c] += block_d[c];
       sums.dx[c] += block_dx[c];
@@ -121,7 +124,8 @@ BackwardSums backward_sums(ConstView x, const kernels::Affine& affine, ConstView
   return sums;
 }
 
-void require_backward(ConstView x, ConstView d_y, View d_x, std::span<float> d_gamma, std::span<float> d_beta) {
+void require_backward(ConstView x, ConstView d_y, View d_x, std::span<float> d_gamma,
+                      std::span<float> d_beta) {
   require_same_shape(x, d_y, "d_y");
   require_same_shape(x, d_x, "d_x");
   require(d_x.data != d_y.data || d_x.row_stride == d_y.row_stride || x.rows <= 1,
@@ -181,7 +185,8 @@ void forward(ConstView x, std::span<const float> gamma, std::span<const float> b
 }
 
 void normalise(ConstView x, std::span<const double> mean, std::span<const double> variance,
-               std::span<const float> gamma, std::span<const float> beta, double epsilon, View y, ActivationKind g) {
+               std::span<const float> gamma, std::span<const float> beta, double epsilon, View y,
+               ActivationKind g) {
   require_known(x, mean, variance, gamma, beta, epsilon);
   require_same_shape(x, y, "y");
   const AffineArrays map(mean, variance, gamma, beta, epsilon);
@@ -189,8 +194,8 @@ void normalise(ConstView x, std::span<const double> mean, std::span<const double
 }
 
 void backward(ConstView x, std::span<const double> mean, std::span<const double> variance,
-              std::span<const float> gamma, std::span<const float> beta, double epsilon, ConstView d_y, View d_x,
-              std::span<float> d_gamma, std::span<float> d_beta, ActivationKind g) {
+              std::span<const float> gamma, std::span<const float> beta, double epsilon, ConstView d_y,
+              View d_x, std::span<float> d_gamma, std::span<float> d_beta, ActivationKind g) {
   require_known(x, mean, variance, gamma, beta, epsilon);
   require_backward(x, d_y, d_x, d_gamma, d_beta);
   require(x.rows >= 2, "training needs at least 2 rows");
@@ -205,7 +210,8 @@ void backward(ConstView x, std::span<const double> mean, std::span<const double>
   float* const offset = slope + channels;
   std::vector<double> sum_d_x_norm(channels);
   kernels::make_input_gradient(channels, x.rows, mean.data(), variance.data(), epsilon, data_or_null(gamma),
-                               sums.d.data(), sums.dx.data(), centre, scale, slope, offset, sum_d_x_norm.data());
+                               sums.d.data(), sums.dx.data(), centre, scale, slope, offset,
+                               sum_d_x_norm.data());
   kernels::input_gradient(x, {centre, scale, slope, offset}, d_x);
   for (std::size_t c = 0; c < d_gamma.size(); ++c) d_gamma[c] += static_cast<float>(sum_d_x_norm[c]);
   for (std::size_t c = 0; c < d_beta.size(); ++c) d_beta[c] += static_cast<float>(sums.d[c]);
@@ -221,7 +227,8 @@ void backward_known(ConstView x, std::span<const double> mean, std::span<const d
   const BackwardSums sums = backward_sums(x, map.affine, d_y, d_x, g);
   // d_x = scale · d: an affine map of d around 0.
   const std::vector<float> zero(channels);
-  kernels::normalise_activate(d_x, {zero.data(), map.affine.scale, zero.data()}, ActivationKind::identity, d_x);
+  kernels::normalise_activate(d_x, {zero.data(), map.affine.scale, zero.data()}, ActivationKind::identity,
+                              d_x);
   for (std::size_t c = 0; c < d_gamma.size(); ++c) {
     const double inside = variance[c] + epsilon;
     const double inv_std = inside == 0 ? 0 : 1 / std::sqrt(inside);

@@ -17,24 +17,30 @@ struct AffineVector {
   VF centre, scale, shift;
   template <class Access>
   HWY_INLINE AffineVector(const Affine& affine, const Access& at, std::size_t c)
-      : centre(at.load(affine.centre + c)), scale(at.load(affine.scale + c)), shift(at.load(affine.shift + c)) {}
+      : centre(at.load(affine.centre + c)),
+        scale(at.load(affine.scale + c)),
+        shift(at.load(affine.shift + c)) {}
   HWY_INLINE VF operator()(VF x) const { return hn::MulAdd(hn::Sub(x, centre), scale, shift); }
 };
 
 void NormaliseActivate(ConstView x, const Affine& affine, ActivationKind kind, View y) {
   with_activation(kind, [&](auto g) HWY_ATTR {
-    for_each_tile(x.rows, x.channels, [&](const auto& at, std::size_t c, std::size_t first, std::size_t last) HWY_ATTR {
-      const AffineVector map(affine, at, c);
-      for (std::size_t r = first; r < last; ++r) at.store(g.value(map(at.load(x.row(r) + c))), y.row(r) + c);
-    });
+    for_each_tile(x.rows, x.channels,
+                  [&](const auto& at, std::size_t c, std::size_t first, std::size_t last) HWY_ATTR {
+                    const AffineVector map(affine, at, c);
+                    for (std::size_t r = first; r < last; ++r)
+                      at.store(g.value(map(at.load(x.row(r) + c))), y.row(r) + c);
+                  });
   });
 }
 
 void Activate(ConstView x, ActivationKind kind, View y) {
   with_activation(kind, [&](auto g) HWY_ATTR {
-    for_each_tile(x.rows, x.channels, [&](const auto& at, std::size_t c, std::size_t first, std::size_t last) HWY_ATTR {
-      for (std::size_t r = first; r < last; ++r) at.store(g.value(at.load(x.row(r) + c)), y.row(r) + c);
-    });
+    for_each_tile(x.rows, x.channels,
+                  [&](const auto& at, std::size_t c, std::size_t first, std::size_t last) HWY_ATTR {
+                    for (std::size_t r = first; r < last; ++r)
+                      at.store(g.value(at.load(x.row(r) + c)), y.row(r) + c);
+                  });
   });
 }
 
@@ -54,22 +60,25 @@ template <class Source>
 HWY_INLINE void gather_rows(const Source* source, std::size_t stride, const std::uint32_t* row_index,
                             const Affine& affine, View y) {
   const auto row = [&](std::size_t r) { return source + (row_index ? row_index[r] : r) * stride; };
-  for_each_tile(y.rows, y.channels, [&](const auto& at, std::size_t c, std::size_t first, std::size_t last) HWY_ATTR {
-    if (affine.centre) {
-      const AffineVector map(affine, at, c);
-      for (std::size_t r = first; r < last; ++r) at.store(map(load_as_float(at, row(r) + c)), y.row(r) + c);
-    } else {
-      for (std::size_t r = first; r < last; ++r) at.store(load_as_float(at, row(r) + c), y.row(r) + c);
-    }
-  });
+  for_each_tile(y.rows, y.channels,
+                [&](const auto& at, std::size_t c, std::size_t first, std::size_t last) HWY_ATTR {
+                  if (affine.centre) {
+                    const AffineVector map(affine, at, c);
+                    for (std::size_t r = first; r < last; ++r)
+                      at.store(map(load_as_float(at, row(r) + c)), y.row(r) + c);
+                  } else {
+                    for (std::size_t r = first; r < last; ++r)
+                      at.store(load_as_float(at, row(r) + c), y.row(r) + c);
+                  }
+                });
 }
 
 void GatherBytes(const std::uint8_t* source, std::size_t stride, const std::uint32_t* row_index,
                  const Affine& affine, View y) {
   gather_rows(source, stride, row_index, affine, y);
 }
-void GatherFloats(const float* source, std::size_t stride, const std::uint32_t* row_index, const Affine& affine,
-                  View y) {
+void GatherFloats(const float* source, std::size_t stride, const std::uint32_t* row_index,
+                  const Affine& affine, View y) {
   gather_rows(source, stride, row_index, affine, y);
 }
 
@@ -92,8 +101,8 @@ void gather(const std::uint8_t* source, std::size_t source_stride, const std::ui
             const Affine& affine, View y) {
   HWY_DYNAMIC_DISPATCH(GatherBytes)(source, source_stride, row_index, affine, y);
 }
-void gather(const float* source, std::size_t source_stride, const std::uint32_t* row_index, const Affine& affine,
-            View y) {
+void gather(const float* source, std::size_t source_stride, const std::uint32_t* row_index,
+            const Affine& affine, View y) {
   HWY_DYNAMIC_DISPATCH(GatherFloats)(source, source_stride, row_index, affine, y);
 }
 

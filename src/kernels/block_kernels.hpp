@@ -54,17 +54,12 @@ void column_sums(ConstView d, double* sum);
 
 // Backward through g(affine(x)): d ← d · g'(affine(x)), and in double
 //   sum_d[c] = Σ d,  sum_dx[c] = Σ d · (x - centre[c]).
-void normalise_activate_backward(ConstView x, const Affine& affine, ActivationKind g, View d,
-                                 double* sum_d, double* sum_dx);
+void normalise_activate_backward(ConstView x, const Affine& affine, ActivationKind g, View d, double* sum_d,
+                                 double* sum_dx);
 // Backward through g: d ← d · g'(x).
 void activate_backward(ConstView x, ActivationKind g, View d);
-// d ← a[c] · d + b[c] · (x - centre[c]) + e[c].
-void input_gradient(ConstView x, const float* centre, const float* a, const float* b,
-                    const float* e, View d);
-
 // The input gradient of batch norm: d ← scale[c] · (d + slope[c] · (x - centre[c]) + offset[c]).
-// In this form the coefficients are floats for every standard deviation from 1e-38 to 1e38; b above
-// holds inv_std squared and leaves the floats below 1e-19 and above 1e17.
+// With scale outside, all coefficients are floats for every standard deviation from 1e-38 to 1e38.
 struct InputGradient {
   const float* centre = nullptr;
   const float* scale = nullptr;
@@ -75,11 +70,11 @@ void input_gradient(ConstView x, const InputGradient& gradient, View d);
 
 // Builds an InputGradient from the batch's statistics and the sums over all its rows that
 // normalise_activate_backward takes: sum_d = Σ d and sum_dx = Σ d · (x - centre). gamma may be null.
-// Also writes d_gamma = Σ d · x_norm unless null. Where the variance is 0 the gradient is 0.
-void make_input_gradient(std::size_t channels, std::uint64_t rows, const double* mean,
-                         const double* variance, double epsilon, const float* gamma,
-                         const double* sum_d, const double* sum_dx, float* centre, float* scale,
-                         float* slope, float* offset, double* d_gamma);
+// Also writes d_gamma = Σ d · x_norm unless null. A constant channel has
+// d_gamma 0; its input gradient is gamma / sqrt(epsilon) · (d - mean of d), and 0 where epsilon is 0.
+void make_input_gradient(std::size_t channels, std::uint64_t rows, const double* mean, const double* variance,
+                         double epsilon, const float* gamma, const double* sum_d, const double* sum_dx,
+                         float* centre, float* scale, float* slope, float* offset, double* d_gamma);
 
 // x ← x / (1 - probability) where kept, 0 where dropped. Element (r, c) of x is element
 // (first_row + r) * stream_channels + first_channel + c of the stream, where stream_channels 0 means

@@ -19,12 +19,18 @@ T activation(ActivationKind kind, T z) {
   const T e = std::exp(-std::abs(z));
   const T sigmoid = (z < 0 ? e : T{1}) / (1 + e);
   switch (kind) {
-    case ActivationKind::identity: return z;
-    case ActivationKind::relu: return z > 0 ? z : T{0};
-    case ActivationKind::leaky_relu: return z > 0 ? z : static_cast<T>(0.01) * z;
-    case ActivationKind::sigmoid: return sigmoid;
-    case ActivationKind::tanh: return std::tanh(z);
-    case ActivationKind::silu: return sigmoid == 0 ? T{0} : z * sigmoid;
+    case ActivationKind::identity:
+      return z;
+    case ActivationKind::relu:
+      return z > 0 ? z : T{0};
+    case ActivationKind::leaky_relu:
+      return z > 0 ? z : static_cast<T>(0.01) * z;
+    case ActivationKind::sigmoid:
+      return sigmoid;
+    case ActivationKind::tanh:
+      return std::tanh(z);
+    case ActivationKind::silu:
+      return sigmoid == 0 ? T{0} : z * sigmoid;
     case ActivationKind::gelu: {
       const T below = std::erfc(-z / std::numbers::sqrt2_v<T>) / 2;
       return below == 0 ? T{0} : z * below;
@@ -40,12 +46,18 @@ T activation_slope(ActivationKind kind, T z) {
   const T sigmoid = (z < 0 ? e : T{1}) / (1 + e);
   const T sigmoid_slope = e / ((1 + e) * (1 + e));
   switch (kind) {
-    case ActivationKind::identity: return T{1};
-    case ActivationKind::relu: return z > 0 ? T{1} : T{0};
-    case ActivationKind::leaky_relu: return z > 0 ? T{1} : static_cast<T>(0.01);
-    case ActivationKind::sigmoid: return sigmoid_slope;
-    case ActivationKind::tanh: return 4 * e * e / ((1 + e * e) * (1 + e * e));
-    case ActivationKind::silu: return sigmoid_slope == 0 ? sigmoid : sigmoid + z * sigmoid_slope;
+    case ActivationKind::identity:
+      return T{1};
+    case ActivationKind::relu:
+      return z > 0 ? T{1} : T{0};
+    case ActivationKind::leaky_relu:
+      return z > 0 ? T{1} : static_cast<T>(0.01);
+    case ActivationKind::sigmoid:
+      return sigmoid_slope;
+    case ActivationKind::tanh:
+      return 4 * e * e / ((1 + e * e) * (1 + e * e));
+    case ActivationKind::silu:
+      return sigmoid_slope == 0 ? sigmoid : sigmoid + z * sigmoid_slope;
     case ActivationKind::gelu: {
       const T density = std::exp(-z * z / 2) * std::numbers::inv_sqrtpi_v<T> / std::numbers::sqrt2_v<T>;
       const T below = std::erfc(-z / std::numbers::sqrt2_v<T>) / 2;

@@ -79,33 +79,25 @@ void NormaliseActivateBackward(ConstView x, const Affine& affine, ActivationKind
 
 void ActivateBackward(ConstView x, ActivationKind kind, View d) {
   with_activation(kind, [&](auto g) HWY_ATTR {
-    for_each_tile(x.rows, x.channels, [&](const auto& at, std::size_t c, std::size_t first, std::size_t last) HWY_ATTR {
-      for (std::size_t r = first; r < last; ++r) {
-        at.store(g.slope(at.load(x.row(r) + c), at.load(d.row(r) + c)), d.row(r) + c);
-      }
-    });
+    for_each_tile(x.rows, x.channels,
+                  [&](const auto& at, std::size_t c, std::size_t first, std::size_t last) HWY_ATTR {
+                    for (std::size_t r = first; r < last; ++r) {
+                      at.store(g.slope(at.load(x.row(r) + c), at.load(d.row(r) + c)), d.row(r) + c);
+                    }
+                  });
   });
 }
 
-void LinearGradient(ConstView x, const float* centre, const float* a, const float* b, const float* e, View d) {
-  for_each_tile(x.rows, x.channels, [&](const auto& at, std::size_t c, std::size_t first, std::size_t last) HWY_ATTR {
-    const VF middle = at.load(centre + c), va = at.load(a + c), vb = at.load(b + c), ve = at.load(e + c);
-    for (std::size_t r = first; r < last; ++r) {
-      const VF rest = hn::MulAdd(hn::Sub(at.load(x.row(r) + c), middle), vb, ve);
-      at.store(hn::MulAdd(at.load(d.row(r) + c), va, rest), d.row(r) + c);
-    }
-  });
-}
-
-void ScaledGradient(ConstView x, const InputGradient& gradient, View d) {
-  for_each_tile(x.rows, x.channels, [&](const auto& at, std::size_t c, std::size_t first, std::size_t last) HWY_ATTR {
-    const VF centre = at.load(gradient.centre + c), slope = at.load(gradient.slope + c);
-    const VF offset = at.load(gradient.offset + c), scale = at.load(gradient.scale + c);
-    for (std::size_t r = first; r < last; ++r) {
-      const VF rest = hn::MulAdd(hn::Sub(at.load(x.row(r) + c), centre), slope, offset);
-      at.store(hn::Mul(hn::Add(at.load(d.row(r) + c), rest), scale), d.row(r) + c);
-    }
-  });
+void InputGradientOf(ConstView x, const InputGradient& gradient, View d) {
+  for_each_tile(x.rows, x.channels,
+                [&](const auto& at, std::size_t c, std::size_t first, std::size_t last) HWY_ATTR {
+                  const VF centre = at.load(gradient.centre + c), slope = at.load(gradient.slope + c);
+                  const VF offset = at.load(gradient.offset + c), scale = at.load(gradient.scale + c);
+                  for (std::size_t r = first; r < last; ++r) {
+                    const VF rest = hn::MulAdd(hn::Sub(at.load(x.row(r) + c), centre), slope, offset);
+                    at.store(hn::Mul(hn::Add(at.load(d.row(r) + c), rest), scale), d.row(r) + c);
+                  }
+                });
 }
 
 }  // namespace ztilde::kernels::HWY_NAMESPACE
@@ -118,8 +110,7 @@ HWY_EXPORT(ShiftedSumsOf);
 HWY_EXPORT(ColumnSums);
 HWY_EXPORT(NormaliseActivateBackward);
 HWY_EXPORT(ActivateBackward);
-HWY_EXPORT(LinearGradient);
-HWY_EXPORT(ScaledGradient);
+HWY_EXPORT(InputGradientOf);
 
 void shifted_sums(ConstView x, float* shift, double* sum, double* sum_squares) {
   HWY_DYNAMIC_DISPATCH(ShiftedSumsOf)(x, shift, sum, sum_squares);
@@ -129,12 +120,11 @@ void normalise_activate_backward(ConstView x, const Affine& affine, ActivationKi
                                  double* sum_dx) {
   HWY_DYNAMIC_DISPATCH(NormaliseActivateBackward)(x, affine, g, d, sum_d, sum_dx);
 }
-void activate_backward(ConstView x, ActivationKind g, View d) { HWY_DYNAMIC_DISPATCH(ActivateBackward)(x, g, d); }
-void input_gradient(ConstView x, const float* centre, const float* a, const float* b, const float* e, View d) {
-  HWY_DYNAMIC_DISPATCH(LinearGradient)(x, centre, a, b, e, d);
+void activate_backward(ConstView x, ActivationKind g, View d) {
+  HWY_DYNAMIC_DISPATCH(ActivateBackward)(x, g, d);
 }
 void input_gradient(ConstView x, const InputGradient& gradient, View d) {
-  HWY_DYNAMIC_DISPATCH(ScaledGradient)(x, gradient, d);
+  HWY_DYNAMIC_DISPATCH(InputGradientOf)(x, gradient, d);
 }
 
 }  // namespace ztilde::kernels

@@ -13,7 +13,8 @@ struct Coefficients {
 };
 
 Coefficients coefficients(std::size_t channels) {
-  return {normal_vector(channels, 0.5, 1, 11), normal_vector(channels, 1, 1, 12), normal_vector(channels, 0, 1, 13)};
+  return {normal_vector(channels, 0.5, 1, 11), normal_vector(channels, 1, 1, 12),
+          normal_vector(channels, 0, 1, 13)};
 }
 
 // x - centre, the product and the sum are each rounded once: 3 u of the largest term.
@@ -85,13 +86,18 @@ TEST(BlockKernels, activations_are_accurate_over_the_whole_range_on_every_target
       activate({z.data(), 1, n}, g, {y.data(), 1, n});
       activate_backward({z.data(), 1, n}, g, {d.data(), 1, n});
       for (std::size_t i = 0; i < n; ++i) {
-        const double value = reference::activation<double>(g, z[i]), slope = reference::activation_slope<double>(g, z[i]);
+        const double value = reference::activation<double>(g, z[i]),
+                     slope = reference::activation_slope<double>(g, z[i]);
         // Below 1e-36 factors are denormal floats, which have fewer digits.
         const double tiny = 1e-43 + (std::abs(value) < 1e-36 ? 2e-4 * std::abs(value) : 0);
         // gelu's tail is exp(-z²/2): 13 u where it is about to leave the floats.
-        ASSERT_NEAR(y[i], value, (g == ActivationKind::gelu && z[i] < -5 ? 16 : 6) * kUnit * std::abs(value) + tiny) << z[i];
-        ASSERT_NEAR(d[i], slope, 6 * kUnit * std::max(std::abs(slope), z[i] < -2 ? 0.0 : 0.7) +
-                                     (z[i] < -2 ? 1e-5 * std::abs(slope) : 0) + 1e-43) << z[i];
+        ASSERT_NEAR(y[i], value,
+                    (g == ActivationKind::gelu && z[i] < -5 ? 16 : 6) * kUnit * std::abs(value) + tiny)
+            << z[i];
+        ASSERT_NEAR(d[i], slope,
+                    6 * kUnit * std::max(std::abs(slope), z[i] < -2 ? 0.0 : 0.7) +
+                        (z[i] < -2 ? 1e-5 * std::abs(slope) : 0) + 1e-43)
+            << z[i];
       }
     });
   }
@@ -109,8 +115,8 @@ TEST(BlockKernels, activations_pass_nan_on_and_take_limits_at_infinity) {
         for (std::size_t i = 0; i < n; ++i) {
           ASSERT_TRUE(std::isnan(y[i])) << static_cast<int>(g);
           ASSERT_EQ(up[i], bounded ? 1 : kInfinity);
-          const bool to_zero = g == ActivationKind::relu || g == ActivationKind::silu || g == ActivationKind::gelu ||
-                               g == ActivationKind::sigmoid;
+          const bool to_zero = g == ActivationKind::relu || g == ActivationKind::silu ||
+                               g == ActivationKind::gelu || g == ActivationKind::sigmoid;
           ASSERT_EQ(down[i], to_zero ? 0 : g == ActivationKind::tanh ? -1 : -kInfinity);
         }
       }
@@ -131,7 +137,8 @@ TEST(BlockKernels, backward_equals_the_reference_on_every_target) {
   for (const std::size_t channels : kChannels) {
     const Coefficients k = coefficients(channels);
     for (const std::size_t rows : kRows) {
-      const Guarded x = normal_matrix(rows, channels, 0, 3, 3), d_before = normal_matrix(rows, channels, 0, 1, 4);
+      const Guarded x = normal_matrix(rows, channels, 0, 3, 3),
+                    d_before = normal_matrix(rows, channels, 0, 1, 4);
       for (const ActivationKind g : kActivations) {
         on_every_target([&] {
           Guarded d = d_before;
@@ -196,7 +203,8 @@ TEST(BlockKernels, shifted_sums_equal_the_reference_for_every_offset_and_scale) 
               // x - shift is exact here or off by 2^-53; rows additions of 2^-53 each; by Cauchy &
               // Schwarz Σ |d| <= sqrt(rows · Σ d²).
               const double m = static_cast<double>(rows), total = static_cast<double>(expected.other);
-              ASSERT_NEAR(sum[c], static_cast<double>(expected.sum), (m + 1) * 0x1p-53 * std::sqrt(m * total));
+              ASSERT_NEAR(sum[c], static_cast<double>(expected.sum),
+                          (m + 1) * 0x1p-53 * std::sqrt(m * total));
               ASSERT_NEAR(squares[c], static_cast<double>(expected.other), (m + 3) * 0x1p-53 * total);
             }
           });

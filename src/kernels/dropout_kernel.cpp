@@ -23,9 +23,8 @@ constexpr std::size_t kChunk = 4 * kQuads;  // random numbers made at a time
 HWY_INLINE void random_chunk(const RandomStream& stream, std::uint64_t quad, std::uint32_t* bits) {
   const DQ d;
   const DU d32;
-  const auto multiply = [&](VQ words, std::uint32_t factor) HWY_ATTR {
-    return hn::MulEven(hn::BitCast(d32, words), hn::Set(d32, factor));
-  };
+  const auto multiply = [&](VQ words, std::uint32_t factor)
+                            HWY_ATTR { return hn::MulEven(hn::BitCast(d32, words), hn::Set(d32, factor)); };
   const PhiloxBlock counter = stream.counter(quad);
   PhiloxKey key = stream.key();
   VQ word0 = hn::Iota(d, quad), word1 = hn::ShiftRight<32>(word0);
@@ -105,7 +104,8 @@ void dropout(View x, double probability, const RandomStream& stream, std::uint64
   const float factor = probability < 1 ? static_cast<float>(1 / (1 - probability)) : 0.0f;
   const auto last_dropped = static_cast<std::uint32_t>(std::fmin(dropped - 1, 0xFFFFFFFFp0));
   const std::size_t channels = stream_channels == 0 ? x.channels : stream_channels;
-  HWY_DYNAMIC_DISPATCH(Dropout)(x, last_dropped, factor, stream, first_row * channels + first_channel, channels);
+  HWY_DYNAMIC_DISPATCH(Dropout)
+  (x, last_dropped, factor, stream, first_row * channels + first_channel, channels);
 }
 
 }  // namespace ztilde::kernels

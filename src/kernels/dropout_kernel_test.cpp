@@ -9,7 +9,8 @@ TEST(DropoutKernel, drops_exactly_the_elements_that_the_stream_says) {
   for (const std::size_t channels : kChannels) {
     for (const double probability : {0.001, 0.2, 0.5, 0.9, 1.0}) {
       // The last of these puts elements across 2^34, where the counter's upper word begins.
-      for (const std::uint64_t first_row : {std::uint64_t{0}, std::uint64_t{129}, (std::uint64_t{1} << 34) / channels - 1}) {
+      for (const std::uint64_t first_row :
+           {std::uint64_t{0}, std::uint64_t{129}, (std::uint64_t{1} << 34) / channels - 1}) {
         on_every_target([&] {
           Guarded x(17, channels, 3.0f);
           dropout(x.view(), probability, stream, first_row);
@@ -24,6 +25,22 @@ TEST(DropoutKernel, drops_exactly_the_elements_that_the_stream_says) {
         });
       }
     }
+  }
+}
+
+TEST(DropoutKernel, a_slice_of_the_channels_is_dropped_as_in_the_whole) {
+  const RandomStream stream(3, Purpose::dropout, 1, 9);
+  for (const std::size_t first : {std::size_t{0}, std::size_t{1}, std::size_t{64}, std::size_t{101}}) {
+    on_every_target([&] {
+      Guarded slice(9, 70, 1.0f);
+      dropout(slice.view(), 0.4, stream, 6, first, 171);
+      ASSERT_TRUE(slice.guards_intact());
+      for (std::size_t r = 0; r < 9; ++r) {
+        for (std::size_t c = 0; c < 70; ++c) {
+          ASSERT_EQ(slice(r, c) == 0, reference::is_dropped(0.4, stream, (6 + r) * 171 + first + c));
+        }
+      }
+    });
   }
 }
 

@@ -64,12 +64,14 @@ class Guarded {
 };
 
 // Normal numbers: channel c has this mean and standard deviation.
-inline Guarded normal_matrix(std::size_t rows, std::size_t channels, double mean, double deviation, unsigned seed) {
+inline Guarded normal_matrix(std::size_t rows, std::size_t channels, double mean, double deviation,
+                             unsigned seed) {
   std::mt19937_64 engine(seed);
   std::normal_distribution<double> normal;
   Guarded m(rows, channels);
   for (std::size_t r = 0; r < rows; ++r) {
-    for (std::size_t c = 0; c < channels; ++c) m.view()(r, c) = static_cast<float>(mean + deviation * normal(engine));
+    for (std::size_t c = 0; c < channels; ++c)
+      m.view()(r, c) = static_cast<float>(mean + deviation * normal(engine));
   }
   return m;
 }

@@ -23,9 +23,8 @@ HWY_INLINE VF load_or_lowest(const Part& at, const float* p) {
 // The largest of a row; any of them where there is a NaN, which row_exponentials then finds.
 HWY_INLINE float row_largest(const float* row, std::size_t count) {
   VF largest = constant(-std::numeric_limits<float>::infinity());
-  for_each_vector(count, [&](const auto& at, std::size_t c) HWY_ATTR {
-    largest = hn::Max(largest, load_or_lowest(at, row + c));
-  });
+  for_each_vector(count, [&](const auto& at, std::size_t c)
+                             HWY_ATTR { largest = hn::Max(largest, load_or_lowest(at, row + c)); });
   return hn::GetLane(hn::MaxOfLanes(DF(), largest));
 }
 
@@ -36,21 +35,30 @@ HWY_INLINE double row_exponentials(const float* row, float largest, std::size_t 
   for_each_vector(count, [&](const auto& at, std::size_t c) HWY_ATTR {
     const VF x = hn::Sub(load_or_lowest(at, row + c), constant(largest));
     VF power = keep_nan(x, hn::Exp(DF(), hn::Neg(bounded_abs(x, 110.0f))));
-    if constexpr (std::is_same_v<std::decay_t<decltype(at)>, Part>) power = hn::IfThenElseZero(at.mask(), power);
+    if constexpr (std::is_same_v<std::decay_t<decltype(at)>, Part>)
+      power = hn::IfThenElseZero(at.mask(), power);
     add(widen(power), sum);
     if (e) at.store(power, e + c);
   });
   return total(sum);
 }
 
-HWY_INLINE void scale_row(float* row, float factor, std::size_t count) {
-  for_each_vector(count, [&](const auto& at, std::size_t c) HWY_ATTR {
-    at.store(hn::Mul(at.load(row + c), constant(factor)), row + c);
-  });
+HWY_INLINE double row_sum(const float* row, std::size_t count) {
+  Wide sum = wide_zero();
+  for_each_vector(count, [&](const auto& at, std::size_t c) HWY_ATTR { add(widen(at.load(row + c)), sum); });
+  return total(sum);
 }
 
-LossSums SoftmaxCrossEntropy(MatrixView<const float> out, const float* targets, const std::uint32_t* row_index,
-                             double scale, MatrixView<float> d_out) {
+HWY_INLINE void scale_row(float* row, float factor, std::size_t count) {
+  for_each_vector(count, [&](const auto& at, std::size_t c)
+                             HWY_ATTR { at.store(hn::Mul(at.load(row + c), constant(factor)), row + c); });
+}
+
+// Below this share of the sum, sum - e[target] has lost more digits than a float has.
+constexpr double kNearlyCertain = 0x1p-28;
+
+LossSums SoftmaxCrossEntropy(MatrixView<const float> out, const float* targets,
+                             const std::uint32_t* row_index, double scale, MatrixView<float> d_out) {
   LossSums sums;
   for (std::size_t r = 0; r < out.rows; ++r) {
     const float* row = out.row(r);
@@ -66,7 +74,9 @@ LossSums SoftmaxCrossEntropy(MatrixView<const float> out, const float* targets, 
     sums.correct += correct && !std::isnan(sum);
     if (e) {
       // p - 1 for the target as minus the others, which does not cancel where p is nearly 1.
-      const double others = sum - double{e[target]};
+      double others = sum - double{e[target]};
+      e[target] = 0;
+      if (others < kNearlyCertain * sum) others = row_sum(e, out.channels);
       scale_row(e, static_cast<float>(scale / sum), out.channels);
       e[target] = static_cast<float>(-others / sum * scale);
     }
@@ -78,7 +88,8 @@ void Probabilities(MatrixView<float> out) {
   if (out.channels == 1) {
     for (std::size_t r = 0; r < out.rows; ++r) {
       const Part one_lane(1);
-      const auto one = [&](const auto& at) HWY_ATTR { at.store(Sigmoid::value(at.load(out.row(r))), out.row(r)); };
+      const auto one = [&](const auto& at)
+                           HWY_ATTR { at.store(Sigmoid::value(at.load(out.row(r))), out.row(r)); };
       if constexpr (kLanes == 1) {
         one(Whole());
       } else {
@@ -103,15 +114,15 @@ namespace ztilde::kernels {
 HWY_EXPORT(SoftmaxCrossEntropy);
 HWY_EXPORT(Probabilities);
 
-LossSums softmax_cross_entropy(MatrixView<const float> out, const float* targets, const std::uint32_t* row_index,
-                               double scale, MatrixView<float> d_out) {
+LossSums softmax_cross_entropy(MatrixView<const float> out, const float* targets,
+                               const std::uint32_t* row_index, double scale, MatrixView<float> d_out) {
   return HWY_DYNAMIC_DISPATCH(SoftmaxCrossEntropy)(out, targets, row_index, scale, d_out);
 }
 void probabilities(MatrixView<float> out) { HWY_DYNAMIC_DISPATCH(Probabilities)(out); }
 
 // One number a row: scalar, in double.
-LossSums binary_cross_entropy(MatrixView<const float> out, const float* targets, const std::uint32_t* row_index,
-                              double scale, MatrixView<float> d_out) {
+LossSums binary_cross_entropy(MatrixView<const float> out, const float* targets,
+                              const std::uint32_t* row_index, double scale, MatrixView<float> d_out) {
   LossSums sums;
   for (std::size_t r = 0; r < out.rows; ++r) {
     const double z = out(r, 0);

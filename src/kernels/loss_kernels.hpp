@@ -11,8 +11,8 @@
 namespace ztilde::kernels {
 
 struct LossSums {
-  double loss = 0;           // Σ over rows; NaN or infinity where an output is
-  std::uint64_t correct = 0; // rows whose largest output (logit sign) is the target's class
+  double loss = 0;            // Σ over rows; NaN or infinity where an output is
+  std::uint64_t correct = 0;  // rows whose largest output (logit sign) is the target's class
 };
 
 // Softmax and cross-entropy, −log p[target], with the largest logit subtracted. outputs >= 2.
@@ -22,9 +22,8 @@ LossSums softmax_cross_entropy(MatrixView<const float> out, const float* targets
 LossSums binary_cross_entropy(MatrixView<const float> out, const float* targets,
                               const std::uint32_t* row_index, double scale, MatrixView<float> d_out);
 // One output; (out − (target − target_mean) / target_std)². correct is 0.
-LossSums squared_error(MatrixView<const float> out, const float* targets,
-                       const std::uint32_t* row_index, double target_mean, double target_std,
-                       double scale, MatrixView<float> d_out);
+LossSums squared_error(MatrixView<const float> out, const float* targets, const std::uint32_t* row_index,
+                       double target_mean, double target_std, double scale, MatrixView<float> d_out);
 // Probabilities in place of logits: softmax over outputs >= 2, or sigmoid of one.
 void probabilities(MatrixView<float> out);
 

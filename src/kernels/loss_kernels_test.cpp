@@ -18,7 +18,8 @@ double probability_error(const std::vector<double>& out, std::size_t c, double p
 }
 
 TEST(LossKernels, softmax_cross_entropy_equals_the_reference_on_every_target) {
-  for (const std::size_t classes : {std::size_t{2}, std::size_t{3}, std::size_t{10}, std::size_t{16}, std::size_t{17}, std::size_t{251}}) {
+  for (const std::size_t classes : {std::size_t{2}, std::size_t{3}, std::size_t{10}, std::size_t{16},
+                                    std::size_t{17}, std::size_t{251}}) {
     for (const double deviation : {0.1, 3.0, 30.0}) {
       constexpr std::size_t kCount = 29;
       const Guarded out = normal_matrix(kCount, classes, 0, deviation, 1);
@@ -31,7 +32,8 @@ TEST(LossKernels, softmax_cross_entropy_equals_the_reference_on_every_target) {
       for (const bool by_index : {false, true}) {
         on_every_target([&] {
           Guarded d(kCount, classes);
-          const LossSums sums = softmax_cross_entropy(out.cview(), targets.data(), by_index ? index.data() : nullptr, 0.25, d.view());
+          const LossSums sums = softmax_cross_entropy(out.cview(), targets.data(),
+                                                      by_index ? index.data() : nullptr, 0.25, d.view());
           ASSERT_TRUE(d.guards_intact());
           double loss = 0, error = 0;
           std::uint64_t correct = 0;
@@ -40,16 +42,19 @@ TEST(LossKernels, softmax_cross_entropy_equals_the_reference_on_every_target) {
             const auto target = static_cast<std::size_t>(targets[by_index ? index[r] : r]);
             const auto expected = reference::softmax_cross_entropy(row, target);
             loss += expected.loss;
-            correct += std::max_element(row.begin(), row.end()) - row.begin() == static_cast<std::ptrdiff_t>(target);
+            correct +=
+                std::max_element(row.begin(), row.end()) - row.begin() == static_cast<std::ptrdiff_t>(target);
             double others = 0;
             for (std::size_t c = 0; c < classes; ++c) {
               const double p = std::abs(expected.gradient[c]);
-              if (c != target) others += probability_error(row, c, p);
-              if (c != target) ASSERT_NEAR(d(r, c), 0.25 * p, 0.25 * probability_error(row, c, p) + 1e-44);
+              if (c != target) {
+                others += probability_error(row, c, p);
+                ASSERT_NEAR(d(r, c), 0.25 * p, 0.25 * probability_error(row, c, p) + 1e-44);
+              }
               error += probability_error(row, c, reference::softmax(row)[c]);
             }
             ASSERT_NEAR(d(r, target), 0.25 * expected.gradient[target],
-                        0.25 * (others + 4 * kUnit * (1 + 40) * std::abs(expected.gradient[target])));
+                        0.25 * (others + 4 * kUnit * std::abs(expected.gradient[target])) + 1e-44);
           }
           EXPECT_NEAR(sums.loss, loss, error);
           EXPECT_EQ(sums.correct, correct);
@@ -80,7 +85,8 @@ TEST(LossKernels, huge_logits_give_a_finite_loss_and_probabilities) {
   const std::vector<float> targets = {0, 0, 1};
   on_every_target([&] {
     std::vector<float> p = logits, d(6);
-    const LossSums sums = softmax_cross_entropy({logits.data(), 3, 2}, targets.data(), nullptr, 1, {d.data(), 3, 2});
+    const LossSums sums =
+        softmax_cross_entropy({logits.data(), 3, 2}, targets.data(), nullptr, 1, {d.data(), 3, 2});
     EXPECT_NEAR(sums.loss, std::log1p(std::exp(1.0)), 1e-7);
     EXPECT_EQ(sums.correct, 2u);
     probabilities({p.data(), 3, 2});
@@ -99,8 +105,8 @@ TEST(LossKernels, a_nearly_certain_row_still_has_a_gradient) {
   on_every_target([&] {
     std::vector<float> d(2);
     softmax_cross_entropy({logits.data(), 1, 2}, &target, nullptr, 1, {d.data(), 1, 2});
-    EXPECT_NEAR(d[0], -std::exp(-30.0), 1e-6 * std::exp(-30.0));
-    EXPECT_NEAR(d[1], std::exp(-30.0), 1e-6 * std::exp(-30.0));
+    EXPECT_NEAR(d[0], -std::exp(-30.0), 4 * kUnit * std::exp(-30.0));
+    EXPECT_NEAR(d[1], std::exp(-30.0), 4 * kUnit * std::exp(-30.0));
   });
 }
 
@@ -112,7 +118,8 @@ TEST(LossKernels, a_nan_or_infinite_output_shows_in_the_loss) {
           std::vector<float> out(classes, 1.0f), d(classes, 0.0f);
           out[at] = trouble;
           const float target = 1;
-          const LossSums sums = softmax_cross_entropy({out.data(), 1, classes}, &target, nullptr, 1, {d.data(), 1, classes});
+          const LossSums sums =
+              softmax_cross_entropy({out.data(), 1, classes}, &target, nullptr, 1, {d.data(), 1, classes});
           EXPECT_TRUE(std::isnan(sums.loss));
           EXPECT_EQ(sums.correct, 0u);
           for (const float v : d) EXPECT_TRUE(std::isnan(v));
@@ -153,8 +160,10 @@ TEST(LossKernels, binary_cross_entropy_equals_the_reference) {
 TEST(LossKernels, squared_error_equals_the_reference_in_the_targets_own_units) {
   const std::vector<float> out = {0.5f, -1.0f}, targets = {1e6f, 1e6f + 4};
   std::vector<float> d(2);
-  const LossSums sums = squared_error({out.data(), 2, 1}, targets.data(), nullptr, 1e6, 2, 0.5, {d.data(), 2, 1});
-  const auto first = reference::squared_error<double>(0.5, 1e6, 1e6, 2), second = reference::squared_error<double>(-1, 1e6 + 4, 1e6, 2);
+  const LossSums sums =
+      squared_error({out.data(), 2, 1}, targets.data(), nullptr, 1e6, 2, 0.5, {d.data(), 2, 1});
+  const auto first = reference::squared_error<double>(0.5, 1e6, 1e6, 2),
+             second = reference::squared_error<double>(-1, 1e6 + 4, 1e6, 2);
   EXPECT_EQ(sums.loss, first.loss + second.loss);
   EXPECT_EQ(d[0], 0.5 * first.gradient[0]);
   EXPECT_EQ(d[1], 0.5 * second.gradient[0]);
@@ -162,7 +171,8 @@ TEST(LossKernels, squared_error_equals_the_reference_in_the_targets_own_units) {
 }
 
 TEST(LossKernels, probabilities_equal_the_reference_and_sum_to_one) {
-  for (const std::size_t classes : {std::size_t{1}, std::size_t{2}, std::size_t{10}, std::size_t{17}, std::size_t{100}}) {
+  for (const std::size_t classes :
+       {std::size_t{1}, std::size_t{2}, std::size_t{10}, std::size_t{17}, std::size_t{100}}) {
     on_every_target([&] {
       const Guarded out = normal_matrix(7, classes, 0, 5, 3);
       Guarded p = out;

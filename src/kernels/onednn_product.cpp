@@ -58,21 +58,23 @@ Product::Product(const ProductShape& shape, std::size_t workers) try {
   const OneThread one_thread;
   const memory::desc x = matrix(shape.rows, shape.inputs, shape.x_stride, 1);
   const memory::desc y = matrix(shape.rows, shape.outputs, shape.y_stride, 1);
-  const memory::desc weight = matrix(shape.outputs, shape.inputs, shape.weight_stride, 1);
-  const memory::desc weight_transposed = matrix(shape.inputs, shape.outputs, 1, shape.weight_stride);
-  const memory::desc y_transposed = matrix(shape.outputs, shape.rows, 1, shape.y_stride);
   const memory::desc bias = matrix(1, shape.outputs, shape.outputs, 1);
 
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   const auto describe = [&] {
-    switch (shape.kind) {
-      case ProductKind::forward:
-        return shape.bias ? dnnl::matmul::desc(x, weight_transposed, bias, y)
-                          : dnnl::matmul::desc(x, weight_transposed, y);
-      case ProductKind::input_gradient: return dnnl::matmul::desc(y, weight, x);
-      default: return dnnl::matmul::desc(y_transposed, x, weight);
+    if (shape.kind == ProductKind::input_gradient) {
+      return dnnl::matmul::desc(y, matrix(shape.outputs, shape.inputs, shape.weight_stride, 1), x);
     }
+    if (shape.kind == ProductKind::weight_gradient) {
+      const memory::desc y_transposed = matrix(shape.outputs, shape.rows, 1, shape.y_stride);
+      return dnnl::matmul::desc(y_transposed, x, matrix(shape.outputs, shape.inputs, shape.weight_stride, 1));
+    }
+    const memory::desc weight_transposed = shape.kind == ProductKind::forward_packed
+                                               ? matrix(shape.inputs, shape.outputs, shape.weight_stride, 1)
+                                               : matrix(shape.inputs, shape.outputs, 1, shape.weight_stride);
+    return shape.bias ? dnnl::matmul::desc(x, weight_transposed, bias, y)
+                      : dnnl::matmul::desc(x, weight_transposed, y);
   };
   const dnnl::matmul::primitive_desc primitive(describe(), attributes, engine());
   implementation_ = std::make_unique<Implementation>(

@@ -1,8 +1,10 @@
 // The three matrix products of a dense layer, by oneDNN, each on the calling thread alone.
 //   forward:          y [rows, outputs] = x [rows, inputs] · Wᵀ + b
+//   forward_packed:   the same with Wᵀ [inputs, outputs] in memory; outputs a multiple of 16, so
+//                     that a row has the same bits whatever the number of rows (measured: 1 to 256)
 //   input_gradient:   d_x [rows, inputs] = d_y [rows, outputs] · W
 //   weight_gradient:  d_W [outputs, inputs] = d_yᵀ · x
-// W: [outputs, inputs] with row stride weight_stride; the only file that knows oneDNN is onednn_product.cpp.
+// W: [outputs, inputs]; the only file that knows oneDNN is onednn_product.cpp.
 #pragma once
 
 #include <compare>
@@ -11,14 +13,14 @@
 
 namespace ztilde::kernels {
 
-enum class ProductKind { forward, input_gradient, weight_gradient };
+enum class ProductKind { forward, forward_packed, input_gradient, weight_gradient };
 
 // Strides count elements. x_stride is also that of d_x, y_stride that of d_y, weight_stride that of d_W.
 struct ProductShape {
   ProductKind kind;
   std::size_t rows, inputs, outputs;
   std::size_t x_stride, y_stride, weight_stride;
-  bool bias = false;  // forward only
+  bool bias = false;  // forward and forward_packed only
   auto operator<=>(const ProductShape&) const = default;
 };
 

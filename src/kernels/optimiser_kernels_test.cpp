@@ -15,7 +15,10 @@ const std::vector<std::size_t> kLengths = {1, 3, 15, 16, 17, 64, 251, 257};
 
 struct Arrays {
   explicit Arrays(std::size_t n)
-      : w(normal_vector(n, 0, 1, 1)), g(normal_vector(n, 0, 1, 2)), m(normal_vector(n, 0, 1, 3)), v(normal_vector(n, 2, 0.1, 4)) {}
+      : w(normal_vector(n, 0, 1, 1)),
+        g(normal_vector(n, 0, 1, 2)),
+        m(normal_vector(n, 0, 1, 3)),
+        v(normal_vector(n, 2, 0.1, 4)) {}
   std::vector<float> w, g, m, v;
 };
 
@@ -105,7 +108,8 @@ TEST(OptimiserKernels, any_cut_into_ranges_gives_the_same_bits) {
     const AdamRates rates{0.001, 0.1, 0.9, 0.999, 1e-8, 0.1, 0.001, false};
     Arrays whole(100), cut(100);
     adam_step(100, whole.w.data(), whole.g.data(), whole.m.data(), whole.v.data(), 0.3, rates);
-    for (std::size_t first = 0, n = 1; first < 100; first += n, n = std::min<std::size_t>(n + 3, 100 - first)) {
+    for (std::size_t first = 0, n = 1; first < 100;
+         first += n, n = std::min<std::size_t>(n + 3, 100 - first)) {
       adam_step(n, &cut.w[first], &cut.g[first], &cut.m[first], &cut.v[first], 0.3, rates);
     }
     EXPECT_EQ(whole.w, cut.w);
@@ -115,7 +119,8 @@ TEST(OptimiserKernels, any_cut_into_ranges_gives_the_same_bits) {
 }
 
 TEST(OptimiserKernels, sum_of_squares_has_the_same_bits_on_every_target) {
-  for (const std::size_t n : {std::size_t{0}, std::size_t{1}, std::size_t{15}, std::size_t{16}, std::size_t{1003}}) {
+  for (const std::size_t n :
+       {std::size_t{0}, std::size_t{1}, std::size_t{15}, std::size_t{16}, std::size_t{1003}}) {
     const std::vector<float> g = normal_vector(n, 0, 1e20, 5);
     double exact = 0;
     for (const float x : g) exact += double{x} * double{x};

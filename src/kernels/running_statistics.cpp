@@ -16,8 +16,8 @@ void require(bool condition, const std::string& message) {
 
 void require_sizes(std::size_t mean_a, std::size_t variance_a, std::size_t mean_b, std::size_t variance_b) {
   require(mean_a == variance_a && mean_a == mean_b && mean_a == variance_b,
-          "two means and two variances have " + std::to_string(mean_a) + ", " + std::to_string(mean_b) + ", " +
-              std::to_string(variance_a) + " and " + std::to_string(variance_b) +
+          "two means and two variances have " + std::to_string(mean_a) + ", " + std::to_string(mean_b) +
+              ", " + std::to_string(variance_a) + " and " + std::to_string(variance_b) +
               " elements; all must have one for each channel");
 }
 
@@ -34,8 +34,8 @@ double variance_factor(std::uint64_t rows, VarianceKind kind) {
 
 }  // namespace
 
-bool update_running(std::span<const double> batch_mean, std::span<const double> batch_variance, std::uint64_t rows,
-                    double keep, VarianceKind kind, std::span<double> running_mean,
+bool update_running(std::span<const double> batch_mean, std::span<const double> batch_variance,
+                    std::uint64_t rows, double keep, VarianceKind kind, std::span<double> running_mean,
                     std::span<double> running_variance) {
   require_sizes(running_mean.size(), running_variance.size(), batch_mean.size(), batch_variance.size());
   require(keep >= 0 && keep <= 1, "keep is " + std::to_string(keep) + "; it must lie in 0 … 1");

@@ -14,7 +14,8 @@ using Numbers = std::vector<double>;
 
 TEST(RunningStatistics, keep_weighs_the_old_value) {
   Numbers mean = {1, 2}, variance = {3, 4};
-  EXPECT_TRUE(update_running(Numbers{5, 6}, Numbers{7, 8}, 2, 0.75, VarianceKind::population, mean, variance));
+  EXPECT_TRUE(
+      update_running(Numbers{5, 6}, Numbers{7, 8}, 2, 0.75, VarianceKind::population, mean, variance));
   EXPECT_EQ(mean, (Numbers{0.75 * 1 + 0.25 * 5, 0.75 * 2 + 0.25 * 6}));
   EXPECT_EQ(variance, (Numbers{0.75 * 3 + 0.25 * 7, 0.75 * 4 + 0.25 * 8}));
 }
@@ -32,8 +33,10 @@ TEST(RunningStatistics, a_batch_that_is_not_finite_changes_nothing) {
     for (const bool in_mean : {true, false}) {
       Numbers mean = {1, 2}, variance = {3, 4};
       const Numbers batch_mean = {5, in_mean ? trouble : 6}, batch_variance = {7, in_mean ? 8 : trouble};
-      EXPECT_FALSE(update_running(batch_mean, batch_variance, 9, 0.9, VarianceKind::population, mean, variance));
-      EXPECT_FALSE(update_cumulative(batch_mean, batch_variance, 9, 3, VarianceKind::population, mean, variance));
+      EXPECT_FALSE(
+          update_running(batch_mean, batch_variance, 9, 0.9, VarianceKind::population, mean, variance));
+      EXPECT_FALSE(
+          update_cumulative(batch_mean, batch_variance, 9, 3, VarianceKind::population, mean, variance));
       EXPECT_EQ(mean, (Numbers{1, 2}));
       EXPECT_EQ(variance, (Numbers{3, 4}));
     }
@@ -44,7 +47,8 @@ TEST(RunningStatistics, cumulative_is_the_plain_average_of_all_batches) {
   Numbers mean = {99}, variance = {std::nan("")};  // what was there before the first batch does not matter
   for (std::uint64_t batch = 1; batch <= 8; ++batch) {
     const auto value = static_cast<double>(batch);
-    EXPECT_TRUE(update_cumulative(Numbers{value}, Numbers{value * value}, 2, batch, VarianceKind::population, mean, variance));
+    EXPECT_TRUE(update_cumulative(Numbers{value}, Numbers{value * value}, 2, batch, VarianceKind::population,
+                                  mean, variance));
   }
   EXPECT_NEAR(mean[0], 4.5, 1e-14);
   EXPECT_NEAR(variance[0], 204.0 / 8, 1e-13);

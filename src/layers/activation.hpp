@@ -45,13 +45,20 @@ template <class T>
 T activate(ActivationKind kind, const T& z) {
   using std::tanh;
   switch (kind) {
-    case ActivationKind::identity: return z;
-    case ActivationKind::relu: return real_part(z) > 0 ? z : T(0);
-    case ActivationKind::leaky_relu: return real_part(z) > 0 ? z : number<T>(kLeakySlope) * z;
-    case ActivationKind::sigmoid: return sigmoid(z);
-    case ActivationKind::tanh: return tanh(z);
-    case ActivationKind::silu: return z * sigmoid(z);
-    case ActivationKind::gelu: return z * normal_distribution(z);
+    case ActivationKind::identity:
+      return z;
+    case ActivationKind::relu:
+      return real_part(z) > 0 ? z : T(0);
+    case ActivationKind::leaky_relu:
+      return real_part(z) > 0 ? z : number<T>(kLeakySlope) * z;
+    case ActivationKind::sigmoid:
+      return sigmoid(z);
+    case ActivationKind::tanh:
+      return tanh(z);
+    case ActivationKind::silu:
+      return z * sigmoid(z);
+    case ActivationKind::gelu:
+      return z * normal_distribution(z);
   }
   return z;
 }
@@ -61,12 +68,18 @@ template <class T>
 T activation_slope(ActivationKind kind, const T& z) {
   using std::exp, std::tanh;
   switch (kind) {
-    case ActivationKind::identity: return T(1);
-    case ActivationKind::relu: return real_part(z) > 0 ? T(1) : T(0);
-    case ActivationKind::leaky_relu: return real_part(z) > 0 ? T(1) : number<T>(kLeakySlope);
-    case ActivationKind::sigmoid: return sigmoid(z) * sigmoid(T(-z));
-    case ActivationKind::tanh: return (T(1) - tanh(z)) * (T(1) + tanh(z));
-    case ActivationKind::silu: return sigmoid(z) + z * sigmoid(z) * sigmoid(T(-z));
+    case ActivationKind::identity:
+      return T(1);
+    case ActivationKind::relu:
+      return real_part(z) > 0 ? T(1) : T(0);
+    case ActivationKind::leaky_relu:
+      return real_part(z) > 0 ? T(1) : number<T>(kLeakySlope);
+    case ActivationKind::sigmoid:
+      return sigmoid(z) * sigmoid(T(-z));
+    case ActivationKind::tanh:
+      return (T(1) - tanh(z)) * (T(1) + tanh(z));
+    case ActivationKind::silu:
+      return sigmoid(z) + z * sigmoid(z) * sigmoid(T(-z));
     case ActivationKind::gelu: {
       const Real<T> inv_sqrt_2pi = std::numbers::inv_sqrtpi_v<Real<T>> / std::numbers::sqrt2_v<Real<T>>;
       const T density = T(inv_sqrt_2pi) * exp(T(Real<T>{-0.5}) * z * z);
@@ -88,7 +101,8 @@ template <class T>
 void activation_backward(const Activation& layer, MatrixView<const T> z, MatrixView<const T> d_a,
                          MatrixView<T> d_z) {
   for (std::size_t r = 0; r < z.rows; ++r) {
-    for (std::size_t c = 0; c < z.channels; ++c) d_z(r, c) = d_a(r, c) * activation_slope(layer.kind, z(r, c));
+    for (std::size_t c = 0; c < z.channels; ++c)
+      d_z(r, c) = d_a(r, c) * activation_slope(layer.kind, z(r, c));
   }
 }
 

@@ -63,9 +63,8 @@ void batch_norm_forward(const BatchNorm& layer, MatrixView<const T> z, std::span
 // Backward where mean and variance are those of z itself. Overwrites d_z; adds into d_gamma, d_beta.
 template <class T>
 void batch_norm_backward(const BatchNorm& layer, MatrixView<const T> z, std::span<const T> mean,
-                         std::span<const T> variance, std::span<const T> gamma,
-                         MatrixView<const T> d_z_tilde, MatrixView<T> d_z, std::span<T> d_gamma,
-                         std::span<T> d_beta) {
+                         std::span<const T> variance, std::span<const T> gamma, MatrixView<const T> d_z_tilde,
+                         MatrixView<T> d_z, std::span<T> d_gamma, std::span<T> d_beta) {
   const T rows = number<T>(z.rows);
   for (std::size_t c = 0; c < z.channels; ++c) {
     const T inv_std = inverse_std(variance[c], layer.epsilon);
@@ -88,9 +87,8 @@ template <class T>
 void update_running(const BatchNorm& layer, std::size_t rows, std::span<const T> mean,
                     std::span<const T> variance, std::span<T> running_mean, std::span<T> running_variance) {
   const T keep = number<T>(layer.keep), take = T(1) - keep;
-  const T unbias = layer.running_variance == VarianceKind::unbiased
-                       ? number<T>(rows) / number<T>(rows - 1)
-                       : T(1);
+  const T unbias =
+      layer.running_variance == VarianceKind::unbiased ? number<T>(rows) / number<T>(rows - 1) : T(1);
   for (std::size_t c = 0; c < mean.size(); ++c) {
     running_mean[c] = keep * running_mean[c] + take * mean[c];
     running_variance[c] = keep * running_variance[c] + take * (variance[c] * unbias);

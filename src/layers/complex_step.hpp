@@ -31,7 +31,8 @@ std::vector<double> complex_step_gradient(const F& f, const std::vector<double>&
 }
 
 // Standard normal numbers, the same on every machine.
-inline std::vector<double> normal_numbers(std::size_t size, std::uint64_t seed, double spread = 1, double centre = 0) {
+inline std::vector<double> normal_numbers(std::size_t size, std::uint64_t seed, double spread = 1,
+                                          double centre = 0) {
   const RandomStream stream(seed, Purpose::initialise, 0, 0);
   std::vector<double> x(size);
   for (std::size_t i = 0; i < size; ++i) x[i] = centre + spread * stream.normal(i);

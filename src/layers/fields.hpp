@@ -46,13 +46,16 @@ struct NamedValue {
   std::string_view name;
 };
 
-inline constexpr NamedValue<ActivationKind> kActivationNames[] = {
-    {ActivationKind::identity, "identity"}, {ActivationKind::relu, "relu"},
-    {ActivationKind::leaky_relu, "leaky_relu"}, {ActivationKind::sigmoid, "sigmoid"},
-    {ActivationKind::tanh, "tanh"}, {ActivationKind::silu, "silu"}, {ActivationKind::gelu, "gelu"}};
+inline constexpr NamedValue<ActivationKind> kActivationNames[] = {{ActivationKind::identity, "identity"},
+                                                                  {ActivationKind::relu, "relu"},
+                                                                  {ActivationKind::leaky_relu, "leaky_relu"},
+                                                                  {ActivationKind::sigmoid, "sigmoid"},
+                                                                  {ActivationKind::tanh, "tanh"},
+                                                                  {ActivationKind::silu, "silu"},
+                                                                  {ActivationKind::gelu, "gelu"}};
 
-inline constexpr NamedValue<VarianceKind> kVarianceNames[] = {
-    {VarianceKind::population, "population"}, {VarianceKind::unbiased, "unbiased"}};
+inline constexpr NamedValue<VarianceKind> kVarianceNames[] = {{VarianceKind::population, "population"},
+                                                              {VarianceKind::unbiased, "unbiased"}};
 
 // The names of an enum that may stand in a field.
 constexpr const auto& names_of(ActivationKind) { return kActivationNames; }

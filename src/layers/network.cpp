@@ -43,9 +43,10 @@ void check_fields(const Network& network, std::size_t index) {
     if constexpr (std::is_same_v<Field, double> || std::is_same_v<Field, std::size_t>) {
       if (!limits.allow(static_cast<double>(field))) {
         const bool finite = std::isfinite(static_cast<double>(field));
-        refuse(network, index,
-               fmt::format("{} is {}; {}", name, field,
-                           finite ? must_be(limits, std::is_integral_v<Field>) : "it must be a finite number"));
+        refuse(
+            network, index,
+            fmt::format("{} is {}; {}", name, field,
+                        finite ? must_be(limits, std::is_integral_v<Field>) : "it must be a finite number"));
       }
     }
   };
@@ -96,7 +97,8 @@ void validate(const Network& network) {
   using layers::refuse;
   if (network.inputs == 0) throw Error(ErrorKind::data, "inputs is 0; a network needs at least 1 input");
   if (network.inputs > layers::kMostElements) {
-    throw Error(ErrorKind::data, fmt::format("inputs is {}; that is more than any memory holds", network.inputs));
+    throw Error(ErrorKind::data,
+                fmt::format("inputs is {}; that is more than any memory holds", network.inputs));
   }
   bool has_dense = false;
   std::size_t channels = network.inputs;

@@ -23,8 +23,7 @@ std::string value_to_json(std::size_t value) { return fmt::format("{}", value); 
 // The shortest digits that read back as the same double.
 std::string value_to_json(double value) { return fmt::format("{}", value); }
 template <class Enum>
-  requires std::is_enum_v<Enum>
-std::string value_to_json(Enum value) {
+requires std::is_enum_v<Enum> std::string value_to_json(Enum value) {
   return fmt::format("\"{}\"", layers::name_of(value));
 }
 
@@ -40,12 +39,18 @@ std::string layer_to_json(const Layer& layer) {
 // What stands in the file, for "…is X; it must be Y".
 std::string described(const json& value) {
   switch (value.type()) {
-    case json::value_t::null: return "null";
-    case json::value_t::boolean: return value.get<bool>() ? "true" : "false";
-    case json::value_t::string: return "text";
-    case json::value_t::array: return "a list";
-    case json::value_t::object: return "an object";
-    default: return value.dump();
+    case json::value_t::null:
+      return "null";
+    case json::value_t::boolean:
+      return value.get<bool>() ? "true" : "false";
+    case json::value_t::string:
+      return "text";
+    case json::value_t::array:
+      return "a list";
+    case json::value_t::object:
+      return "an object";
+    default:
+      return value.dump();
   }
 }
 
@@ -77,7 +82,7 @@ void read_value(const json& value, bool& field, const layers::Limits&, std::stri
 }
 
 template <class Enum>
-  requires std::is_enum_v<Enum>
+requires std::is_enum_v<Enum>
 void read_value(const json& value, Enum& field, const layers::Limits&, std::string_view name,
                 const std::string& place) {
   std::vector<std::string> known;
@@ -95,7 +100,8 @@ void read_value(const json& value, Enum& field, const layers::Limits&, std::stri
   refuse(fmt::format("{}: unknown {} \"{}\"{}", place, name, printable(text), did_you_mean(text, known)));
 }
 
-void refuse_unknown_keys(const json& object, const std::vector<std::string>& known, const std::string& place) {
+void refuse_unknown_keys(const json& object, const std::vector<std::string>& known,
+                         const std::string& place) {
   for (const auto& [key, value] : object.items()) {
     if (std::find(known.begin(), known.end(), key) == known.end()) {
       refuse(fmt::format("{}: unknown field \"{}\"{}", place, printable(key), did_you_mean(key, known)));
@@ -106,7 +112,9 @@ void refuse_unknown_keys(const json& object, const std::vector<std::string>& kno
 void read_fields(const json& object, Layer& layer, const std::string& place) {
   // Unknown names first: a misspelt one is a likelier mistake than a missing one.
   std::vector<std::string> known{"layer"};
-  const auto collect = [&](std::string_view name, const auto&, const layers::Limits&) { known.emplace_back(name); };
+  const auto collect = [&](std::string_view name, const auto&, const layers::Limits&) {
+    known.emplace_back(name);
+  };
   const auto read = [&](std::string_view name, auto& field, const layers::Limits& limits) {
     const auto found = object.find(std::string(name));
     if (found != object.end()) {
@@ -124,7 +132,8 @@ void read_fields(const json& object, Layer& layer, const std::string& place) {
 std::vector<Layer> all_layers() {
   return []<std::size_t... I>(std::index_sequence<I...>) {
     return std::vector<Layer>{std::variant_alternative_t<I, Layer>{}...};
-  }(std::make_index_sequence<std::variant_size_v<Layer>>{});
+  }
+  (std::make_index_sequence<std::variant_size_v<Layer>>{});
 }
 
 Layer read_layer(const json& value, const std::string& place) {
@@ -165,7 +174,8 @@ std::string reason(const std::string& what) {
   const std::size_t last_read = text.find("; last read");
   if (last_read != text.npos) {
     const std::size_t expected = text.rfind("; expected ");
-    text = text.substr(0, last_read) + (expected == text.npos || expected < last_read ? "" : text.substr(expected));
+    text = text.substr(0, last_read) +
+           (expected == text.npos || expected < last_read ? "" : text.substr(expected));
   }
   return printable(text, 120);
 }
@@ -186,7 +196,8 @@ json parse(std::string_view text, std::string_view file_name) {
     return json::parse(text, watch);
   } catch (const json::parse_error& error) {
     const std::size_t byte = error.byte == 0 ? 0 : error.byte - 1;
-    refuse(fmt::format("{}:{}: this is not JSON: {}", file_name, line_and_column(text, byte), reason(error.what())));
+    refuse(fmt::format("{}:{}: this is not JSON: {}", file_name, line_and_column(text, byte),
+                       reason(error.what())));
   } catch (const json::exception&) {
     refuse(fmt::format("{}: a number is too large for a double", file_name));
   }

@@ -14,8 +14,8 @@ void showValue(const Network& network, std::ostream& os) { os << to_json(network
 
 namespace {
 
-const Network kExample{784,
-                       {Standardise{}, Dense{256, false}, BatchNorm{}, Activation{}, Dropout{0.5}, Dense{10, true}}};
+const Network kExample{
+    784, {Standardise{}, Dense{256, false}, BatchNorm{}, Activation{}, Dropout{0.5}, Dense{10, true}}};
 
 constexpr const char* kExampleText = R"({"inputs": 784, "layers": [
   {"layer": "standardise"},
@@ -62,17 +62,22 @@ rc::Gen<double> finite_from_0() {
 }
 
 rc::Gen<Layer> any_layer() {
-  const auto kind = rc::gen::element(ActivationKind::identity, ActivationKind::relu, ActivationKind::leaky_relu,
-                                     ActivationKind::sigmoid, ActivationKind::tanh, ActivationKind::silu,
-                                     ActivationKind::gelu);
+  const auto kind = rc::gen::element(ActivationKind::identity, ActivationKind::relu,
+                                     ActivationKind::leaky_relu, ActivationKind::sigmoid,
+                                     ActivationKind::tanh, ActivationKind::silu, ActivationKind::gelu);
   const auto variance = rc::gen::element(VarianceKind::population, VarianceKind::unbiased);
-  return rc::gen::oneOf(
-      rc::gen::apply([](std::size_t n, bool bias) { return Layer{Dense{n, bias}}; }, some_size(),
-                     rc::gen::arbitrary<bool>()),
-      rc::gen::apply([](double e, double k, VarianceKind v) { return Layer{BatchNorm{e, k, v}}; }, finite_from_0(),
-                     from_0_below_1(), variance),
-      rc::gen::map(kind, [](ActivationKind k) { return Layer{Activation{k}}; }),
-      rc::gen::map(from_0_below_1(), [](double p) { return Layer{Dropout{p}}; }));
+  return rc::gen::oneOf(rc::gen::apply(
+                            [](std::size_t n, bool bias) {
+                              return Layer{Dense{n, bias}};
+                            },
+                            some_size(), rc::gen::arbitrary<bool>()),
+                        rc::gen::apply(
+                            [](double e, double k, VarianceKind v) {
+                              return Layer{BatchNorm{e, k, v}};
+                            },
+                            finite_from_0(), from_0_below_1(), variance),
+                        rc::gen::map(kind, [](ActivationKind k) { return Layer{Activation{k}}; }),
+                        rc::gen::map(from_0_below_1(), [](double p) { return Layer{Dropout{p}}; }));
 }
 
 RC_GTEST_PROP(network_json, round_trips_exactly, ()) {
@@ -91,8 +96,9 @@ TEST(network_json, missing_fields_take_their_defaults) {
 }
 
 TEST(network_json, whole_numbers_stand_for_real_ones) {
-  const Network read =
-      network_from_json(R"({"inputs": 4, "layers": [{"layer": "dense", "outputs": 3}, {"layer": "batch_norm", "keep": 1}]})", "x");
+  const Network read = network_from_json(
+      R"({"inputs": 4, "layers": [{"layer": "dense", "outputs": 3}, {"layer": "batch_norm", "keep": 1}]})",
+      "x");
   EXPECT_EQ(std::get<BatchNorm>(read.layers[1]).keep, 1.0);
 }
 
@@ -112,7 +118,8 @@ TEST(network_json, wrong_types_are_named_with_what_must_be) {
   EXPECT_EQ(complaint_about_layer(R"({"layer": "batch_norm", "running_variance": {}})"),
             "net.json: layer 2: \"running_variance\" is an object; it must be one of population, unbiased");
   EXPECT_EQ(complaint_about_layer(R"({"layer": 7})"),
-            "net.json: layer 2: \"layer\" is 7; it must be one of standardise, dense, batch_norm, activation, dropout");
+            "net.json: layer 2: \"layer\" is 7; it must be one of standardise, dense, batch_norm, "
+            "activation, dropout");
 }
 
 TEST(network_json, numbers_out_of_range_are_refused) {
@@ -138,7 +145,8 @@ TEST(network_json, unknown_names_are_told_the_nearest) {
 TEST(network_json, missing_names_are_named) {
   EXPECT_EQ(complaint_about_layer(R"({"layer": "dense", "bias": false})"),
             "net.json: layer 2: \"outputs\" is missing; it must be a whole number from 1");
-  EXPECT_EQ(complaint(R"({"layers": []})"), "net.json: \"inputs\" is missing; it must be a whole number from 1");
+  EXPECT_EQ(complaint(R"({"layers": []})"),
+            "net.json: \"inputs\" is missing; it must be a whole number from 1");
   EXPECT_EQ(complaint(R"({"inputs": 4})"), "net.json: \"layers\" is missing; it must be a list");
   EXPECT_EQ(complaint_about_layer(R"({"outputs": 2})"),
             "net.json: layer 2: \"layer\" is missing; it must be one of standardise, dense, batch_norm, "
@@ -148,9 +156,11 @@ TEST(network_json, missing_names_are_named) {
 TEST(network_json, wrong_shapes_are_refused) {
   EXPECT_EQ(complaint("[]"),
             "net.json: the network is a list; it must be an object with \"inputs\" and \"layers\"");
-  EXPECT_EQ(complaint(R"({"inputs": 4, "layers": {}})"), "net.json: \"layers\" is an object; it must be a list");
-  EXPECT_EQ(complaint_about_layer("3"),
-            "net.json: layer 2 is 3; it must be an object such as {\"layer\": \"activation\", \"kind\": \"relu\"}");
+  EXPECT_EQ(complaint(R"({"inputs": 4, "layers": {}})"),
+            "net.json: \"layers\" is an object; it must be a list");
+  EXPECT_EQ(
+      complaint_about_layer("3"),
+      "net.json: layer 2 is 3; it must be an object such as {\"layer\": \"activation\", \"kind\": \"relu\"}");
 }
 
 TEST(network_json, names_given_twice_are_refused) {
@@ -159,20 +169,23 @@ TEST(network_json, names_given_twice_are_refused) {
 }
 
 TEST(network_json, what_validate_refuses_is_refused_with_the_file) {
-  EXPECT_EQ(complaint_about_layer(R"({"layer": "standardise"})"),
-            "net.json: layer 2 (standardise): it works on raw inputs only; make it the first layer or take it out");
+  EXPECT_EQ(
+      complaint_about_layer(R"({"layer": "standardise"})"),
+      "net.json: layer 2 (standardise): it works on raw inputs only; make it the first layer or take it out");
 }
 
 TEST(network_json, syntax_errors_have_line_and_column) {
-  EXPECT_TRUE(starts_with(complaint("{\"inputs\": 4,\n \"layers\": [}"), "net.json:2:13: this is not JSON: "));
+  EXPECT_TRUE(
+      starts_with(complaint("{\"inputs\": 4,\n \"layers\": [}"), "net.json:2:13: this is not JSON: "));
   EXPECT_TRUE(starts_with(complaint(""), "net.json:1:1: this is not JSON: "));
   EXPECT_TRUE(starts_with(complaint("{\n"), "net.json:2:1: this is not JSON: "));
   EXPECT_TRUE(starts_with(complaint("inputs: 4"), "net.json:1:1: this is not JSON: "));
 }
 
 TEST(network_json, messages_are_one_printable_line) {
-  for (const std::string text : {"{\"in\\nputs\": 4}", "{\"inputs\": \"\x01\x02\"}", "\xff\xfe", "{\"a\": \"\xff\"}",
-                                 "{\"inputs\": 4, \"layers\": [{\"layer\": \"a\\u001bb\"}]}"}) {
+  for (const std::string text :
+       {"{\"in\\nputs\": 4}", "{\"inputs\": \"\x01\x02\"}", "\xff\xfe", "{\"a\": \"\xff\"}",
+        "{\"inputs\": 4, \"layers\": [{\"layer\": \"a\\u001bb\"}]}"}) {
     const std::string message = complaint(text);
     EXPECT_FALSE(message.empty());
     EXPECT_EQ(message.find("exception"), std::string::npos) << message;
@@ -182,7 +195,8 @@ TEST(network_json, messages_are_one_printable_line) {
 
 TEST(network_json, any_cut_of_a_good_file_is_refused) {
   const std::string_view text = kExampleText;
-  for (std::size_t size = 0; size < text.size(); ++size) EXPECT_NE(complaint(text.substr(0, size)), "") << size;
+  for (std::size_t size = 0; size < text.size(); ++size)
+    EXPECT_NE(complaint(text.substr(0, size)), "") << size;
 }
 
 }  // namespace

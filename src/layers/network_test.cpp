@@ -65,14 +65,20 @@ TEST(dense_network, refuses_options_that_cannot_work) {
 }
 
 TEST(validate, names_the_layer_the_value_and_the_cure) {
-  const auto with = [](Layer layer) { return Network{4, {Dense{8, true}, Activation{}, layer, Dense{2, true}}}; };
+  const auto with = [](Layer layer) {
+    return Network{4, {Dense{8, true}, Activation{}, layer, Dense{2, true}}};
+  };
   const double inf = std::numeric_limits<double>::infinity();
   const double nan = std::numeric_limits<double>::quiet_NaN();
   EXPECT_EQ(complaint(with(BatchNorm{-1})), "layer 3 (batch_norm): epsilon is -1; it must be at least 0");
-  EXPECT_EQ(complaint(with(BatchNorm{nan})), "layer 3 (batch_norm): epsilon is nan; it must be a finite number");
-  EXPECT_EQ(complaint(with(BatchNorm{inf})), "layer 3 (batch_norm): epsilon is inf; it must be a finite number");
-  EXPECT_EQ(complaint(with(BatchNorm{1e-5, 1.5})), "layer 3 (batch_norm): keep is 1.5; it must be from 0 to 1");
-  EXPECT_EQ(complaint(with(BatchNorm{1e-5, -0.1})), "layer 3 (batch_norm): keep is -0.1; it must be from 0 to 1");
+  EXPECT_EQ(complaint(with(BatchNorm{nan})),
+            "layer 3 (batch_norm): epsilon is nan; it must be a finite number");
+  EXPECT_EQ(complaint(with(BatchNorm{inf})),
+            "layer 3 (batch_norm): epsilon is inf; it must be a finite number");
+  EXPECT_EQ(complaint(with(BatchNorm{1e-5, 1.5})),
+            "layer 3 (batch_norm): keep is 1.5; it must be from 0 to 1");
+  EXPECT_EQ(complaint(with(BatchNorm{1e-5, -0.1})),
+            "layer 3 (batch_norm): keep is -0.1; it must be from 0 to 1");
   EXPECT_EQ(complaint(with(Dropout{1})),
             "layer 3 (dropout): probability is 1; it must be at least 0 and below 1");
   EXPECT_EQ(complaint(with(Dense{0})), "layer 3 (dense): outputs is 0; it must be a whole number from 1");
@@ -87,8 +93,8 @@ TEST(validate, wants_inputs_and_a_dense_layer) {
 }
 
 TEST(validate, accepts_the_ends_of_each_range) {
-  const Network network{1,
-                        {Standardise{}, Dense{1, true}, BatchNorm{0, 0}, BatchNorm{0, 1}, Dropout{0}, Dense{1}}};
+  const Network network{
+      1, {Standardise{}, Dense{1, true}, BatchNorm{0, 0}, BatchNorm{0, 1}, Dropout{0}, Dense{1}}};
   EXPECT_EQ(complaint(network), "");
 }
 
@@ -129,7 +135,8 @@ TEST(layout, parameters_are_those_of_a_sequential_at_aligned_offsets) {
 }
 
 TEST(layout, statistics_lie_one_layer_after_the_other) {
-  const Network network{3, {Standardise{}, Dense{5, false}, BatchNorm{}, Activation{}, BatchNorm{}, Dense{2}}};
+  const Network network{3,
+                        {Standardise{}, Dense{5, false}, BatchNorm{}, Activation{}, BatchNorm{}, Dense{2}}};
   const std::vector<StatisticSlot> slots = statistic_slots(network);
   ASSERT_EQ(slots.size(), 3u);
   EXPECT_EQ(slots[0].layer, 0u);

@@ -49,7 +49,8 @@ struct NormCase {
   }
 
   void expect_gradients_right() const {
-    Vector mean(gamma.size()), variance(gamma.size()), d_x(x.size()), d_gamma(gamma.size()), d_beta(gamma.size());
+    Vector mean(gamma.size()), variance(gamma.size()), d_x(x.size()), d_gamma(gamma.size()),
+        d_beta(gamma.size());
     reference::batch_statistics<double>(input(x, rows), mean, variance);
     reference::batch_norm_backward<double>(layer, input(x, rows), mean, variance, gamma, input(d_y, rows),
                                            output(d_x, rows), d_gamma, d_beta);
@@ -60,7 +61,8 @@ struct NormCase {
     // With few rows d_x is what is left of terms as large as gamma · inv_std · d_y.
     double term = 0;
     for (std::size_t c = 0; c < gamma.size(); ++c) {
-      term = std::max(term, std::abs(gamma[c]) * reference::inverse_std(variance[c], layer.epsilon) * largest(d_y));
+      term = std::max(term,
+                      std::abs(gamma[c]) * reference::inverse_std(variance[c], layer.epsilon) * largest(d_y));
     }
     EXPECT_LE(largest_difference(d_x, by_x), kTolerance * term);
     EXPECT_LE(largest_difference(d_gamma, by_gamma), kTolerance * std::max(1.0, largest(by_gamma)));
@@ -69,9 +71,12 @@ struct NormCase {
 };
 
 NormCase norm_case(std::size_t rows, std::size_t channels, double epsilon) {
-  return {{epsilon, 0.9, VarianceKind::population}, rows,
-          normal_numbers(rows * channels, 1, 2.0, 3.0), normal_numbers(channels, 2),
-          normal_numbers(channels, 3), normal_numbers(rows * channels, 4)};
+  return {{epsilon, 0.9, VarianceKind::population},
+          rows,
+          normal_numbers(rows * channels, 1, 2.0, 3.0),
+          normal_numbers(channels, 2),
+          normal_numbers(channels, 3),
+          normal_numbers(rows * channels, 4)};
 }
 
 TEST(batch_norm, gradients_are_those_of_the_forward) {
@@ -141,7 +146,8 @@ TEST(batch_norm, running_statistics_keep_what_keep_says) {
 
 TEST(dense, gradients_are_those_of_the_forward) {
   const std::size_t rows = 5, outputs = 3;
-  const Vector x = normal_numbers(rows * 4, 1), w = normal_numbers(outputs * 4, 2), b = normal_numbers(outputs, 3);
+  const Vector x = normal_numbers(rows * 4, 1), w = normal_numbers(outputs * 4, 2),
+               b = normal_numbers(outputs, 3);
   const Vector d_z = normal_numbers(rows * outputs, 4);
   const auto loss = [&](const auto& x_, const auto& w_, const auto& b_) {
     std::vector<Complex> z(rows * outputs);

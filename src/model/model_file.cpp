@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <zlib.h>
 
-#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <map>

@@ -45,8 +45,8 @@ struct Norm {
     d_gamma = d_beta = 0;
     d_x.assign(x.size(), HUGE_VAL);
     reference::batch_norm_backward<double>(layer, in, {&mean, 1}, {&variance, 1}, {&gamma, 1},
-                                           {d_y.data(), x.size(), 1}, {d_x.data(), x.size(), 1}, {&d_gamma, 1},
-                                           {&d_beta, 1});
+                                           {d_y.data(), x.size(), 1}, {d_x.data(), x.size(), 1},
+                                           {&d_gamma, 1}, {&d_beta, 1});
   }
 };
 
@@ -63,7 +63,9 @@ Norm any_norm(std::size_t least_rows = 3) {
 }
 
 double sum(const Vector& x) { return std::accumulate(x.begin(), x.end(), 0.0); }
-double dot(const Vector& a, const Vector& b) { return std::inner_product(a.begin(), a.end(), b.begin(), 0.0); }
+double dot(const Vector& a, const Vector& b) {
+  return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
+}
 
 RC_GTEST_PROP(identities, x_norm_sums_to_zero, ()) {
   const Norm n = any_norm();
@@ -86,7 +88,8 @@ RC_GTEST_PROP(identities, d_x_is_orthogonal_to_x_norm_but_for_epsilon, ()) {
   const Norm n = any_norm();
   const double expected = n.gamma * n.inv_std * n.d_gamma * n.std_ratio();
   const double term = std::abs(n.gamma) * n.inv_std * largest(n.d_y);
-  RC_ASSERT(std::abs(dot(n.d_x, n.x_norm) - expected) <= 4 * n.rows() * n.rows() * kUlp * n.conditioning() * term);
+  RC_ASSERT(std::abs(dot(n.d_x, n.x_norm) - expected) <=
+            4 * n.rows() * n.rows() * kUlp * n.conditioning() * term);
 }
 
 RC_GTEST_PROP(identities, gamma_std_and_beta_mean_undo_the_norm, ()) {
@@ -116,8 +119,10 @@ RC_GTEST_PROP(identities, permuting_rows_permutes_output_and_gradient, ()) {
   other.run();
   // The sums are added in another order.
   const double rounding = 8 * n.rows() * kUlp * n.conditioning();
-  RC_ASSERT(largest_difference(other.y, permuted(n.y)) <= rounding * (std::abs(n.gamma) * largest(n.x_norm) + std::abs(n.beta)));
-  const double term = std::abs(n.gamma) * n.inv_std * largest(n.d_y) * (1 + largest(n.x_norm) * largest(n.x_norm));
+  RC_ASSERT(largest_difference(other.y, permuted(n.y)) <=
+            rounding * (std::abs(n.gamma) * largest(n.x_norm) + std::abs(n.beta)));
+  const double term =
+      std::abs(n.gamma) * n.inv_std * largest(n.d_y) * (1 + largest(n.x_norm) * largest(n.x_norm));
   RC_ASSERT(largest_difference(other.d_x, permuted(n.d_x)) <= rounding * term);
 }
 
@@ -133,7 +138,8 @@ RC_GTEST_PROP(identities, adding_a_constant_to_a_channel_changes_nothing, ()) {
   other.run();
   const double rounding = 8 * n.rows() * kUlp * (n.conditioning() + other.conditioning());
   const double most = largest(n.x_norm);
-  RC_ASSERT(largest_difference(other.y, n.y) <= rounding * (std::abs(n.gamma) * most + std::abs(n.gamma) + std::abs(n.beta)));
+  RC_ASSERT(largest_difference(other.y, n.y) <=
+            rounding * (std::abs(n.gamma) * most + std::abs(n.gamma) + std::abs(n.beta)));
   RC_ASSERT(largest_difference(other.d_x, n.d_x) <=
             rounding * std::abs(n.gamma) * n.inv_std * largest(n.d_y) * (1 + most * most));
 }
@@ -176,7 +182,13 @@ Network2 any_network(bool bias, double epsilon) {
   const auto rows = *rc::gen::inRange<std::size_t>(6, 40);
   const auto seed = *rc::gen::arbitrary<std::uint32_t>();
   Network2 n{{3, {Dense{4, bias}, BatchNorm{epsilon}, Activation{ActivationKind::silu}, Dense{2}}},
-             normal_numbers(rows * 3, seed), {}, normal_numbers(rows * 2, seed + 1), {}, {}, {}, {}};
+             normal_numbers(rows * 3, seed),
+             {},
+             normal_numbers(rows * 2, seed + 1),
+             {},
+             {},
+             {},
+             {}};
   n.slots = parameter_slots(n.network);
   n.parameters = normal_numbers(parameter_arena_size(n.network), seed + 2);
   n.run();
@@ -235,8 +247,8 @@ struct ImageNorm {
     }
   }
 
-  void run(const Vector& x, const Vector& gamma, const Vector& beta, double epsilon, const Vector& d_y, Vector& y,
-           Vector& d_x, Vector& d_gamma, Vector& d_beta) const {
+  void run(const Vector& x, const Vector& gamma, const Vector& beta, double epsilon, const Vector& d_y,
+           Vector& y, Vector& d_x, Vector& d_gamma, Vector& d_beta) const {
     const double m = static_cast<double>(images * height * width);
     for (std::size_t c = 0; c < channels; ++c) {
       double mean = 0, variance = 0, d_variance = 0, d_mean = 0;
@@ -264,7 +276,8 @@ RC_GTEST_PROP(identities, norm_over_rows_of_pixels_is_convolutional_batch_norm, 
                         *rc::gen::inRange<std::size_t>(1, 6), *rc::gen::inRange<std::size_t>(3, 6)};
   const auto seed = *rc::gen::arbitrary<std::uint32_t>();
   const std::size_t channels = image.channels, rows = image.images * image.height * image.width;
-  const Vector x = normal_numbers(rows * channels, seed, 2.0, 1.0), d_y = normal_numbers(rows * channels, seed + 1);
+  const Vector x = normal_numbers(rows * channels, seed, 2.0, 1.0),
+               d_y = normal_numbers(rows * channels, seed + 1);
   const Vector gamma = normal_numbers(channels, seed + 2), beta = normal_numbers(channels, seed + 3);
   Vector y(x.size()), d_x(x.size()), d_gamma(channels), d_beta(channels);
   image.run(x, gamma, beta, 1e-5, d_y, y, d_x, d_gamma, d_beta);
@@ -283,9 +296,10 @@ RC_GTEST_PROP(identities, norm_over_rows_of_pixels_is_convolutional_batch_norm, 
       d_beta_rows(channels);
   const MatrixView<const double> in(x_rows.data(), rows, channels), d_out(d_y_rows.data(), rows, channels);
   reference::batch_statistics<double>(in, mean, variance);
-  reference::batch_norm_forward<double>(layer, in, mean, variance, gamma, beta, {y_rows.data(), rows, channels});
-  reference::batch_norm_backward<double>(layer, in, mean, variance, gamma, d_out, {d_x_rows.data(), rows, channels},
-                                         d_gamma_rows, d_beta_rows);
+  reference::batch_norm_forward<double>(layer, in, mean, variance, gamma, beta,
+                                        {y_rows.data(), rows, channels});
+  reference::batch_norm_backward<double>(layer, in, mean, variance, gamma, d_out,
+                                         {d_x_rows.data(), rows, channels}, d_gamma_rows, d_beta_rows);
   // Three pixels may lie close together, and the paper's form multiplies by 1 / std³ <= 1e7.5.
   double most = 0;
   for (std::size_t c = 0; c < channels; ++c) most = std::max(most, reference::inverse_std(variance[c], 1e-5));
@@ -293,7 +307,8 @@ RC_GTEST_PROP(identities, norm_over_rows_of_pixels_is_convolutional_batch_norm, 
   RC_ASSERT(largest_difference(y_rows, channels_last(y)) <= rounding * (largest(gamma) * 10 + largest(beta)));
   RC_ASSERT(largest_difference(d_gamma_rows, d_gamma) <= rounding * largest(d_y) * 10);
   RC_ASSERT(largest_difference(d_beta_rows, d_beta) <= rounding * largest(d_y));
-  RC_ASSERT(largest_difference(d_x_rows, channels_last(d_x)) <= rounding * largest(gamma) * largest(d_y) * most * 10);
+  RC_ASSERT(largest_difference(d_x_rows, channels_last(d_x)) <=
+            rounding * largest(gamma) * largest(d_y) * most * 10);
 }
 
 }  // namespace

@@ -35,6 +35,9 @@ InferencePlan::InferencePlan(const Network& network, std::size_t largest_batch, 
     const Stage& stage = stages_[s];
     inputs = std::max(inputs, row_stride(stage.inputs));
     outputs = std::max(outputs, row_stride(stage.outputs));
+    packed_.push_back(stage.dense_layer ? Packed{AlignedBuffer<float>(stage.inputs * row_stride(stage.outputs)),
+                                                 AlignedBuffer<float>(row_stride(stage.outputs))}
+                                        : Packed{});
     if (stage.norm == StageNorm::none) {
       norms_.emplace_back();
       continue;
@@ -53,9 +56,9 @@ InferencePlan::InferencePlan(const Network& network, std::size_t largest_batch, 
     block_sizes_.push_back(size);
     auto& of_size = products_.emplace_back();
     for (const Stage& stage : stages_) {
-      of_size.push_back(stage.dense_layer ? cache_.get({kernels::ProductKind::forward, size, stage.inputs,
-                                                        stage.outputs, row_stride(stage.inputs),
-                                                        row_stride(stage.outputs), stage.inputs, stage.bias})
+      const std::size_t width = row_stride(stage.outputs);
+      of_size.push_back(stage.dense_layer ? cache_.get({kernels::ProductKind::forward_packed, size, stage.inputs, width,
+                                                        row_stride(stage.inputs), width, width, stage.bias})
                                           : nullptr);
     }
     if (size >= largest_block) break;
@@ -69,6 +72,15 @@ InferencePlan::InferencePlan(const Network& network, std::size_t largest_batch, 
 
 void InferencePlan::refresh() {
   for (std::size_t s = 0; s < stages_.size(); ++s) {
+    const Stage& stage = stages_[s];
+    if (stage.dense_layer) {
+      const std::size_t width = row_stride(stage.outputs);
+      for (std::size_t o = 0; o < stage.outputs; ++o) {
+        const float* row = tensors_[s].weight + o * stage.inputs;
+        for (std::size_t i = 0; i < stage.inputs; ++i) packed_[s].weight[i * width + o] = row[i];
+      }
+      if (stage.bias) std::copy_n(tensors_[s].bias, stage.outputs, packed_[s].bias.data());
+    }
     NormState& norm = norms_[s];
     if (norm.channels == 0) continue;
     std::copy_n(statistics_ + statistic_offsets_[s], norm.channels, norm.mean.data());
@@ -120,7 +132,7 @@ void InferencePlan::run(Team& team, const Batch& batch, const Consume& consume) 
         if (stages_[s].dense_layer) {
           // A block with fewer rows than the product computes leaves old rows in the rest: finite
           // or not, they reach nobody.
-          products[s]->run(worker.index, source.data, tensors_[s].weight, tensors_[s].bias, z.data,
+          products[s]->run(worker.index, source.data, packed_[s].weight.data(), packed_[s].bias.data(), z.data,
                            mine.product.data());
         } else {
           for (std::size_t r = 0; r < rows; ++r) {

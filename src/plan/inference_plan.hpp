@@ -13,8 +13,8 @@ namespace ztilde {
 
 class InferencePlan {
  public:
-  // parameters, statistics: the arenas, read when run; call refresh() after statistics, gamma or
-  // beta changed. largest_batch bounds the rows of one run only to save memory and preparation.
+  // parameters, statistics: the arenas, copied into the form that is fastest to use; call refresh()
+  // after they changed. largest_batch bounds the rows of one run only to save memory and preparation.
   InferencePlan(const Network& network, std::size_t largest_batch, std::size_t workers, const float* parameters,
                 const double* statistics);
 
@@ -41,6 +41,10 @@ class InferencePlan {
   const double* statistics_;
   std::vector<std::size_t> statistic_offsets_;  // by stage
   std::vector<NormState> norms_;                // by stage
+  struct Packed {
+    AlignedBuffer<float> weight, bias;  // Wᵀ [inputs, row_stride(outputs)]; zeros in the gaps
+  };
+  std::vector<Packed> packed_;  // by stage
   ProductCache cache_;
   std::vector<std::size_t> block_sizes_;                       // ascending; a block is padded to the next
   std::vector<std::vector<const kernels::Product*>> products_;  // by block size, by stage

@@ -60,8 +60,8 @@ class ReferencePlan {
   }
 
   // Known statistics everywhere and no dropout. Forgets what backward would need.
-  std::vector<T> forward_inference(const std::vector<T>& x, std::size_t rows, const std::vector<T>& parameters,
-                                   const std::vector<T>& statistics) {
+  std::vector<T> forward_inference(const std::vector<T>& x, std::size_t rows,
+                                   const std::vector<T>& parameters, const std::vector<T>& statistics) {
     assert(x.size() == rows * network_.inputs && parameters.size() == parameter_arena_size(network_));
     assert(statistics.size() == statistic_arena_size(network_));
     values_.clear();
@@ -110,29 +110,29 @@ class ReferencePlan {
     return {};
   }
 
-  std::vector<T> forward_layer(std::size_t i, const std::vector<T>& input, std::size_t rows, bool drop) const {
+  std::vector<T> forward_layer(std::size_t i, const std::vector<T>& input, std::size_t rows,
+                               bool drop) const {
     const MatrixView<const T> x = view(input, i);
     std::vector<T> output(rows * channels_[i + 1]);
     const MatrixView<T> y = view(output, i + 1);
     const auto weight = tensor(std::span<const T>(parameters_), i, "weight");
     const auto bias = tensor(std::span<const T>(parameters_), i, "bias");
-    std::visit(
-        layers::overloaded{
-            [&](const Standardise&) { reference::standardise_forward(x, mean(i), variance(i), y); },
-            [&](const Dense&) { reference::dense_forward(x, weight, bias, y); },
-            [&](const BatchNorm& norm) {
-              reference::batch_norm_forward(norm, x, mean(i), variance(i), weight, bias, y);
-            },
-            [&](const Activation& activation) { reference::activation_forward(activation, x, y); },
-            [&](const Dropout& dropout) {
-              if (drop) {
-                reference::dropout(dropout, stream(i), x, y);
-              } else {
-                output = input;
-              }
-            },
-        },
-        network_.layers[i]);
+    std::visit(layers::overloaded{
+                   [&](const Standardise&) { reference::standardise_forward(x, mean(i), variance(i), y); },
+                   [&](const Dense&) { reference::dense_forward(x, weight, bias, y); },
+                   [&](const BatchNorm& norm) {
+                     reference::batch_norm_forward(norm, x, mean(i), variance(i), weight, bias, y);
+                   },
+                   [&](const Activation& activation) { reference::activation_forward(activation, x, y); },
+                   [&](const Dropout& dropout) {
+                     if (drop) {
+                       reference::dropout(dropout, stream(i), x, y);
+                     } else {
+                       output = input;
+                     }
+                   },
+               },
+               network_.layers[i]);
     return output;
   }
 
@@ -150,7 +150,8 @@ class ReferencePlan {
             [&](const Standardise&) { reference::standardise_backward(variance(i), d_y, d_x); },
             [&](const Dense&) { reference::dense_backward(x, weight, d_y, d_x, d_weight, d_bias); },
             [&](const BatchNorm& norm) {
-              reference::batch_norm_backward(norm, x, mean(i), variance(i), weight, d_y, d_x, d_weight, d_bias);
+              reference::batch_norm_backward(norm, x, mean(i), variance(i), weight, d_y, d_x, d_weight,
+                                             d_bias);
             },
             [&](const Activation& activation) { reference::activation_backward(activation, x, d_y, d_x); },
             [&](const Dropout& dropout) { reference::dropout(dropout, stream(i), d_y, d_x); },

@@ -69,13 +69,15 @@ void expect_right_gradients(const Case& c) {
 
   const auto x = to_complex(c.x), parameters = to_complex(c.parameters);
   const auto by_x = complex_step_gradient([&](const auto& at) { return loss(c, at, parameters); }, c.x);
-  const auto by_parameters = complex_step_gradient([&](const auto& at) { return loss(c, x, at); }, c.parameters);
+  const auto by_parameters =
+      complex_step_gradient([&](const auto& at) { return loss(c, x, at); }, c.parameters);
   const double least = 1e-3 * std::max(largest(by_x), largest(by_parameters));
   ASSERT_GT(least, 0.0);
   EXPECT_LE(largest_difference(d_x, by_x), 1e-11 * std::max(least, largest(by_x))) << "input";
   for (const ParameterSlot& slot : parameter_slots(c.network)) {
     const Vector expected = part(by_parameters, slot);
-    EXPECT_LE(largest_difference(part(d_parameters, slot), expected), 1e-11 * std::max(least, largest(expected)))
+    EXPECT_LE(largest_difference(part(d_parameters, slot), expected),
+              1e-11 * std::max(least, largest(expected)))
         << "layer " << slot.layer << " " << slot.name;
   }
 }
@@ -172,7 +174,8 @@ TEST(reference_plan, inference_with_the_batch_statistics_is_training_without_dro
   options.standardise = true;
   const Case plain = make_case(dense_network(options));
   ReferencePlan<double> plan(plain.network);
-  const Vector trained = plan.forward_training(plain.x, plain.rows, plain.parameters, plain.statistics, kSeed, kStep);
+  const Vector trained =
+      plan.forward_training(plain.x, plain.rows, plain.parameters, plain.statistics, kSeed, kStep);
   const Vector statistics = plan.batch_statistics();
   EXPECT_EQ(plan.forward_inference(plain.x, plain.rows, plain.parameters, statistics), trained);
   EXPECT_NE(plan.forward_inference(plain.x, plain.rows, plain.parameters, plain.statistics), trained);
@@ -186,7 +189,8 @@ TEST(reference_plan, inference_treats_each_row_alone) {
   ReferencePlan<double> plan(c.network);
   const Vector together = plan.forward_inference(c.x, c.rows, c.parameters, c.statistics);
   for (std::size_t r = 0; r < c.rows; ++r) {
-    const Vector row(c.x.begin() + static_cast<std::ptrdiff_t>(4 * r), c.x.begin() + static_cast<std::ptrdiff_t>(4 * r + 4));
+    const Vector row(c.x.begin() + static_cast<std::ptrdiff_t>(4 * r),
+                     c.x.begin() + static_cast<std::ptrdiff_t>(4 * r + 4));
     const Vector alone = plan.forward_inference(row, 1, c.parameters, c.statistics);
     for (std::size_t o = 0; o < 3; ++o) EXPECT_EQ(alone[o], together[r * 3 + o]);
   }
@@ -225,11 +229,13 @@ TEST(reference_plan, runs_in_long_double) {
   const Case c = make_case(dense_network(small_options()));
   ReferencePlan<double> plan(c.network);
   ReferencePlan<long double> finer(c.network);
-  const std::vector<long double> x(c.x.begin(), c.x.end()), parameters(c.parameters.begin(), c.parameters.end());
+  const std::vector<long double> x(c.x.begin(), c.x.end()),
+      parameters(c.parameters.begin(), c.parameters.end());
   const std::vector<long double> statistics(c.statistics.begin(), c.statistics.end());
   const Vector rough = plan.forward_training(c.x, c.rows, c.parameters, c.statistics, kSeed, kStep);
   const auto fine = finer.forward_training(x, c.rows, parameters, statistics, kSeed, kStep);
-  for (std::size_t i = 0; i < rough.size(); ++i) EXPECT_NEAR(rough[i], static_cast<double>(fine[i]), 1e-12 * largest(rough));
+  for (std::size_t i = 0; i < rough.size(); ++i)
+    EXPECT_NEAR(rough[i], static_cast<double>(fine[i]), 1e-12 * largest(rough));
 }
 
 TEST(reference_plan, refuses_what_validate_refuses) {

@@ -22,9 +22,12 @@ template <class T>
 T loss(LossKind kind, const std::vector<T>& output, const std::vector<float>& targets) {
   const MatrixView<const T> out(output.data(), targets.size(), output.size() / targets.size());
   switch (kind) {
-    case LossKind::softmax: return reference::softmax_cross_entropy<T>(out, targets);
-    case LossKind::binary: return reference::binary_cross_entropy<T>(out, targets);
-    case LossKind::squared: break;
+    case LossKind::softmax:
+      return reference::softmax_cross_entropy<T>(out, targets);
+    case LossKind::binary:
+      return reference::binary_cross_entropy<T>(out, targets);
+    case LossKind::squared:
+      break;
   }
   return reference::squared_error<T>(out, targets, kTargetMean, kTargetStd);
 }
@@ -34,8 +37,12 @@ Vector gradient(LossKind kind, const Vector& output, const std::vector<float>& t
   const MatrixView<const double> out(output.data(), targets.size(), output.size() / targets.size());
   const MatrixView<double> d_out(d_output.data(), out.rows, out.channels);
   switch (kind) {
-    case LossKind::softmax: reference::softmax_cross_entropy_backward<double>(out, targets, d_out); break;
-    case LossKind::binary: reference::binary_cross_entropy_backward<double>(out, targets, d_out); break;
+    case LossKind::softmax:
+      reference::softmax_cross_entropy_backward<double>(out, targets, d_out);
+      break;
+    case LossKind::binary:
+      reference::binary_cross_entropy_backward<double>(out, targets, d_out);
+      break;
     case LossKind::squared:
       reference::squared_error_backward<double>(out, targets, kTargetMean, kTargetStd, d_out);
       break;
@@ -58,7 +65,8 @@ const LossCase kCases[] = {{LossKind::softmax, 3, {0, 2, 1, 1, 0, 2, 2}},
 TEST(objective, gradients_are_those_of_the_losses) {
   for (const LossCase& c : kCases) {
     const Vector output = normal_numbers(7 * c.outputs, 1, 2.0);
-    const auto by_step = testing::complex_step_gradient([&](const auto& at) { return loss(c.kind, at, c.targets); }, output);
+    const auto by_step =
+        testing::complex_step_gradient([&](const auto& at) { return loss(c.kind, at, c.targets); }, output);
     EXPECT_LT(largest_difference(gradient(c.kind, output, c.targets), by_step), 1e-14 * largest(by_step));
   }
 }
@@ -76,11 +84,13 @@ TEST(objective, gradients_of_losses_through_a_network_are_right_for_every_parame
       options.standardise = false;
       options.dropout = 0.2;
       const Network network = dense_network(options);
-      const Vector x = normal_numbers(7 * 4, 2), parameters = normal_numbers(parameter_arena_size(network), 3);
+      const Vector x = normal_numbers(7 * 4, 2),
+                   parameters = normal_numbers(parameter_arena_size(network), 3);
       const Vector statistics(statistic_arena_size(network));
       const auto f = [&](const std::vector<Complex>& at, const std::vector<Complex>& parameters_at) {
         ReferencePlan<Complex> plan(network);
-        return loss(c.kind, plan.forward_training(at, 7, parameters_at, to_complex(statistics), 1, 2), c.targets);
+        return loss(c.kind, plan.forward_training(at, 7, parameters_at, to_complex(statistics), 1, 2),
+                    c.targets);
       };
       ReferencePlan<double> plan(network);
       const Vector output = plan.forward_training(x, 7, parameters, statistics, 1, 2);
@@ -88,7 +98,8 @@ TEST(objective, gradients_of_losses_through_a_network_are_right_for_every_parame
       const Vector d_x = plan.backward(gradient(c.kind, output, c.targets), d_parameters);
       const auto cx = to_complex(x), cp = to_complex(parameters);
       const auto by_x = testing::complex_step_gradient([&](const auto& at) { return f(at, cp); }, x);
-      const auto by_parameters = testing::complex_step_gradient([&](const auto& at) { return f(cx, at); }, parameters);
+      const auto by_parameters =
+          testing::complex_step_gradient([&](const auto& at) { return f(cx, at); }, parameters);
       const double least = 1e-3 * std::max(largest(by_x), largest(by_parameters));
       EXPECT_LT(largest_difference(d_x, by_x), 1e-11 * std::max(least, largest(by_x)));
       for (const ParameterSlot& slot : parameter_slots(network)) {

@@ -143,7 +143,8 @@ PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOp
 
   const BatchPlan batches = plan_batches(train_rows.size(), options.batch, has_batch_norm(model.network) ? 2 : 1);
   const RowSource source = whole(data).source;
-  PreparedRun run{std::move(model), objective_of(data.task, layer_outputs(model.network).back()),
+  const Objective objective = objective_of(data.task, layer_outputs(model.network).back());
+  PreparedRun run{std::move(model), objective,
                   Batcher(source, data.targets.data(), std::move(train_rows), batches, options.seed),
                   std::nullopt, std::move(valid_rows), {}, {}, {}};
   if (valid) run.valid = whole(*valid);

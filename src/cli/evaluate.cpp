@@ -1,0 +1,161 @@
+// ztilde evaluate: loss and metrics of a model on labelled rows.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/files.hpp"
+#include "base/text.hpp"
+#include "cli/input.hpp"
+#include "cli/json_text.hpp"
+#include "cli/options.hpp"
+#include "cli/verbs.hpp"
+#include "ztilde/model.hpp"
+
+namespace ztilde::cli {
+namespace {
+
+constexpr std::size_t kWidth = 80;
+constexpr std::size_t kMostMistakes = 5;
+constexpr std::size_t kNameBytes = 14;
+
+struct EvaluateOptions {
+  std::string model;
+  InputFiles input;
+  bool confusion = false, json = false, quiet = false;
+  std::uint64_t threads = 0;
+};
+
+OptionTable evaluate_options(EvaluateOptions& options) {
+  OptionTable table("ztilde evaluate MODEL --data PATH [options]",
+                    "Loss and metrics of a model on labelled rows. The rows of a table may have their\n"
+                    "columns in any order, and others besides.");
+  table.positional("MODEL", options.model, "a model file, as ztilde train writes it");
+  table.group("Data");
+  add_input_options(table, options.input);
+  table.group("Output");
+  table.flag("--confusion", options.confusion, "also how often each class was taken for each other");
+  table.flag("--json", options.json, "one JSON object instead of words");
+  table.flag("--quiet", options.quiet, "no warnings");
+  table.group("Other");
+  add_threads_option(table, options.threads);
+  table.example("ztilde evaluate model.ztilde --data test.csv");
+  table.example("ztilde evaluate model.ztilde --data t10k-images-idx3-ubyte.gz \\");
+  table.example("    --labels t10k-labels-idx1-ubyte.gz --confusion --json");
+  return table;
+}
+
+std::uint64_t confused(const Scores& scores, std::size_t classes, std::size_t truth, std::size_t answer) {
+  return scores.confusion[truth * classes + answer];
+}
+
+// Rows are the true classes, columns the answers. Empty where it is wider than a screen.
+std::string matrix(const Model& model, const Scores& scores) {
+  const std::size_t count = model.classes.size();
+  std::vector<std::string> names;
+  std::size_t cell = 0, head = 4;
+  for (const std::string& name : model.classes) {
+    names.push_back(printable(name, kNameBytes));
+    cell = std::max(cell, names.back().size());
+    head = std::max(head, names.back().size());
+  }
+  for (const std::uint64_t number : scores.confusion) cell = std::max(cell, with_commas(number).size());
+  if (head + count * (cell + 2) > kWidth) return "";
+  std::string text = fmt::format("{:<{}}", "", head);
+  for (const std::string& name : names) text += fmt::format("  {:>{}}", name, cell);
+  for (std::size_t truth = 0; truth < count; ++truth) {
+    text += fmt::format("\n{:<{}}", names[truth], head);
+    for (std::size_t answer = 0; answer < count; ++answer) {
+      text += fmt::format("  {:>{}}", with_commas(confused(scores, count, truth, answer)), cell);
+    }
+  }
+  return text + "\n";
+}
+
+std::string most_frequent_mistakes(const Model& model, const Scores& scores) {
+  struct Mistake {
+    std::uint64_t times;
+    std::size_t truth, answer;
+  };
+  const std::size_t count = model.classes.size();
+  std::vector<Mistake> mistakes;
+  for (std::size_t truth = 0; truth < count; ++truth) {
+    for (std::size_t answer = 0; answer < count; ++answer) {
+      const std::uint64_t times = confused(scores, count, truth, answer);
+      if (truth != answer && times > 0) mistakes.push_back({times, truth, answer});
+    }
+  }
+  std::ranges::stable_sort(mistakes, std::greater<>(), &Mistake::times);
+  std::string text;
+  for (std::size_t i = 0; i < std::min(mistakes.size(), kMostMistakes); ++i) {
+    const Mistake& mistake = mistakes[i];
+    text += fmt::format("  '{}' was taken for '{}' {}\n", printable(model.classes[mistake.truth]),
+                        printable(model.classes[mistake.answer]), counted(mistake.times, "time"));
+  }
+  return text;
+}
+
+std::string confusion_words(const Model& model, const Scores& scores) {
+  const std::string table = matrix(model, scores);
+  const std::string mistakes = most_frequent_mistakes(model, scores);
+  std::string text;
+  if (!table.empty()) text += "\nrows: true class, columns: predicted class\n\n" + table;
+  if (!mistakes.empty()) text += "\nmost frequent mistakes\n" + mistakes;
+  if (table.empty()) text += "The matrix is too wide to show here; --json has it.\n";
+  return text;
+}
+
+std::string words(const Model& model, const Scores& scores, bool confusion) {
+  std::string text = fmt::format("rows      {}\n", with_commas(scores.rows));
+  if (model.task == Task::regress) {
+    text += fmt::format("rmse      {}\nmae       {}\nr2        {:.4f}\n", shown(scores.rmse), shown(scores.mae), scores.r2);
+    return text;
+  }
+  std::uint64_t correct = 0;
+  for (std::size_t i = 0; i < model.classes.size(); ++i) correct += confused(scores, model.classes.size(), i, i);
+  text += fmt::format("loss      {}\naccuracy  {:.2f} %  ({} of {})\n", shown(scores.loss), 100 * scores.accuracy,
+                      with_commas(correct), with_commas(scores.rows));
+  return confusion ? text + confusion_words(model, scores) : text;
+}
+
+std::string json(const Model& model, const Scores& scores, bool confusion) {
+  nlohmann::ordered_json object = {{"rows", scores.rows}, {"loss", scores.loss}};
+  if (model.task == Task::regress) {
+    object["rmse"] = scores.rmse;
+    object["mae"] = scores.mae;
+    object["r2"] = scores.r2;
+    return json_line(object);
+  }
+  object["accuracy"] = scores.accuracy;
+  if (confusion) {
+    const std::size_t count = model.classes.size();
+    object["classes"] = model.classes;
+    object["confusion"] = nlohmann::ordered_json::array();
+    for (std::size_t truth = 0; truth < count; ++truth) {
+      const auto row = scores.confusion.begin() + static_cast<std::ptrdiff_t>(truth * count);
+      object["confusion"].push_back(std::vector<std::uint64_t>(row, row + static_cast<std::ptrdiff_t>(count)));
+    }
+  }
+  return json_line(object);
+}
+
+}  // namespace
+
+Outcome run_evaluate(const Arguments& arguments) {
+  EvaluateOptions options;
+  OptionTable table = evaluate_options(options);
+  if (!table.parse(arguments)) return {table.help()};
+  require_data(options.input);
+  const Messages messages(options.quiet);
+
+  const Model model = load(options.model);
+  if (options.confusion && model.task == Task::regress) {
+    refuse("--confusion", "the model predicts numbers, not classes; leave it out");
+  }
+  const Dataset data = read_for_model(model, options.input, CsvOptions::Target::required);
+  warn_about_columns(data, options.input.data, messages);
+  const Scores scores = evaluate(model, data, options.threads);
+  return {options.json ? json(model, scores, options.confusion) : words(model, scores, options.confusion)};
+}
+
+}  // namespace ztilde::cli

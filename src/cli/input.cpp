@@ -1,0 +1,101 @@
+#include "cli/input.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "base/files.hpp"
+#include "base/text.hpp"
+
+namespace ztilde::cli {
+namespace {
+
+constexpr std::size_t kStart = 4;
+constexpr double kMostThreads = 4096;
+
+bool starts_like_idx(std::string_view start) {
+  return start.size() >= kStart && start[0] == 0 && start[1] == 0 && start[2] == '\x08' && start[3] > 0 && start[3] < 8;
+}
+
+// Labels of a test set may not reach the largest class.
+void adopt_classes(Dataset& data, const Model& model, const std::string& labels) {
+  if (model.task == Task::regress) refuse(shown_path(labels), "holds classes, and the model predicts numbers; give it a table");
+  if (data.classes.size() > model.classes.size()) {
+    refuse(shown_path(labels), fmt::format("holds labels up to {}, and the model knows {}; give it data of the same kind",
+                                           data.classes.back(), counted(model.classes.size(), "class")));
+  }
+  if (!std::equal(data.classes.begin(), data.classes.end(), model.classes.begin())) {
+    refuse(shown_path(labels), "holds numbered classes, and the model's classes have other names; give it a table");
+  }
+  data.classes = model.classes;
+}
+
+}  // namespace
+
+void add_input_options(OptionTable& table, InputFiles& files) {
+  table.text("--data", "PATH", files.data, "the rows: a table (CSV or TSV with a header) or an IDX image file, plain or .gz; - is standard input");
+  table.text("--labels", "PATH", files.labels, "the IDX labels of an image file");
+}
+
+void add_threads_option(OptionTable& table, std::uint64_t& threads) {
+  table.whole("--threads", "N", threads, {.least = 1, .most = kMostThreads}, "cores to use; the result is the same for any number")
+      .standard = "all cores";
+}
+
+void require_data(const InputFiles& files) {
+  if (files.data.empty()) refuse("--data", "missing; name a table or an IDX image file");
+}
+
+bool are_images(const InputFiles& files) {
+  if (!files.labels.empty()) return true;
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(files.data, ignored)) return false;
+  std::string start(kStart, '\0');
+  std::ifstream(files.data, std::ios::binary).read(start.data(), kStart);
+  if (start.starts_with("\x1F\x8B")) start = read_file(files.data).substr(0, kStart);
+  return starts_like_idx(start);
+}
+
+Dataset read_for_model(const Model& model, const InputFiles& files, CsvOptions::Target use,
+                       const std::vector<std::string>& keep) {
+  if (are_images(files)) {
+    if (!keep.empty()) refuse("--with-columns", "images have no columns to keep; leave it out");
+    if (use == CsvOptions::Target::required && files.labels.empty()) {
+      refuse("--labels", "missing; images are evaluated against the IDX file with their labels");
+    }
+    Dataset data = read_idx(files.data, files.labels);
+    if (!files.labels.empty()) adopt_classes(data, model, files.labels);
+    return data;
+  }
+  CsvOptions options;
+  options.target_use = use;
+  options.target = model.target_name;
+  options.task = model.task;
+  options.columns = model.column_names;
+  options.classes = model.classes;
+  options.keep = keep;
+  return read_csv(files.data, options);
+}
+
+void warn_about_columns(const Dataset& data, const std::string& path, const Messages& messages) {
+  for (const std::string& note : data.notes) {
+    if (note.starts_with("columns: ") || note.starts_with("header: ")) {
+      messages.warn(fmt::format("{}: {}", shown_path(path), note.substr(note.find(' ') + 1)));
+    }
+  }
+}
+
+void require_other_file(const NamedPath& output, const std::vector<NamedPath>& others) {
+  for (const auto& [name, path] : others) {
+    std::error_code ignored;
+    const bool same = path == output.second || std::filesystem::equivalent(path, output.second, ignored);
+    if (path.empty() || !same) continue;
+    // Devices may be several things at once, as /dev/null is.
+    if (std::filesystem::is_character_file(path, ignored)) continue;
+    refuse(output.first, fmt::format("{} is also the file of {}; choose another name", shown_path(output.second), name));
+  }
+}
+
+}  // namespace ztilde::cli

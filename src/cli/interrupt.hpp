@@ -1,0 +1,18 @@
+// While an Interrupt is alive, the first SIGINT or SIGTERM is only remembered, so that work can be
+// brought to an end and saved; the second one ends the program at once. One at a time.
+#pragma once
+
+namespace ztilde::cli {
+
+class Interrupt {
+ public:
+  Interrupt();
+  ~Interrupt();
+  Interrupt(const Interrupt&) = delete;
+  Interrupt& operator=(const Interrupt&) = delete;
+
+  // The signal that arrived, 0 for none. The program's exit code is 128 + signal.
+  int signal() const;
+};
+
+}  // namespace ztilde::cli

@@ -1,0 +1,45 @@
+// Training's progress on standard error: on a terminal one line that is drawn again and again,
+// elsewhere a line now and then.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "ztilde/train.hpp"
+
+namespace ztilde::cli {
+
+enum class ProgressStyle { automatic, always, never };
+
+class Progress {
+ public:
+  Progress(ProgressStyle style, bool quiet);
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+  ~Progress() { finish(); }
+
+  void start(const TrainPlanSummary& plan, std::size_t epochs);
+  void point(const HistoryPoint& point);
+  // A message of its own line; the progress line makes way.
+  void note(const std::string& line);
+  // Takes the progress line away.
+  void finish();
+
+ private:
+
+  enum class Form { redrawn, lines, none };
+  Form form_;
+  bool quiet_;
+  bool drawn_ = false;
+  std::size_t epochs_ = 0;
+  std::uint64_t steps_ = 0;  // of the whole training
+  double last_line_ = 0;
+  HistoryPoint last_end_;  // the last end of an epoch, for its validation scores
+};
+
+// The progress of one point in at most `width` columns, without a line end. `valid` has the last
+// validation scores, `seconds_left` is negative where nobody knows.
+std::string progress_line(const HistoryPoint& point, const HistoryPoint& valid, std::size_t epochs,
+                          double seconds_left, std::size_t width);
+
+}  // namespace ztilde::cli

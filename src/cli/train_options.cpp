@@ -1,0 +1,182 @@
+#include "cli/train_options.hpp"
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+
+namespace ztilde::cli {
+namespace {
+
+const Choices<bool> kOnOff = {{"on", true}, {"off", false}};
+const Choices<OptimizerKind> kOptimizers = {
+    {"sgd", OptimizerKind::sgd},         {"momentum", OptimizerKind::momentum}, {"nesterov", OptimizerKind::nesterov},
+    {"rmsprop", OptimizerKind::rmsprop}, {"adam", OptimizerKind::adam},         {"adamw", OptimizerKind::adamw}};
+constexpr Range kAnyShare = {.least = 0, .most = 1, .most_excluded = true};
+
+// "0.1 for sgd, 0.05 for momentum and nesterov, …": whatever the library says.
+std::string standard_rates() {
+  std::string text;
+  for (std::size_t i = 0; i < kOptimizers.size(); ++i) {
+    const double rate = default_learning_rate(kOptimizers[i].second);
+    const bool goes_on = i > 0 && default_learning_rate(kOptimizers[i - 1].second) == rate;
+    text += goes_on ? fmt::format(", {}", kOptimizers[i].first)
+                    : fmt::format("{}{} for {}", i == 0 ? "" : "; ", rate, kOptimizers[i].first);
+  }
+  return text;
+}
+
+Choices<ActivationKind> activations() {
+  Choices<ActivationKind> choices;
+  for (const auto kind : {ActivationKind::relu, ActivationKind::leaky_relu, ActivationKind::sigmoid,
+                          ActivationKind::tanh, ActivationKind::silu, ActivationKind::gelu}) {
+    choices.emplace_back(to_string(kind), kind);
+  }
+  return choices;
+}
+
+void list_data(OptionTable& table, TrainArguments& arguments) {
+  table.group("Data");
+  add_input_options(table, arguments.input);
+  table.text("--target", "NAME", arguments.target, "the column to predict, a name or a 1-based number").standard = "last column";
+  table.choice("--task", arguments.task,
+               {{"auto", std::nullopt}, {"classify", Task::classify}, {"regress", Task::regress}},
+               "auto decides from the target and says why");
+  table.text("--valid", "PATH", arguments.valid.data, "rows for validation, never trained on");
+  table.text("--valid-labels", "PATH", arguments.valid.labels, "the IDX labels of --valid");
+  table.real("--valid-fraction", "F", arguments.training.valid_fraction, kAnyShare,
+             "without --valid: the share of the rows held out, stratified for classes; 0 for none");
+}
+
+void list_network(OptionTable& table, TrainArguments& arguments) {
+  TrainOptions& training = arguments.training;
+  table.group("Network", true);
+  std::string widths;
+  for (const std::size_t width : training.hidden) widths += fmt::format("{}{}", widths.empty() ? "" : ",", width);
+  const Range width_range = {.least = 1};
+  table.custom({"--hidden", "N,N,…", "outputs of each hidden dense layer; none: logistic or linear regression", widths,
+                width_range.words(),
+                [&training, width_range](const std::string& label, const std::string& text) {
+                  training.hidden = parse_widths(label, text, width_range);
+                }})
+      .is_list = true;
+  table.choice("--activation", training.activation, activations(), "after each hidden layer");
+  table.choice("--norm", training.batch_norm, {{"batch", true}, {"none", false}}, "batch norm in each hidden layer");
+  table.choice("--norm-place", training.norm_place, {{"before", NormPlace::before}, {"after", NormPlace::after}},
+               "of the activation");
+  table.real("--epsilon", "E", training.epsilon, {.least = 0}, "added to the variance in every batch norm");
+  table.real("--keep", "K", training.keep, {.least = 0, .most = 1},
+             "running = K running + (1 - K) batch in every batch norm (PyTorch's momentum is 1 - K)");
+  table.choice("--standardise", training.standardise, kOnOff, "input columns to mean 0 and variance 1, as part of the model");
+  table.real("--dropout", "P", training.dropout, kAnyShare, "after each hidden layer");
+  table.text("--net", "FILE", arguments.net,
+             "any network as JSON, instead of the options above; ztilde inspect --network prints one to start from");
+  table.custom({"--init", "WORD", "the first weights", "he", "he, xavier, normal:STD",
+                [&training](const std::string& label, const std::string& text) {
+                  constexpr std::string_view kNormal = "normal:";
+                  if (text == "he") {
+                    training.init = InitKind::he;
+                  } else if (text == "xavier") {
+                    training.init = InitKind::xavier;
+                  } else if (text.starts_with(kNormal)) {
+                    training.init = InitKind::normal;
+                    training.init_std = parse_real(label, text.substr(kNormal.size()), {.least = 0, .least_excluded = true});
+                  } else {
+                    const std::string known[] = {"he", "xavier", "normal:0.01"};
+                    refuse(label, fmt::format("unknown value '{}'{}", printable(text), did_you_mean(text, known)));
+                  }
+                }});
+}
+
+void list_training(OptionTable& table, TrainArguments& arguments) {
+  TrainOptions& training = arguments.training;
+  table.group("Training", true);
+  table.choice("--optimizer", training.optimizer, kOptimizers, "of weights, biases, gamma and beta alike");
+  table.real("--lr", "R", training.learning_rate, {.least = 0, .least_excluded = true}, "the largest learning rate",
+             standard_rates());
+  table.choice("--schedule", training.schedule,
+               {{"constant", ScheduleKind::constant},
+                {"cosine", ScheduleKind::cosine},
+                {"step", ScheduleKind::step},
+                {"onecycle", ScheduleKind::onecycle}},
+               "how the learning rate changes");
+  table.whole("--warmup", "STEPS", training.warmup_steps, {}, "steps over which the learning rate rises to --lr first");
+  table.real("--weight-decay", "D", training.weight_decay, {}, "of the weights",
+             fmt::format("{} for adamw, else {}", default_weight_decay(OptimizerKind::adamw),
+                         default_weight_decay(OptimizerKind::sgd)));
+  table.flag("--decay-all", training.decay_all, "weight decay for gamma, beta and biases too");
+  table.real("--clip", "NORM", training.clip_norm, {}, "largest norm of the gradient; 0: any");
+  table.whole("--epochs", "N", training.epochs, {.least = 1}, "passes over the training rows");
+  table.whole("--batch", "N", training.batch, {.least = 1}, "rows in a step; from 2 with batch norm");
+  table.custom({"--patience", "N", "stop after N epochs without a better validation loss, keep the best", "off", "off, from 1",
+                [&training](const std::string& label, const std::string& text) {
+                  training.patience = text == "off" ? 0 : parse_whole(label, text, {.least = 1});
+                }});
+  table.choice("--statistics", training.statistics,
+               {{"population", StatisticsSource::population}, {"running", StatisticsSource::running}},
+               "what the saved model normalises with: measured over all training rows at the end, or averaged on the way");
+  table.whole("--seed", "N", training.seed, {.most = 0x1p64}, "of every random choice").range = "a whole number";
+}
+
+void list_output(OptionTable& table, TrainArguments& arguments) {
+  table.group("Output");
+  table.text("--out", "FILE", arguments.out, "the model file");
+  table.text("--log", "FILE", arguments.log, "the history as it goes, one JSON object a line");
+  table.flag("--force", arguments.force, "overwrite the files of --out and --log");
+  table.flag("--json", arguments.json, "one JSON object instead of words at the end");
+  table.choice("--progress", arguments.progress,
+               {{"auto", ProgressStyle::automatic}, {"always", ProgressStyle::always}, {"never", ProgressStyle::never}},
+               "one line drawn again and again on a terminal, else a line an epoch; always: as on a terminal");
+  table.flag("--quiet", arguments.quiet, "errors only (and --json)");
+  table.group("Other");
+  add_threads_option(table, arguments.training.threads);
+  table.config("--config", "options from a file with lines like epochs = 40; the command line wins");
+}
+
+}  // namespace
+
+OptionTable train_options(TrainArguments& arguments) {
+  OptionTable table("ztilde train --data PATH [options]", "Learns from labelled rows and writes a model file.");
+  list_data(table, arguments);
+  list_network(table, arguments);
+  list_training(table, arguments);
+  list_output(table, arguments);
+  table.example("ztilde train --data iris.csv --target species --out iris.ztilde");
+  table.example("ztilde train --data train-images-idx3-ubyte.gz \\");
+  table.example("    --labels train-labels-idx1-ubyte.gz --hidden 512,256 --epochs 10");
+  return table;
+}
+
+void check_train_options(const OptionTable& table, const TrainArguments& arguments) {
+  require_data(arguments.input);
+  if (!arguments.valid.data.empty()) {
+    table.exclude("--valid", {"--valid-fraction"}, "give one of the two");
+  } else if (!arguments.valid.labels.empty()) {
+    refuse("--valid-labels", "given without --valid; name the images too");
+  }
+  if (arguments.training.patience > 0 && arguments.valid.data.empty() && arguments.training.valid_fraction == 0) {
+    refuse("--patience", "needs validation rows; give --valid, or a --valid-fraction above 0");
+  }
+  if (!arguments.net.empty()) {
+    table.exclude("--net",
+                  {"--hidden", "--activation", "--norm", "--norm-place", "--epsilon", "--keep", "--standardise", "--dropout"},
+                  "the file describes the whole network");
+  }
+  require_other_file({"--out", arguments.out},
+                     {{"--data", arguments.input.data},
+                      {"--labels", arguments.input.labels},
+                      {"--valid", arguments.valid.data},
+                      {"--valid-labels", arguments.valid.labels},
+                      {"--net", arguments.net},
+                      {"--config", table.config_file()},
+                      {"--log", arguments.log}});
+  require_other_file({"--log", arguments.log},
+                     {{"--data", arguments.input.data},
+                      {"--labels", arguments.input.labels},
+                      {"--valid", arguments.valid.data},
+                      {"--valid-labels", arguments.valid.labels},
+                      {"--net", arguments.net},
+                      {"--config", table.config_file()}});
+  if (arguments.out == "-") refuse("--out", "a model cannot go to standard output; name a file");
+}
+
+}  // namespace ztilde::cli

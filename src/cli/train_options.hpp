@@ -1,0 +1,32 @@
+// What `ztilde train` can be told.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "cli/input.hpp"
+#include "cli/options.hpp"
+#include "cli/progress.hpp"
+#include "ztilde/train.hpp"
+
+namespace ztilde::cli {
+
+struct TrainArguments {
+  InputFiles input, valid;
+  std::string target;
+  std::optional<Task> task;
+  std::string net;
+  TrainOptions training;
+  std::string out = "model.ztilde", log;
+  ProgressStyle progress = ProgressStyle::automatic;
+  bool quiet = false, json = false, force = false;
+};
+
+// Binds every option to a member of `arguments`, which must outlive the table.
+OptionTable train_options(TrainArguments& arguments);
+
+// Throws Error(data) for options that contradict each other. Reads no file.
+void check_train_options(const OptionTable& table, const TrainArguments& arguments);
+
+}  // namespace ztilde::cli

@@ -1,0 +1,16 @@
+// What training says: before its first step, and at its end in words or as JSON.
+#pragma once
+
+#include <string>
+
+#include "cli/train_options.hpp"
+#include "ztilde/dataset.hpp"
+#include "ztilde/train.hpp"
+
+namespace ztilde::cli {
+
+std::string plan_words(const TrainArguments& arguments, const Dataset& data, const TrainPlanSummary& plan);
+std::string result_words(const TrainArguments& arguments, const TrainPlanSummary& plan, const TrainResult& result);
+std::string result_json(const TrainArguments& arguments, const TrainPlanSummary& plan, const TrainResult& result);
+
+}  // namespace ztilde::cli

@@ -1,0 +1,33 @@
+// The log of a training: one JSON object a line, each written at once, so that it can be followed.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "ztilde/train.hpp"
+
+namespace ztilde::cli {
+
+class TrainingLog {
+ public:
+  TrainingLog() = default;
+  TrainingLog(const TrainingLog&) = delete;
+  TrainingLog& operator=(const TrainingLog&) = delete;
+  ~TrainingLog();
+
+  // Empties the file, or makes it. Throws Error(io).
+  void open(const std::string& path);
+  // Does nothing while no log is open. Never throws: training goes on between two lines.
+  void write(const HistoryPoint& point);
+
+  std::size_t lines() const { return lines_; }
+  // What went wrong with a line, "" for nothing.
+  const std::string& problem() const { return problem_; }
+
+ private:
+  std::string path_, problem_;
+  int descriptor_ = -1;
+  std::size_t lines_ = 0;
+};
+
+}  // namespace ztilde::cli
