@@ -4,53 +4,46 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
-#include <thread>
 
 #include "base/cut.hpp"
 
 namespace ztilde {
 
-class Barrier {
- public:
-  explicit Barrier(std::size_t workers) : workers_(workers) {}
-
-  std::size_t workers() const { return workers_; }
-  // Only while nobody waits.
-  void set_workers(std::size_t workers) { workers_ = workers; }
-
-  // Returns when all workers have arrived; the last to arrive runs `completion` before any returns.
-  template <class Completion>
-  void arrive(Completion&& completion) {
-    const std::size_t round = round_.load(std::memory_order_relaxed);
-    if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == workers_) {
-      completion();
-      arrived_.store(0, std::memory_order_relaxed);
-      round_.store(round + 1, std::memory_order_release);
-      return;
-    }
-    // Stages last microseconds, so spin first; then give the core away, it may be the one we wait for.
-    for (int spins = 0; round_.load(std::memory_order_acquire) == round; ++spins) {
-      if (spins < kSpins) {
-        pause();
-      } else {
-        std::this_thread::yield();
-      }
-    }
-  }
-
- private:
-  static constexpr int kSpins = 2000;
-  static void pause() {
+// Returns when `value` is no longer `old`. Stages last microseconds, so it spins first. Then it
+// sleeps: on a busy machine the core may be what the others wait for.
+inline void wait_for_change(const std::atomic<std::uint32_t>& value, std::uint32_t old) {
+  constexpr int kSpins = 2000;  // some 30 µs
+  for (int spins = 0; spins < kSpins; ++spins) {
+    if (value.load(std::memory_order_acquire) != old) return;
 #if defined(__x86_64__)
     __builtin_ia32_pause();
 #endif
   }
+  value.wait(old, std::memory_order_acquire);
+}
 
-  std::size_t workers_;
-  alignas(64) std::atomic<std::size_t> arrived_{0};
-  alignas(64) std::atomic<std::size_t> round_{0};
+class Barrier {
+ public:
+  explicit Barrier(std::size_t workers) : workers_(static_cast<std::uint32_t>(workers)) {}
+
+  // Returns when all workers have arrived; the last to arrive runs `completion` before any returns.
+  template <class Completion>
+  void arrive(Completion&& completion) {
+    const std::uint32_t round = round_.load(std::memory_order_relaxed);
+    if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 != workers_) return wait_for_change(round_, round);
+    completion();
+    arrived_.store(0, std::memory_order_relaxed);
+    round_.store(round + 1, std::memory_order_release);
+    round_.notify_all();
+  }
+
+ private:
+  const std::uint32_t workers_;
+  alignas(64) std::atomic<std::uint32_t> arrived_{0};
+  alignas(64) std::atomic<std::uint32_t> round_{0};
 };
 
 struct Worker {
@@ -77,11 +70,9 @@ struct Worker {
 
 class Team {
  public:
-  // threads 0: all cores this process may use.
+  // threads 0: all cores this process may use. Throws Error(data) when they cannot be started.
   explicit Team(std::size_t threads);
   ~Team();
-  Team(Team&&) noexcept;
-  Team& operator=(Team&&) noexcept;
 
   std::size_t threads() const { return threads_; }
   // Runs body(const Worker&) on every worker and returns when all are done. body must not throw.

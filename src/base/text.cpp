@@ -94,7 +94,7 @@ std::string with_commas(std::uint64_t number) {
 std::string counted(std::uint64_t number, std::string_view singular) {
   if (number == 1) return fmt::format("1 {}", singular);
   const auto ends = [&](std::string_view ending) { return singular.ends_with(ending); };
-  if (ends("s") || ends("x") || ends("ch") || ends("sh")) {
+  if (ends("s") || ends("x") || (ends("ch") && !ends("epoch")) || ends("sh")) {
     return fmt::format("{} {}es", with_commas(number), singular);
   }
   return fmt::format("{} {}s", with_commas(number), singular);

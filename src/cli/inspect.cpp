@@ -20,8 +20,8 @@ struct InspectOptions {
 
 OptionTable inspect_options(InspectOptions& options) {
   OptionTable table("ztilde inspect MODEL [options]",
-                    "What is in a model: layers, shapes, parameters, conventions, columns, and how it was\n"
-                    "trained.");
+                    "What is in a model: layers, shapes, parameters, conventions, columns, and how\n"
+                    "it was trained.");
   table.positional("MODEL", options.model, "a model file, as ztilde train writes it");
   table.group("Output");
   table.flag("--plan", options.plan, "the stages that the layers are run as, and nothing else");

@@ -164,7 +164,7 @@ std::string training_words(const TrainingRecord& training) {
 std::string option_words(const TrainingRecord& training) {
   std::string text;
   for (const auto& [name, value] : training.options) {
-    if (!value.empty() && name != "seed") text += fmt::format("{}{} {}", text.empty() ? "" : ", ", printable(name), printable(value));
+    if (value != "false" && name != "seed") text += fmt::format("{}{} {}", text.empty() ? "" : ", ", printable(name), printable(value));
   }
   return text;
 }

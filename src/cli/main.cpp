@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <exception>
 #include <new>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,11 +41,14 @@ Outcome run(const Arguments& arguments) {
   if (first == "--version") return {"ztilde " ZTILDE_VERSION "\n"};
   const auto verb = std::ranges::find(kVerbs, first, &Verb::name);
   if (verb != std::end(kVerbs)) return verb->run({arguments.begin() + 1, arguments.end()});
-  std::vector<std::string> known = {"--help", "--version"};
-  for (const Verb& each : kVerbs) known.emplace_back(each.name);
-  if (first[0] != '-') known.erase(known.begin(), known.begin() + 2);
+  const bool is_option = first.starts_with('-');
+  std::vector<std::string> known;
+  if (is_option) known = {"--help", "--version"};
+  for (const Verb& each : kVerbs) {
+    if (!is_option) known.emplace_back(each.name);
+  }
   throw Error(ErrorKind::data, fmt::format("{}: unknown {}{}", first.empty() ? "''" : printable(first),
-                                           first.starts_with('-') ? "option" : "verb", did_you_mean(first, known)));
+                                           is_option ? "option" : "verb", did_you_mean(first, known)));
 }
 
 int exit_code(ErrorKind kind) { return kind == ErrorKind::io ? 1 : kind == ErrorKind::diverged ? 3 : 2; }

@@ -24,8 +24,9 @@ std::string see_help(const std::string& usage) {
 }
 
 // Refuses the options that CLI11 did not know, or the arguments that nothing takes.
-void require_none_left(const std::vector<std::string>& left, const std::vector<std::string>& known,
+void require_none_left(std::vector<std::string> left, const std::vector<std::string>& known,
                        const std::string& usage) {
+  std::erase(left, "--");
   if (left.empty()) return;
   const auto is_option = [](const std::string& text) { return text.size() > 1 && text[0] == '-'; };
   const auto option = std::ranges::find_if(left, is_option);
@@ -126,10 +127,20 @@ void OptionTable::exclude(std::string_view other, const std::vector<std::string>
   }
 }
 
+std::string OptionTable::text_of(const Option& option) {
+  if (option.value.empty()) return option.given ? option.text : "false";
+  return option.given ? option.text : option.standard;
+}
+
+std::string OptionTable::text_of(std::string_view name) const {
+  const auto option = std::ranges::find(options_, name, &Option::name);
+  return option == options_.end() ? "" : text_of(*option);
+}
+
 std::vector<std::pair<std::string, std::string>> OptionTable::recorded() const {
   std::vector<std::pair<std::string, std::string>> recorded;
   for (const Option& option : options_) {
-    if (option.recorded) recorded.emplace_back(option.name.substr(2), option.given ? option.text : option.standard);
+    if (option.recorded) recorded.emplace_back(option.name.substr(2), text_of(option));
   }
   return recorded;
 }

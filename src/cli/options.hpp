@@ -66,7 +66,9 @@ class OptionTable {
   std::string help() const;
 
   bool given(std::string_view name) const;
-  // Name without dashes and text, given or standard, of the options that tell how a model came about.
+  // The text of an option, given or standard; "true" or "false" for a flag.
+  std::string text_of(std::string_view name) const;
+  // Name without dashes and text of the options that tell how a model came about.
   std::vector<std::pair<std::string, std::string>> recorded() const;
   // Refuses the first of `names` that was given: "NAME: does not go with OTHER; REASON".
   void exclude(std::string_view other, const std::vector<std::string>& names, const std::string& reason) const;
@@ -78,6 +80,7 @@ class OptionTable {
     std::string* target = nullptr;
   };
   Option* find(std::string_view name);
+  static std::string text_of(const Option& option);
   std::vector<std::string> names() const;
   static std::size_t index_of_choice(const std::string& label, const std::string& text,
                                      const std::vector<std::string>& names);

@@ -25,19 +25,22 @@ struct PredictOptions {
 
 OptionTable predict_options(PredictOptions& options) {
   OptionTable table("ztilde predict MODEL --data PATH [options]",
-                    "The answers of a model for raw rows, as CSV with a header: the column 'prediction'.\n"
-                    "A table may have its columns in any order; the target is not needed.");
+                    "The answers of a model for raw rows, as CSV with a header: 'prediction'. A table\n"
+                    "may have its columns in any order; the target is not needed.");
   table.positional("MODEL", options.model, "a model file, as ztilde train writes it");
   table.group("Data");
   add_input_options(table, options.input);
   table.group("Output");
-  table.text("--out", "FILE", options.out, "the CSV file to write; - is standard output");
+  table.text("--out", "FILE", options.out, "the CSV file to write").standard = "-, standard output";
   table.flag("--probabilities", options.probabilities, "also one column a class, named as the class is");
   table.custom({"--with-columns", "NAME,…", "columns of the data to keep, in front of the prediction", "none", "",
                 [&options](const std::string& label, const std::string& text) {
                   options.keep = split_list(text);
                   for (const std::string& name : options.keep) {
                     if (name.empty()) refuse(label, "an empty column name; separate names with single commas");
+                    if (std::ranges::count(options.keep, name) > 1) {
+                      refuse(label, fmt::format("'{}' is named twice; name it once", printable(name)));
+                    }
                   }
                 }})
       .is_list = true;

@@ -1,6 +1,7 @@
 // ztilde train: labelled rows in, a model file out.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <csignal>
 #include <utility>
 
@@ -54,8 +55,8 @@ void check_outputs(const TrainArguments& arguments) {
 // The training with everything that listens to it.
 class Session {
  public:
-  Session(const TrainArguments& arguments, const Dataset& data)
-      : arguments_(arguments), data_(data), messages_(arguments.quiet), progress_(arguments.progress, arguments.quiet) {}
+  Session(const OptionTable& table, const TrainArguments& arguments, const Dataset& data)
+      : table_(table), arguments_(arguments), data_(data), messages_(arguments.quiet), progress_(arguments.progress, arguments.quiet) {}
 
   TrainResult run(const Dataset* valid) {
     TrainObserver observer;
@@ -82,7 +83,7 @@ class Session {
  private:
   void start(const TrainPlanSummary& plan) {
     plan_ = plan;
-    if (!arguments_.quiet) write_error(plan_words(arguments_, data_, plan));
+    if (!arguments_.quiet) write_error(plan_words(table_, arguments_, data_, plan));
     for (const std::string& warning : plan.warnings) messages_.warn(warning);
     if (!arguments_.log.empty()) log_.open(arguments_.log);
     progress_.start(plan, arguments_.training.epochs);
@@ -91,10 +92,11 @@ class Session {
   bool should_stop() {
     if (!log_.problem().empty()) return true;
     if (interrupt_.signal() == 0) return false;
-    if (!std::exchange(told_, true)) progress_.note("stopping: the best model so far is being saved; once more to abandon it");
+    if (!std::exchange(told_, true)) progress_.note("stopping: the best model so far is being saved; Ctrl-C once more gives it up");
     return true;
   }
 
+  const OptionTable& table_;
   const TrainArguments& arguments_;
   const Dataset& data_;
   Messages messages_;
@@ -108,6 +110,11 @@ class Session {
 // The options as given or by default; those that the data decided as they came out.
 void record_options(const OptionTable& table, const TrainPlanSummary& plan, Model& model) {
   model.training.options = table.recorded();
+  if (table.given("--net")) {
+    std::erase_if(model.training.options, [](const auto& option) {
+      return std::ranges::find(kNetworkOptions, "--" + option.first) != kNetworkOptions.end();
+    });
+  }
   for (auto& [name, text] : model.training.options) {
     if (name == "lr") text = fmt::format("{}", plan.learning_rate);
     if (name == "weight-decay") text = fmt::format("{}", plan.weight_decay);
@@ -131,7 +138,7 @@ Outcome run_train(const Arguments& arguments_given) {
   std::optional<Dataset> valid;
   if (!arguments.valid.data.empty()) valid = read_validation_rows(arguments, data, messages);
 
-  Session session(arguments, data);
+  Session session(table, arguments, data);
   TrainResult result = session.run(valid ? &*valid : nullptr);
   record_options(table, session.plan(), result.model);
   save(result.model, arguments.out);

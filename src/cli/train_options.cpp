@@ -69,7 +69,8 @@ void list_network(OptionTable& table, TrainArguments& arguments) {
   table.choice("--standardise", training.standardise, kOnOff, "input columns to mean 0 and variance 1, as part of the model");
   table.real("--dropout", "P", training.dropout, kAnyShare, "after each hidden layer");
   table.text("--net", "FILE", arguments.net,
-             "any network as JSON, instead of the options above; ztilde inspect --network prints one to start from");
+             "any network as JSON, instead of the options above; ztilde inspect --network prints one to start from")
+      .recorded = false;  // the model holds the network itself
   table.custom({"--init", "WORD", "the first weights", "he", "he, xavier, normal:STD",
                 [&training](const std::string& label, const std::string& text) {
                   constexpr std::string_view kNormal = "normal:";
@@ -114,7 +115,7 @@ void list_training(OptionTable& table, TrainArguments& arguments) {
   table.choice("--statistics", training.statistics,
                {{"population", StatisticsSource::population}, {"running", StatisticsSource::running}},
                "what the saved model normalises with: measured over all training rows at the end, or averaged on the way");
-  table.whole("--seed", "N", training.seed, {.most = 0x1p64}, "of every random choice").range = "a whole number";
+  table.whole("--seed", "N", training.seed, {.most = 0x1p64}, "of every random choice");
 }
 
 void list_output(OptionTable& table, TrainArguments& arguments) {
@@ -133,6 +134,9 @@ void list_output(OptionTable& table, TrainArguments& arguments) {
 }
 
 }  // namespace
+
+const std::vector<std::string> kNetworkOptions = {"--hidden",  "--activation", "--norm",        "--norm-place",
+                                                  "--epsilon", "--keep",       "--standardise", "--dropout"};
 
 OptionTable train_options(TrainArguments& arguments) {
   OptionTable table("ztilde train --data PATH [options]", "Learns from labelled rows and writes a model file.");
@@ -157,9 +161,7 @@ void check_train_options(const OptionTable& table, const TrainArguments& argumen
     refuse("--patience", "needs validation rows; give --valid, or a --valid-fraction above 0");
   }
   if (!arguments.net.empty()) {
-    table.exclude("--net",
-                  {"--hidden", "--activation", "--norm", "--norm-place", "--epsilon", "--keep", "--standardise", "--dropout"},
-                  "the file describes the whole network");
+    table.exclude("--net", kNetworkOptions, "the file describes the whole network");
   }
   require_other_file({"--out", arguments.out},
                      {{"--data", arguments.input.data},

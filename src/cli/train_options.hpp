@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cli/input.hpp"
 #include "cli/options.hpp"
@@ -22,6 +23,9 @@ struct TrainArguments {
   ProgressStyle progress = ProgressStyle::automatic;
   bool quiet = false, json = false, force = false;
 };
+
+// The options that describe a network, and that --net stands in place of.
+extern const std::vector<std::string> kNetworkOptions;
 
 // Binds every option to a member of `arguments`, which must outlive the table.
 OptionTable train_options(TrainArguments& arguments);

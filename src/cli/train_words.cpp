@@ -18,13 +18,15 @@ namespace {
 
 constexpr std::size_t kIndent = 11;
 constexpr std::size_t kMostNamed = 10;
+constexpr std::uint64_t kFewSteps = 200;
 
 std::string field(const std::string& name, const std::string& text) { return wrapped(name, kIndent, text); }
 
 std::string named(const std::vector<std::string>& names) {
   std::string text;
   for (std::size_t i = 0; i < std::min(names.size(), kMostNamed); ++i) {
-    text += (i == 0 ? "" : ", ") + printable(names[i]);
+    const char* quote = names[i].find(',') == std::string::npos ? "" : "'";
+    text += fmt::format("{}{}{}{}", i == 0 ? "" : ", ", quote, printable(names[i]), quote);
   }
   return names.size() > kMostNamed ? text + ", …" : text;
 }
@@ -75,7 +77,8 @@ std::string quality_words(const TrainPlanSummary& plan, const TrainResult& resul
 
 }  // namespace
 
-std::string plan_words(const TrainArguments& arguments, const Dataset& data, const TrainPlanSummary& plan) {
+std::string plan_words(const OptionTable& table, const TrainArguments& arguments, const Dataset& data,
+                       const TrainPlanSummary& plan) {
   std::string text = field("data", data_words(arguments, data));
   text += field("target", target_words(data));
   for (const std::string& note : data.notes) text += field("", note);
@@ -83,7 +86,8 @@ std::string plan_words(const TrainArguments& arguments, const Dataset& data, con
   text += field("network", network_words(plan.network));
   text += field("", counted(plan.parameters, "parameter"));
   text += field("batches", steps_words(arguments, plan));
-  text += field("rate", fmt::format("{} at most, weight decay {}", plan.learning_rate, plan.weight_decay));
+  text += field("optimizer", fmt::format("{}, learning rate {}, {}, weight decay {}", table.text_of("--optimizer"), plan.learning_rate,
+                                        table.text_of("--schedule"), plan.weight_decay));
   const std::size_t threads = arguments.training.threads == 0 ? available_cores() : arguments.training.threads;
   text += field("needs", fmt::format("{} of memory, {}", shown_bytes(plan.memory_bytes), counted(threads, "thread")));
   text += field("writes", shown_path(arguments.out) + (arguments.log.empty() ? "" : ", " + shown_path(arguments.log)));
@@ -104,6 +108,10 @@ std::string result_words(const TrainArguments& arguments, const TrainPlanSummary
   if (const auto size = std::filesystem::file_size(arguments.out, ignored); !ignored) saved += fmt::format(", {}", shown_bytes(size));
   if (result.best_epoch != result.epochs) saved += fmt::format(", the model of epoch {}, the best", result.best_epoch);
   text += field("saved", saved);
+  if (result.steps < kFewSteps && !result.stopped_early) {
+    text += field("hint", fmt::format("{} may be too few to learn much; try more --epochs or a smaller --batch",
+                                      counted(result.steps, "step")));
+  }
   return text + field("next", next_step(arguments, result));
 }
 

@@ -13,8 +13,10 @@ namespace {
 
 constexpr std::size_t kShownText = 60;
 constexpr double kExactWholes = 0x1p53;
+constexpr double kPastWholes = 0x1p64;  // the largest 64-bit number, rounded
 
 std::string bound(double number) {
+  if (number == kPastWholes) return "2^64 - 1";
   const bool whole = number == std::floor(number) && std::abs(number) < kExactWholes;
   return whole ? with_commas(static_cast<std::uint64_t>(number)) : fmt::format("{}", number);
 }
@@ -84,7 +86,9 @@ std::vector<std::size_t> parse_widths(std::string_view label, std::string_view t
 }
 
 std::string shown(double number) {
-  if (std::abs(number) < 1000 || !(std::abs(number) < kExactWholes)) return fmt::format("{:.4g}", number);
+  if (std::abs(number) < 1000 || !(std::abs(number) < kExactWholes)) {
+    return number == 0 ? "0" : fmt::format("{:#.4g}", number);
+  }
   const auto whole = static_cast<std::uint64_t>(std::llround(std::abs(number)));
   return (number < 0 ? "-" : "") + with_commas(whole);
 }
