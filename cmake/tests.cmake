@@ -25,3 +25,9 @@ foreach(room base tensor kernels layers plan data model training)
   ztilde_room_tests(${room} src/${room})
 endforeach()
 ztilde_room_tests(whole tests)
+
+# A sanitised library cannot be linked by a program that is not.
+if(NOT ZTILDE_SANITISE)
+  add_test(NAME whole.install_and_find_package
+    COMMAND ${PROJECT_SOURCE_DIR}/tests/install_test.sh ${PROJECT_BINARY_DIR} ${PROJECT_SOURCE_DIR})
+endif()

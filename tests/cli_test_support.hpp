@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <random>
@@ -29,6 +30,7 @@ struct Setting {
   std::string standard_input = "/dev/null";
   std::string standard_output;  // a file to open for writing, instead of keeping it
   bool close_output = false;
+  std::string columns;  // of the terminal, as the environment says
   // Called with the process's id while it runs.
   std::function<void(pid_t)> meanwhile;
 };
@@ -41,7 +43,8 @@ inline std::string content_of(std::FILE* file) {
   return text;
 }
 
-inline Result ztilde(const TemporaryFolder& folder, std::vector<std::string> arguments, const Setting& setting = {}) {
+inline Result ztilde(const TemporaryFolder& folder, std::vector<std::string> arguments,
+                     const Setting& setting = {}) {
   std::FILE* out = std::tmpfile();
   std::FILE* err = std::tmpfile();
   arguments.insert(arguments.begin(), ZTILDE_PROGRAM);
@@ -56,6 +59,7 @@ inline Result ztilde(const TemporaryFolder& folder, std::vector<std::string> arg
     const bool redirected = !setting.standard_output.empty();
     ::dup2(redirected ? ::open(setting.standard_output.c_str(), O_WRONLY) : ::fileno(out), STDOUT_FILENO);
     ::dup2(::fileno(err), STDERR_FILENO);
+    if (!setting.columns.empty()) ::setenv("COLUMNS", setting.columns.c_str(), 1);
     if (setting.close_output) ::close(STDOUT_FILENO);
     ::execv(ZTILDE_PROGRAM, texts.data());
     ::_exit(127);
@@ -90,7 +94,8 @@ inline std::string flowers(int rows = 240) {
   std::string text = "length,width,species\n";
   for (int r = 0; r < rows; ++r) {
     const int kind = r % 3;
-    text += std::to_string(2 * kind + noise(random)) + "," + std::to_string(noise(random) - kind) + "," + names[kind] + "\n";
+    text += std::to_string(2 * kind + noise(random)) + "," + std::to_string(noise(random) - kind) + "," +
+            names[kind] + "\n";
   }
   return text;
 }
@@ -102,15 +107,17 @@ inline std::string houses(int rows = 240) {
   std::string text = "a,b,price\n";
   for (int r = 0; r < rows; ++r) {
     const double a = normal(random), b = normal(random);
-    text += std::to_string(a) + "," + std::to_string(b) + "," + std::to_string(100 + 30 * a - 20 * b + normal(random)) + "\n";
+    text += std::to_string(a) + "," + std::to_string(b) + "," +
+            std::to_string(100 + 30 * a - 20 * b + normal(random)) + "\n";
   }
   return text;
 }
 
 // A quick training on `data`, with more options behind it.
 inline std::vector<std::string> quick_train(const std::string& data, std::vector<std::string> more = {}) {
-  std::vector<std::string> arguments = {"train", "--data", data, "--hidden", "16", "--epochs", "15", "--batch", "16",
-                                        "--lr", "0.02", "--threads", "1"};
+  std::vector<std::string> arguments = {"train",    "--data",    data,      "--hidden", "16",
+                                        "--epochs", "15",        "--batch", "16",       "--lr",
+                                        "0.02",     "--threads", "1"};
   arguments.insert(arguments.end(), more.begin(), more.end());
   return arguments;
 }

@@ -1,8 +1,6 @@
 // The program from rows to a model: what it writes, prints, and how it can be stopped.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-
 #include "tests/cli_test_support.hpp"
 
 namespace ztilde::cli_test {
@@ -15,8 +13,8 @@ TEST(Train, prints_one_json_object_with_the_keys_of_the_contract) {
   ASSERT_EQ(run.exit_code, 0) << run.err;
   EXPECT_EQ(lines_of(run.out).size(), 1u);
   const auto object = parsed(run.out);
-  for (const char* key : {"rows", "parameters", "epochs", "steps", "train_loss", "valid_loss", "valid_accuracy", "seconds",
-                          "rows_per_second", "model"}) {
+  for (const char* key : {"rows", "parameters", "epochs", "steps", "train_loss", "valid_loss",
+                          "valid_accuracy", "seconds", "rows_per_second", "model"}) {
     EXPECT_TRUE(object.contains(key)) << key;
   }
   EXPECT_FALSE(object.contains("valid_rmse"));
@@ -31,7 +29,8 @@ TEST(Train, leaves_out_of_its_json_what_does_not_apply) {
   const Result run = ztilde(folder, quick_train("houses.csv", {"--json", "--valid-fraction", "0"}));
   ASSERT_EQ(run.exit_code, 0) << run.err;
   const auto object = parsed(run.out);
-  for (const char* key : {"valid_loss", "valid_accuracy", "valid_rmse"}) EXPECT_FALSE(object.contains(key)) << key;
+  for (const char* key : {"valid_loss", "valid_accuracy", "valid_rmse"})
+    EXPECT_FALSE(object.contains(key)) << key;
 }
 
 TEST(Train, says_what_it_is_about_to_do_and_what_came_of_it) {
@@ -39,12 +38,33 @@ TEST(Train, says_what_it_is_about_to_do_and_what_came_of_it) {
   folder.write("flowers.csv", flowers());
   const Result run = ztilde(folder, quick_train("flowers.csv"));
   ASSERT_EQ(run.exit_code, 0) << run.err;
-  for (const char* words : {"240 rows, 2 columns (length, width)", "3 classes", "task: classify, because", "216 for training",
-                            "24 for validation", "115 parameters", "216 rows = 14 batches", "of memory", "model.ztilde", "epoch 15/15"}) {
+  for (const char* words : {"240 rows, 2 columns (length, width)", "3 classes", "task: classify, because",
+                            "216 for training", "24 for validation", "115 parameters",
+                            "216 rows = 14 batches", "of memory", "model.ztilde", "epoch 15/15"}) {
     EXPECT_NE(run.err.find(words), run.err.npos) << words << " is not in\n" << run.err;
   }
   EXPECT_NE(run.out.find("accuracy"), run.out.npos);
   EXPECT_NE(run.out.find("ztilde evaluate model.ztilde"), run.out.npos);
+}
+
+TEST(Progress, is_one_line_never_wider_than_the_terminal) {
+  const TemporaryFolder folder;
+  folder.write("flowers.csv", flowers());
+  for (const std::size_t columns : {1u, 12u, 30u, 200u}) {
+    Setting setting;
+    setting.columns = std::to_string(columns);
+    const Result run =
+        ztilde(folder, quick_train("flowers.csv", {"--progress", "always", "--force"}), setting);
+    ASSERT_EQ(run.exit_code, 0) << run.err;
+    const std::string redraw = "\r\x1b[K";
+    std::size_t redraws = 0;
+    for (std::size_t at = run.err.find(redraw); at != run.err.npos; at = run.err.find(redraw, at + 1)) {
+      const std::size_t start = at + redraw.size();
+      EXPECT_LE(run.err.substr(start, run.err.find_first_of("\r\n", start) - start).size(), columns);
+      ++redraws;
+    }
+    EXPECT_GE(redraws, 15u);
+  }
 }
 
 TEST(Train, is_quiet_with_quiet) {
@@ -60,8 +80,9 @@ TEST(Train, writes_the_same_bytes_for_any_number_of_threads) {
   const TemporaryFolder folder;
   folder.write("flowers.csv", flowers());
   for (const char* threads : {"1", "2", "4"}) {
-    const Result run = ztilde(folder, {"train", "--data", "flowers.csv", "--hidden", "32,16", "--epochs", "3", "--batch", "64", "--dropout", "0.1",
-                                    "--threads", threads, "--out", threads, "--quiet"});
+    const Result run =
+        ztilde(folder, {"train", "--data", "flowers.csv", "--hidden", "32,16", "--epochs", "3", "--batch",
+                        "64", "--dropout", "0.1", "--threads", threads, "--out", threads, "--quiet"});
     ASSERT_EQ(run.exit_code, 0) << run.err;
   }
   EXPECT_FALSE(folder.read("1").empty());
@@ -77,7 +98,8 @@ TEST(Train, logs_one_json_object_a_line) {
   const auto lines = lines_of(folder.read("log.jsonl"));
   ASSERT_GE(lines.size(), 15u);
   const auto last = parsed(lines.back());
-  for (const char* key : {"step", "epoch", "train_loss", "valid_loss", "valid_accuracy", "lr", "seconds", "rows_per_second"}) {
+  for (const char* key :
+       {"step", "epoch", "train_loss", "valid_loss", "valid_accuracy", "lr", "seconds", "rows_per_second"}) {
     EXPECT_TRUE(last.contains(key)) << key;
   }
   EXPECT_EQ(last["epoch"], 15);
@@ -97,7 +119,8 @@ TEST(Train, that_cannot_write_its_log_exits_with_1_and_leaves_no_model) {
 TEST(Train, that_diverges_exits_with_3_and_leaves_no_model) {
   const TemporaryFolder folder;
   folder.write("flowers.csv", flowers());
-  const Result run = ztilde(folder, {"train", "--data", "flowers.csv", "--optimizer", "sgd", "--lr", "1e35", "--quiet"});
+  const Result run =
+      ztilde(folder, {"train", "--data", "flowers.csv", "--optimizer", "sgd", "--lr", "1e35", "--quiet"});
   EXPECT_EQ(run.exit_code, 3);
   EXPECT_TRUE(run.err.starts_with("error: ")) << run.err;
   EXPECT_EQ(lines_of(run.err).size(), 1u);
@@ -128,7 +151,8 @@ TEST(Train, takes_options_from_a_config_file_and_the_command_line_wins) {
   ASSERT_EQ(run.exit_code, 0) << run.err;
   EXPECT_EQ(run.err, "");
   EXPECT_EQ(parsed(run.out)["epochs"], 2);
-  const auto options = parsed(ztilde(folder, {"inspect", "model.ztilde", "--json"}).out)["training"]["options"];
+  const auto options =
+      parsed(ztilde(folder, {"inspect", "model.ztilde", "--json"}).out)["training"]["options"];
   EXPECT_EQ(options["hidden"], "8,4");
   EXPECT_EQ(options["norm-place"], "after");
   EXPECT_EQ(options["epochs"], "2");
@@ -138,7 +162,8 @@ TEST(Train, without_hidden_layers_is_logistic_regression) {
   const TemporaryFolder folder;
   folder.write("flowers.csv", flowers());
   for (const std::string hidden : {"--hidden=", "--hidden=none"}) {
-    const Result run = ztilde(folder, {"train", "--data", "flowers.csv", hidden, "--epochs", "2", "--json", "--quiet", "--force"});
+    const Result run = ztilde(
+        folder, {"train", "--data", "flowers.csv", hidden, "--epochs", "2", "--json", "--quiet", "--force"});
     ASSERT_EQ(run.exit_code, 0) << run.err;
     EXPECT_EQ(parsed(run.out)["parameters"], 2 * 3 + 3);
   }
@@ -150,7 +175,8 @@ TEST(Train, reads_a_network_that_inspect_printed) {
   ASSERT_EQ(ztilde(folder, quick_train("flowers.csv", {"--quiet"})).exit_code, 0);
   const Result printed = ztilde(folder, {"inspect", "model.ztilde", "--network"});
   folder.write("net.json", printed.out);
-  const Result run = ztilde(folder, {"train", "--data", "flowers.csv", "--net", "net.json", "--epochs", "2", "--out", "again", "--quiet"});
+  const Result run = ztilde(folder, {"train", "--data", "flowers.csv", "--net", "net.json", "--epochs", "2",
+                                     "--out", "again", "--quiet"});
   EXPECT_EQ(run.exit_code, 0) << run.err;
   EXPECT_EQ(ztilde(folder, {"inspect", "again", "--network"}).out, printed.out);
 }
@@ -167,10 +193,14 @@ TEST(Train, reads_standard_input) {
 Result interrupted(const TemporaryFolder& folder, int signal) {
   Setting setting;
   setting.meanwhile = [&](pid_t process) {
-    for (int i = 0; i < 1000 && folder.read("log").empty(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    for (int i = 0; i < 1000 && folder.read("log").empty(); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
     ::kill(process, signal);
   };
-  return ztilde(folder, {"train", "--data", "flowers.csv", "--hidden", "16", "--epochs", "100000000", "--log", "log", "--threads", "1", "--json"}, setting);
+  return ztilde(folder,
+                {"train", "--data", "flowers.csv", "--hidden", "16", "--epochs", "100000000", "--log", "log",
+                 "--threads", "1", "--json"},
+                setting);
 }
 
 TEST(Interruption, keeps_a_model_that_loads_and_exits_with_130_or_143) {

@@ -38,7 +38,8 @@ std::string reordered(const std::string& csv, const std::vector<std::size_t>& or
 }
 
 TEST(Evaluate, prints_the_metrics_of_a_classifier) {
-  const Result run = ztilde(models(), {"evaluate", "flowers", "--data", "flowers.csv", "--json", "--confusion"});
+  const Result run =
+      ztilde(models(), {"evaluate", "flowers", "--data", "flowers.csv", "--json", "--confusion"});
   ASSERT_EQ(run.exit_code, 0) << run.err;
   EXPECT_EQ(run.err, "");
   const auto object = parsed(run.out);
@@ -105,14 +106,16 @@ TEST(Predict, needs_no_target_and_keeps_the_order_of_the_rows) {
   EXPECT_EQ(answers[0], "prediction");
   const auto truths = lines_of(reordered(rows, {2}));
   double squares = 0;
-  for (std::size_t i = 1; i < answers.size(); ++i) squares += std::pow(std::stod(answers[i]) - std::stod(truths[i]), 2);
+  for (std::size_t i = 1; i < answers.size(); ++i)
+    squares += std::pow(std::stod(answers[i]) - std::stod(truths[i]), 2);
   const auto scores = parsed(ztilde(models(), {"evaluate", "houses", "--data", "houses.csv", "--json"}).out);
   // Answers are floats, near 100 with 24 bits.
   EXPECT_NEAR(std::sqrt(squares / 240), scores["rmse"].get<double>(), 1e-4);
 }
 
 TEST(Predict, puts_kept_columns_first_and_a_column_a_class_last) {
-  const Result run = ztilde(models(), {"predict", "flowers", "--data", "flowers.csv", "--with-columns", "species,width", "--probabilities"});
+  const Result run = ztilde(models(), {"predict", "flowers", "--data", "flowers.csv", "--with-columns",
+                                       "species,width", "--probabilities"});
   ASSERT_EQ(run.exit_code, 0) << run.err;
   const auto lines = lines_of(run.out);
   ASSERT_EQ(lines.size(), 241u);
@@ -122,15 +125,53 @@ TEST(Predict, puts_kept_columns_first_and_a_column_a_class_last) {
 }
 
 TEST(Predict, writes_a_file_and_overwrites_it_with_force_only) {
-  const std::vector<std::string> arguments = {"predict", "houses", "--data", "houses.csv", "--out", "answers.csv"};
+  const std::vector<std::string> arguments = {"predict",    "houses", "--data",
+                                              "houses.csv", "--out",  "answers.csv"};
   const Result first = ztilde(models(), arguments);
   EXPECT_EQ(first.exit_code, 0);
   EXPECT_EQ(first.out, "");
-  EXPECT_EQ(models().read("answers.csv"), ztilde(models(), {"predict", "houses", "--data", "houses.csv"}).out);
+  EXPECT_EQ(models().read("answers.csv"),
+            ztilde(models(), {"predict", "houses", "--data", "houses.csv"}).out);
   EXPECT_EQ(ztilde(models(), arguments).exit_code, 2);
   auto forced = arguments;
   forced.emplace_back("--force");
   EXPECT_EQ(ztilde(models(), forced).exit_code, 0);
+}
+
+// An IDX file of images 2 × 2, or of labels where `images` is false: class k has its pixel k bright.
+std::string idx_file(bool images, unsigned rows, unsigned classes) {
+  std::string text = {0, 0, 8, static_cast<char>(images ? 3 : 1), 0, 0, 0, static_cast<char>(rows)};
+  if (images) text += std::string{0, 0, 0, 2, 0, 0, 0, 2};
+  for (unsigned r = 0; r < rows; ++r) {
+    const unsigned kind = r % classes;
+    if (!images) text += static_cast<char>(kind);
+    for (unsigned pixel = 0; images && pixel < 4; ++pixel) {
+      text += static_cast<char>(pixel == kind ? 100 + r % 7 : r % 5);
+    }
+  }
+  return text;
+}
+
+TEST(Images, are_known_by_their_first_bytes_and_need_not_show_every_class) {
+  const TemporaryFolder folder;
+  folder.write("images", idx_file(true, 120, 4));
+  folder.write("labels", idx_file(false, 120, 4));
+  const Result trained = ztilde(folder, quick_train("images", {"--labels", "labels", "--quiet"}));
+  ASSERT_EQ(trained.exit_code, 0) << trained.err;
+  const Result predicted = ztilde(folder, {"predict", "model.ztilde", "--data", "images"});
+  ASSERT_EQ(predicted.exit_code, 0) << predicted.err;
+  EXPECT_EQ(lines_of(predicted.out).size(), 121u);
+
+  folder.write("fewer-images", idx_file(true, 30, 3));
+  folder.write("fewer-labels", idx_file(false, 30, 3));
+  const Result fewer = ztilde(
+      folder, {"evaluate", "model.ztilde", "--data", "fewer-images", "--labels", "fewer-labels", "--json"});
+  ASSERT_EQ(fewer.exit_code, 0) << fewer.err;
+  EXPECT_GT(parsed(fewer.out)["accuracy"], 0.95);
+
+  const Result unlabelled = ztilde(folder, {"evaluate", "model.ztilde", "--data", "images"});
+  EXPECT_EQ(unlabelled.exit_code, 2);
+  EXPECT_TRUE(unlabelled.err.starts_with("error: --labels: missing")) << unlabelled.err;
 }
 
 TEST(Output, that_cannot_be_written_is_an_error) {
@@ -139,8 +180,11 @@ TEST(Output, that_cannot_be_written_is_an_error) {
   closed.close_output = true;
   for (const Setting& setting : {full, closed}) {
     for (const std::vector<std::string>& arguments :
-         {std::vector<std::string>{"predict", "houses", "--data", "houses.csv"}, {"evaluate", "houses", "--data", "houses.csv"},
-          {"inspect", "houses"}, {"--version"}, {"train", "--help"}}) {
+         {std::vector<std::string>{"predict", "houses", "--data", "houses.csv"},
+          {"evaluate", "houses", "--data", "houses.csv"},
+          {"inspect", "houses"},
+          {"--version"},
+          {"train", "--help"}}) {
       const Result run = ztilde(models(), arguments, setting);
       EXPECT_EQ(run.exit_code, 1) << arguments[0];
       EXPECT_TRUE(run.err.starts_with("error: standard output: cannot be written")) << run.err;
@@ -164,8 +208,9 @@ TEST(Output, whose_reader_has_gone_ends_without_words) {
 TEST(Inspect, tells_layers_conventions_and_columns) {
   const Result run = ztilde(models(), {"inspect", "flowers"});
   ASSERT_EQ(run.exit_code, 0) << run.err;
-  for (const char* words : {"classifies 'species' from 2 columns", "115; 16 fewer", "[rows, 16]", "batch norm", "momentum=0.1",
-                            "epsilon 1e-05, keep 0.9", "population", "216 rows, 15 epochs", "length", "width"}) {
+  for (const char* words :
+       {"classifies 'species' from 2 columns", "115; 16 fewer", "[rows, 16]", "batch norm", "momentum=0.1",
+        "epsilon 1e-05, keep 0.9", "population", "216 rows, 15 epochs", "length", "width"}) {
     EXPECT_NE(run.out.find(words), run.out.npos) << words << " is not in\n" << run.out;
   }
 }

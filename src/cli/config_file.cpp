@@ -32,7 +32,8 @@ class Scanner {
     entry.line = line_;
     entry.key = word_or_quoted("a key");
     skip_blank(false);
-    if (!take('=')) refuse(fmt::format("no '=' after '{}'; write {} = value", printable(entry.key), printable(entry.key)));
+    if (!take('='))
+      refuse(fmt::format("no '=' after '{}'; write {} = value", printable(entry.key), printable(entry.key)));
     skip_blank(false);
     entry.is_list = take('[');
     if (entry.is_list) {
@@ -99,7 +100,8 @@ class Scanner {
       // As in TOML, a backslash means something between double quotes only.
       if (c == '\\' && quote == '"' && at_ + 1 < text_.size()) {
         const char escaped = text_[++at_];
-        if (escaped != '"' && escaped != '\\' && escaped != 't') refuse("only \\\", \\\\ and \\t are known in quotes; use '…' for a text with backslashes");
+        if (escaped != '"' && escaped != '\\' && escaped != 't')
+          refuse("only \\\", \\\\ and \\t are known in quotes; use '…' for a text with backslashes");
         value += escaped == 't' ? '\t' : escaped;
       } else {
         value += c;
@@ -123,8 +125,9 @@ std::vector<ConfigEntry> read_config_file(const std::string& path) {
   for (ConfigEntry entry; scanner.next(entry);) {
     const auto first = std::ranges::find(entries, entry.key, &ConfigEntry::key);
     if (first != entries.end()) {
-      throw Error(ErrorKind::data, fmt::format("{}:{}: {} is given in line {} already; give it once", shown_path(path),
-                                               entry.line, printable(entry.key), first->line));
+      throw Error(ErrorKind::data,
+                  fmt::format("{}:{}: {} is given in line {} already; give it once", shown_path(path),
+                              entry.line, printable(entry.key), first->line));
     }
     entries.push_back(std::move(entry));
   }

@@ -108,13 +108,15 @@ std::string confusion_words(const Model& model, const Scores& scores) {
 std::string words(const Model& model, const Scores& scores, bool confusion) {
   std::string text = fmt::format("rows      {}\n", with_commas(scores.rows));
   if (model.task == Task::regress) {
-    text += fmt::format("rmse      {}\nmae       {}\nr2        {:.4f}\n", shown(scores.rmse), shown(scores.mae), scores.r2);
+    text += fmt::format("rmse      {}\nmae       {}\nr2        {:.4f}\n", shown(scores.rmse),
+                        shown(scores.mae), scores.r2);
     return text;
   }
   std::uint64_t correct = 0;
-  for (std::size_t i = 0; i < model.classes.size(); ++i) correct += confused(scores, model.classes.size(), i, i);
-  text += fmt::format("loss      {}\naccuracy  {:.2f} %  ({} of {})\n", shown(scores.loss), 100 * scores.accuracy,
-                      with_commas(correct), with_commas(scores.rows));
+  for (std::size_t i = 0; i < model.classes.size(); ++i)
+    correct += confused(scores, model.classes.size(), i, i);
+  text += fmt::format("loss      {}\naccuracy  {:.2f} %  ({} of {})\n", shown(scores.loss),
+                      100 * scores.accuracy, with_commas(correct), with_commas(scores.rows));
   return confusion ? text + confusion_words(model, scores) : text;
 }
 
@@ -133,7 +135,8 @@ std::string json(const Model& model, const Scores& scores, bool confusion) {
     object["confusion"] = nlohmann::ordered_json::array();
     for (std::size_t truth = 0; truth < count; ++truth) {
       const auto row = scores.confusion.begin() + static_cast<std::ptrdiff_t>(truth * count);
-      object["confusion"].push_back(std::vector<std::uint64_t>(row, row + static_cast<std::ptrdiff_t>(count)));
+      object["confusion"].push_back(
+          std::vector<std::uint64_t>(row, row + static_cast<std::ptrdiff_t>(count)));
     }
   }
   return json_line(object);

@@ -9,13 +9,16 @@ namespace {
 
 constexpr std::size_t kIndent = 27;
 
-std::string entry(const std::string& left, const std::string& text) { return wrapped("  " + left, kIndent, text); }
+std::string entry(const std::string& left, const std::string& text) {
+  return wrapped("  " + left, kIndent, text);
+}
 
 // "[default 256; from 1]".
 std::string limits(const Option& option) {
   const std::string standard = option.standard.empty() ? "" : "default " + option.standard;
   if (standard.empty() && option.range.empty()) return "";
-  return fmt::format(" [{}{}{}]", standard, standard.empty() || option.range.empty() ? "" : "; ", option.range);
+  return fmt::format(" [{}{}{}]", standard, standard.empty() || option.range.empty() ? "" : "; ",
+                     option.range);
 }
 
 }  // namespace

@@ -16,18 +16,22 @@ constexpr std::size_t kStart = 4;
 constexpr double kMostThreads = 4096;
 
 bool starts_like_idx(std::string_view start) {
-  return start.size() >= kStart && start[0] == 0 && start[1] == 0 && start[2] == '\x08' && start[3] > 0 && start[3] < 8;
+  return start.size() >= kStart && start[0] == 0 && start[1] == 0 && start[2] == '\x08' && start[3] > 0 &&
+         start[3] < 8;
 }
 
 // Labels of a test set may not reach the largest class.
 void adopt_classes(Dataset& data, const Model& model, const std::string& labels) {
-  if (model.task == Task::regress) refuse(shown_path(labels), "holds classes, and the model predicts numbers; give it a table");
+  if (model.task == Task::regress)
+    refuse(shown_path(labels), "holds classes, and the model predicts numbers; give it a table");
   if (data.classes.size() > model.classes.size()) {
-    refuse(shown_path(labels), fmt::format("holds labels up to {}, and the model knows {}; give it data of the same kind",
-                                           data.classes.back(), counted(model.classes.size(), "class")));
+    refuse(shown_path(labels),
+           fmt::format("holds labels up to {}, and the model knows {}; give it data of the same kind",
+                       data.classes.back(), counted(model.classes.size(), "class")));
   }
   if (!std::equal(data.classes.begin(), data.classes.end(), model.classes.begin())) {
-    refuse(shown_path(labels), "holds numbered classes, and the model's classes have other names; give it a table");
+    refuse(shown_path(labels),
+           "holds numbered classes, and the model's classes have other names; give it a table");
   }
   data.classes = model.classes;
 }
@@ -35,12 +39,16 @@ void adopt_classes(Dataset& data, const Model& model, const std::string& labels)
 }  // namespace
 
 void add_input_options(OptionTable& table, InputFiles& files) {
-  table.text("--data", "PATH", files.data, "the rows: a table (CSV or TSV with a header) or an IDX image file, plain or .gz; - is standard input");
+  table.text(
+      "--data", "PATH", files.data,
+      "the rows: a table (CSV or TSV with a header) or an IDX image file, plain or .gz; - is standard input");
   table.text("--labels", "PATH", files.labels, "the IDX labels of an image file");
 }
 
 void add_threads_option(OptionTable& table, std::uint64_t& threads) {
-  table.whole("--threads", "N", threads, {.least = 1, .most = kMostThreads}, "cores to use; the result is the same for any number")
+  table
+      .whole("--threads", "N", threads, {.least = 1, .most = kMostThreads},
+             "cores to use; the result is the same for any number")
       .standard = "all cores";
 }
 
@@ -94,7 +102,8 @@ void require_other_file(const NamedPath& output, const std::vector<NamedPath>& o
     if (path.empty() || !same) continue;
     // Devices may be several things at once, as /dev/null is.
     if (std::filesystem::is_character_file(path, ignored)) continue;
-    refuse(output.first, fmt::format("{} is also the file of {}; choose another name", shown_path(output.second), name));
+    refuse(output.first,
+           fmt::format("{} is also the file of {}; choose another name", shown_path(output.second), name));
   }
 }
 

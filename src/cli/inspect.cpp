@@ -25,7 +25,8 @@ OptionTable inspect_options(InspectOptions& options) {
   table.positional("MODEL", options.model, "a model file, as ztilde train writes it");
   table.group("Output");
   table.flag("--plan", options.plan, "the stages that the layers are run as, and nothing else");
-  table.flag("--network", options.network, "the network as JSON, to start a file for train --net from, and nothing else");
+  table.flag("--network", options.network,
+             "the network as JSON, to start a file for train --net from, and nothing else");
   table.flag("--json", options.json, "everything as one JSON object");
   table.group("Other");
   table.example("ztilde inspect model.ztilde");

@@ -27,7 +27,9 @@ std::string field(const std::string& name, const std::string& text) { return wra
 // Twelve digits, so that keep 0.9 reads 0.1 and not 0.09999999999999998.
 double pytorch_momentum(const BatchNorm& norm) { return std::round((1 - norm.keep) * 1e12) / 1e12; }
 
-const char* variance_name(VarianceKind kind) { return kind == VarianceKind::population ? "population" : "unbiased"; }
+const char* variance_name(VarianceKind kind) {
+  return kind == VarianceKind::population ? "population" : "unbiased";
+}
 
 std::vector<std::size_t> parameters_by_layer(const Network& network) {
   std::vector<std::size_t> counts(network.layers.size());
@@ -48,7 +50,8 @@ Biases biases_before_batch_norm(const Network& network) {
   Biases biases;
   for (std::size_t i = 0; i < network.layers.size(); ++i) {
     const auto* dense = std::get_if<Dense>(&network.layers[i]);
-    if (dense != nullptr && before_batch_norm(network, i)) (dense->bias ? biases.wasted : biases.saved) += dense->outputs;
+    if (dense != nullptr && before_batch_norm(network, i))
+      (dense->bias ? biases.wasted : biases.saved) += dense->outputs;
   }
   return biases;
 }
@@ -73,11 +76,12 @@ std::string layer_table(const Network& network) {
     names = std::max(names, layer_words(network.layers[i]).size());
     shapes = std::max(shapes, shown_outputs.back().size());
   }
-  std::string text = fmt::format("   #  {:<{}}  {:<{}}  {:>12}\n", "layer", names, "output", shapes, "parameters");
+  std::string text =
+      fmt::format("   #  {:<{}}  {:<{}}  {:>12}\n", "layer", names, "output", shapes, "parameters");
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    std::string line = fmt::format("{:>4}  {:<{}}  {:<{}}  {:>12}  {}", i, layer_words(network.layers[i]), names,
-                                   shown_outputs[i], shapes, parameters[i] == 0 ? "" : with_commas(parameters[i]),
-                                   layer_remark(network, i));
+    std::string line = fmt::format(
+        "{:>4}  {:<{}}  {:<{}}  {:>12}  {}", i, layer_words(network.layers[i]), names, shown_outputs[i],
+        shapes, parameters[i] == 0 ? "" : with_commas(parameters[i]), layer_remark(network, i));
     line.erase(line.find_last_not_of(' ') + 1);
     text += line + "\n";
   }
@@ -87,8 +91,13 @@ std::string layer_table(const Network& network) {
 std::string parameter_words(const Network& network) {
   std::string text = with_commas(parameter_count(network));
   const Biases biases = biases_before_batch_norm(network);
-  if (biases.saved > 0) text += fmt::format("; {} fewer, as dense layers before batch norm have no bias", with_commas(biases.saved));
-  if (biases.wasted > 0) text += fmt::format("; {} of them are biases that batch norm takes away again: \"bias\": false saves them", with_commas(biases.wasted));
+  if (biases.saved > 0)
+    text +=
+        fmt::format("; {} fewer, as dense layers before batch norm have no bias", with_commas(biases.saved));
+  if (biases.wasted > 0)
+    text +=
+        fmt::format("; {} of them are biases that batch norm takes away again: \"bias\": false saves them",
+                    with_commas(biases.wasted));
   return text;
 }
 
@@ -99,14 +108,16 @@ std::string convention_words(const Network& network) {
     const auto* norm = std::get_if<BatchNorm>(&network.layers[i]);
     if (norm == nullptr) continue;
     const bool population = norm->running_variance == VarianceKind::population;
-    layers_by_words[fmt::format("epsilon {}, keep {} (PyTorch: eps={}, momentum={}); running variance: {}", norm->epsilon,
-                                norm->keep, norm->epsilon, pytorch_momentum(*norm),
-                                population ? "population, divides by rows" : "unbiased, divides by rows - 1, as PyTorch's")]
+    layers_by_words[fmt::format("epsilon {}, keep {} (PyTorch: eps={}, momentum={}); running variance: {}",
+                                norm->epsilon, norm->keep, norm->epsilon, pytorch_momentum(*norm),
+                                population ? "population, divides by rows"
+                                           : "unbiased, divides by rows - 1, as PyTorch's")]
         .push_back(i);
   }
   std::string text;
   for (const auto& [words, layers] : layers_by_words) {
-    text += field("batch norm", fmt::format("{} {}: {}", layers.size() == 1 ? "layer" : "layers", fmt::join(layers, ", "), words));
+    text += field("batch norm", fmt::format("{} {}: {}", layers.size() == 1 ? "layer" : "layers",
+                                            fmt::join(layers, ", "), words));
   }
   return text;
 }
@@ -137,34 +148,41 @@ std::string column_table(const Model& model) {
   const auto slot = input_statistics(model.network);
   const std::size_t count = std::min(model.column_names.size(), kMostColumns);
   std::size_t width = 6;
-  for (std::size_t i = 0; i < count; ++i) width = std::max(width, columns_of(printable(model.column_names[i], kNameBytes)));
-  std::string text = fmt::format("\n  {:<{}}{}\n", "column", width, slot ? fmt::format("  {:>12}  {:>12}", "mean", "deviation") : "");
+  for (std::size_t i = 0; i < count; ++i)
+    width = std::max(width, columns_of(printable(model.column_names[i], kNameBytes)));
+  std::string text = fmt::format("\n  {:<{}}{}\n", "column", width,
+                                 slot ? fmt::format("  {:>12}  {:>12}", "mean", "deviation") : "");
   for (std::size_t i = 0; i < count; ++i) {
     const std::string name = printable(model.column_names[i], kNameBytes);
     text += "  " + name + std::string(width - columns_of(name), ' ');
     if (slot) {
-      const double mean = model.statistics[slot->offset + i], variance = model.statistics[slot->offset + slot->channels + i];
+      const double mean = model.statistics[slot->offset + i],
+                   variance = model.statistics[slot->offset + slot->channels + i];
       text += fmt::format("  {:>12}  {:>12}", shown(mean), shown(std::sqrt(variance)));
     }
     text += '\n';
   }
   if (model.column_names.size() > count) {
-    text += fmt::format("  … and {} more (--json lists all)\n", with_commas(model.column_names.size() - count));
+    text +=
+        fmt::format("  … and {} more (--json lists all)\n", with_commas(model.column_names.size() - count));
   }
   return text;
 }
 
 std::string training_words(const TrainingRecord& training) {
-  std::string text = fmt::format("{}, {}, {}, seed {}; training loss {}", counted(training.rows, "row"), counted(training.epochs, "epoch"),
-                                 counted(training.steps, "step"), training.seed, shown(training.train_loss));
-  if (std::isfinite(training.valid_loss)) text += fmt::format(", validation loss {}", shown(training.valid_loss));
+  std::string text = fmt::format("{}, {}, {}, seed {}; training loss {}", counted(training.rows, "row"),
+                                 counted(training.epochs, "epoch"), counted(training.steps, "step"),
+                                 training.seed, shown(training.train_loss));
+  if (std::isfinite(training.valid_loss))
+    text += fmt::format(", validation loss {}", shown(training.valid_loss));
   return text;
 }
 
 std::string option_words(const TrainingRecord& training) {
   std::string text;
   for (const auto& [name, value] : training.options) {
-    if (value != "false" && name != "seed") text += fmt::format("{}{} {}", text.empty() ? "" : ", ", printable(name), printable(value));
+    if (value != "false" && name != "seed")
+      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", printable(name), printable(value));
   }
   return text;
 }
@@ -174,16 +192,19 @@ std::string option_words(const TrainingRecord& training) {
 std::string inspect_words(const Model& model, const std::string& path) {
   const Network& network = model.network;
   const bool classify = model.task == Task::classify;
-  std::string text = field("model", fmt::format("{}: {} '{}' from {}", shown_path(path), classify ? "classifies" : "predicts the number",
-                                                printable(model.target_name),
-                                                counted(network.inputs, model.column_names.empty() ? "pixel" : "column")));
-  if (classify) text += field("classes", fmt::format("{}: {}", with_commas(model.classes.size()), class_words(model)));
+  std::string text = field(
+      "model", fmt::format("{}: {} '{}' from {}", shown_path(path),
+                           classify ? "classifies" : "predicts the number", printable(model.target_name),
+                           counted(network.inputs, model.column_names.empty() ? "pixel" : "column")));
+  if (classify)
+    text += field("classes", fmt::format("{}: {}", with_commas(model.classes.size()), class_words(model)));
   text += field("parameters", parameter_words(network));
   text += "\n" + layer_table(network) + "\n";
   text += convention_words(network);
   text += field("statistics", statistics_words(model));
   text += field("trained on", training_words(model.training));
-  if (const std::string options = option_words(model.training); !options.empty()) text += field("options", options);
+  if (const std::string options = option_words(model.training); !options.empty())
+    text += field("options", options);
   if (!model.column_names.empty()) text += column_table(model);
   return text;
 }
@@ -205,7 +226,10 @@ std::string inspect_json(const Model& model, const std::string& path) {
   const std::vector<std::size_t> outputs = layer_outputs(network), parameters = parameters_by_layer(network);
   object["layers"] = ordered_json::array();
   for (std::size_t i = 0; i < network.layers.size(); ++i) {
-    ordered_json layer = {{"index", i}, {"layer", layer_words(network.layers[i])}, {"outputs", outputs[i]}, {"parameters", parameters[i]}};
+    ordered_json layer = {{"index", i},
+                          {"layer", layer_words(network.layers[i])},
+                          {"outputs", outputs[i]},
+                          {"parameters", parameters[i]}};
     if (const auto* norm = std::get_if<BatchNorm>(&network.layers[i])) {
       layer["epsilon"] = norm->epsilon;
       layer["keep"] = norm->keep;
@@ -230,13 +254,10 @@ std::string inspect_json(const Model& model, const std::string& path) {
   const TrainingRecord& training = model.training;
   ordered_json options = ordered_json::object();
   for (const auto& [name, value] : training.options) options[name] = value;
-  object["training"] = {{"rows", training.rows},
-                        {"epochs", training.epochs},
-                        {"steps", training.steps},
-                        {"seed", training.seed},
-                        {"train_loss", training.train_loss},
-                        {"valid_loss", training.valid_loss},
-                        {"options", options}};
+  object["training"] = {
+      {"rows", training.rows}, {"epochs", training.epochs},         {"steps", training.steps},
+      {"seed", training.seed}, {"train_loss", training.train_loss}, {"valid_loss", training.valid_loss},
+      {"options", options}};
   object["network"] = ordered_json::parse(to_json(network));
   object["plan"] = ordered_json::array();
   const std::string plan = describe(lower(network));

@@ -51,12 +51,13 @@ std::string wrapped(const std::string& left, std::size_t indent, std::string_vie
 }
 
 std::string layer_words(const Layer& layer) {
-  return std::visit(layers::overloaded{[](const Standardise&) { return std::string("standardise"); },
-                                       [](const Dense&) { return std::string("dense"); },
-                                       [](const BatchNorm&) { return std::string("batch norm"); },
-                                       [](const Activation& a) { return std::string(to_string(a.kind)); },
-                                       [](const Dropout& d) { return fmt::format("dropout {}", d.probability); }},
-                    layer);
+  return std::visit(
+      layers::overloaded{[](const Standardise&) { return std::string("standardise"); },
+                         [](const Dense&) { return std::string("dense"); },
+                         [](const BatchNorm&) { return std::string("batch norm"); },
+                         [](const Activation& a) { return std::string(to_string(a.kind)); },
+                         [](const Dropout& d) { return fmt::format("dropout {}", d.probability); }},
+      layer);
 }
 
 std::string network_words(const Network& network) {

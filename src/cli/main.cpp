@@ -32,7 +32,8 @@ constexpr Verb kVerbs[] = {
 std::string menu() {
   std::string text = "ztilde trains, explains and ships batch-normalised networks.\n\n";
   for (const Verb& verb : kVerbs) text += fmt::format("  {:<10} {}\n", verb.name, verb.about);
-  return text + "\n'ztilde VERB --help' lists the options of a verb, 'ztilde --version' says which this is.\n";
+  return text +
+         "\n'ztilde VERB --help' lists the options of a verb, 'ztilde --version' says which this is.\n";
 }
 
 Outcome run(const Arguments& arguments) {
@@ -73,7 +74,8 @@ int run_and_report(const Arguments& arguments) {
   } catch (const std::length_error&) {
     return fail(2, "not enough memory; use fewer rows, a smaller --batch or narrower layers");
   } catch (const std::exception& error) {
-    return fail(1, fmt::format("something unexpected happened ({}); please report it", printable(error.what(), 200)));
+    return fail(
+        1, fmt::format("something unexpected happened ({}); please report it", printable(error.what(), 200)));
   }
 }
 

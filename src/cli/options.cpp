@@ -36,7 +36,8 @@ void require_none_left(std::vector<std::string> left, const std::vector<std::str
     refuse(fmt::format("'{}'", printable(word, kShownText)), "one argument too many; " + see_help(usage));
   }
   const bool near = !nearest_names(name, known).empty();
-  refuse(printable(name, kShownText), "unknown option" + (near ? did_you_mean(name, known) : "; " + see_help(usage)));
+  refuse(printable(name, kShownText),
+         "unknown option" + (near ? did_you_mean(name, known) : "; " + see_help(usage)));
 }
 
 // The one value of an option; the same one may be given twice, as scripts do.
@@ -57,7 +58,8 @@ void OptionTable::positional(std::string name, std::string& target, std::string 
 
 void OptionTable::flag(std::string name, bool& target, std::string help) {
   auto set = [&target](const std::string& label, const std::string& text) {
-    if (text != "true" && text != "false") refuse(label, fmt::format("'{}' is not true or false", printable(text)));
+    if (text != "true" && text != "false")
+      refuse(label, fmt::format("'{}' is not true or false", printable(text)));
     target = text == "true";
   };
   custom({std::move(name), "", std::move(help), "", "", set});
@@ -71,18 +73,22 @@ Option& OptionTable::text(std::string name, std::string value, std::string& targ
   return custom({std::move(name), std::move(value), std::move(help), target, "", set});
 }
 
-Option& OptionTable::whole(std::string name, std::string value, std::uint64_t& target, Range range, std::string help) {
+Option& OptionTable::whole(std::string name, std::string value, std::uint64_t& target, Range range,
+                           std::string help) {
   auto set = [&target, range](const std::string& label, const std::string& text) {
     target = parse_whole(label, text, range);
   };
-  return custom({std::move(name), std::move(value), std::move(help), with_commas(target), range.words(), set});
+  return custom(
+      {std::move(name), std::move(value), std::move(help), with_commas(target), range.words(), set});
 }
 
-Option& OptionTable::real(std::string name, std::string value, double& target, Range range, std::string help) {
+Option& OptionTable::real(std::string name, std::string value, double& target, Range range,
+                          std::string help) {
   auto set = [&target, range](const std::string& label, const std::string& text) {
     target = parse_real(label, text, range);
   };
-  return custom({std::move(name), std::move(value), std::move(help), fmt::format("{}", target), range.words(), set});
+  return custom(
+      {std::move(name), std::move(value), std::move(help), fmt::format("{}", target), range.words(), set});
 }
 
 Option& OptionTable::real(std::string name, std::string value, std::optional<double>& target, Range range,
@@ -90,7 +96,8 @@ Option& OptionTable::real(std::string name, std::string value, std::optional<dou
   auto set = [&target, range](const std::string& label, const std::string& text) {
     target = parse_real(label, text, range);
   };
-  return custom({std::move(name), std::move(value), std::move(help), std::move(standard), range.words(), set});
+  return custom(
+      {std::move(name), std::move(value), std::move(help), std::move(standard), range.words(), set});
 }
 
 Option& OptionTable::custom(Option option) {
@@ -117,7 +124,8 @@ std::vector<std::string> OptionTable::names() const {
 }
 
 bool OptionTable::given(std::string_view name) const {
-  return std::ranges::any_of(options_, [&](const Option& option) { return option.given && option.name == name; });
+  return std::ranges::any_of(options_,
+                             [&](const Option& option) { return option.given && option.name == name; });
 }
 
 void OptionTable::exclude(std::string_view other, const std::vector<std::string>& names,
@@ -149,7 +157,8 @@ std::size_t OptionTable::index_of_choice(const std::string& label, const std::st
                                          const std::vector<std::string>& names) {
   const auto found = std::ranges::find(names, text);
   if (found == names.end()) {
-    refuse(label, fmt::format("unknown value '{}'{}", printable(text, kShownText), did_you_mean(text, names)));
+    refuse(label,
+           fmt::format("unknown value '{}'{}", printable(text, kShownText), did_you_mean(text, names)));
   }
   return static_cast<std::size_t>(found - names.begin());
 }
@@ -188,7 +197,8 @@ std::vector<std::string> OptionTable::with_values_checked(const std::vector<std:
     if (i + 1 == arguments.size()) refuse(name, fmt::format("needs a value, {}", option->value));
     const std::string& value = arguments[++i];
     if (std::ranges::find(known, value.substr(0, value.find('='))) != known.end()) {
-      refuse(name, fmt::format("needs a value, {}, and {} follows", option->value, printable(value, kShownText)));
+      refuse(name,
+             fmt::format("needs a value, {}, and {} follows", option->value, printable(value, kShownText)));
     }
     checked.push_back(value);
   }
@@ -210,7 +220,8 @@ bool OptionTable::parse(std::vector<std::string> arguments) {
     }
   }
   std::vector<CLI::Option*> parsed_positionals;
-  for (const Positional& positional : positionals_) parsed_positionals.push_back(app.add_option(positional.name));
+  for (const Positional& positional : positionals_)
+    parsed_positionals.push_back(app.add_option(positional.name));
 
   arguments = with_values_checked(arguments);
   std::ranges::reverse(arguments);  // CLI11 takes them from the back
@@ -242,13 +253,15 @@ void OptionTable::apply_config() {
     if (option.configurable) keys.push_back(option.name.substr(2));
   }
   for (const ConfigEntry& entry : read_config_file(config_file_)) {
-    const std::string label = fmt::format("{}:{}: {}", shown_path(config_file_), entry.line, printable(entry.key));
+    const std::string label =
+        fmt::format("{}:{}: {}", shown_path(config_file_), entry.line, printable(entry.key));
     Option* option = find("--" + entry.key);
     if (option == nullptr || !option->configurable) {
       const bool near = !nearest_names(entry.key, keys).empty();
       refuse(label, "unknown key" + (near ? did_you_mean(entry.key, keys) : "; " + see_help(usage_)));
     }
-    if (entry.is_list && !option->is_list) refuse(label, "takes one value, not a list; take the brackets out");
+    if (entry.is_list && !option->is_list)
+      refuse(label, "takes one value, not a list; take the brackets out");
     if (option->given) continue;  // the command line wins
     std::string text;
     for (const std::string& value : entry.values) text += (text.empty() ? "" : ",") + value;

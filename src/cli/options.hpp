@@ -17,19 +17,19 @@
 namespace ztilde::cli {
 
 struct Option {
-  std::string name;      // "--epochs"
-  std::string value;     // what help calls its value; empty for a flag
+  std::string name;   // "--epochs"
+  std::string value;  // what help calls its value; empty for a flag
   std::string help;
   std::string standard;  // the default as help shows it
   std::string range;     // what is allowed, as help shows it
   // Takes a text; `label` names the option in messages ("--epochs", "run.toml: epochs").
   std::function<void(const std::string& label, const std::string& text)> set;
   std::string group = {};
-  bool is_list = false;      // a list in the configuration file is joined with commas
+  bool is_list = false;  // a list in the configuration file is joined with commas
   bool configurable = true;
-  bool recorded = false;     // goes into the model file
-  bool given = false;        // on the command line or in the configuration file
-  std::string text = {};     // as given
+  bool recorded = false;  // goes into the model file
+  bool given = false;     // on the command line or in the configuration file
+  std::string text = {};  // as given
 };
 
 template <class T>
@@ -71,7 +71,8 @@ class OptionTable {
   // Name without dashes and text of the options that tell how a model came about.
   std::vector<std::pair<std::string, std::string>> recorded() const;
   // Refuses the first of `names` that was given: "NAME: does not go with OTHER; REASON".
-  void exclude(std::string_view other, const std::vector<std::string>& names, const std::string& reason) const;
+  void exclude(std::string_view other, const std::vector<std::string>& names,
+               const std::string& reason) const;
   const std::string& config_file() const { return config_file_; }
 
  private:

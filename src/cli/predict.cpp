@@ -33,16 +33,18 @@ OptionTable predict_options(PredictOptions& options) {
   table.group("Output");
   table.text("--out", "FILE", options.out, "the CSV file to write").standard = "-, standard output";
   table.flag("--probabilities", options.probabilities, "also one column a class, named as the class is");
-  table.custom({"--with-columns", "NAME,…", "columns of the data to keep, in front of the prediction", "none", "",
-                [&options](const std::string& label, const std::string& text) {
-                  options.keep = split_list(text);
-                  for (const std::string& name : options.keep) {
-                    if (name.empty()) refuse(label, "an empty column name; separate names with single commas");
-                    if (std::ranges::count(options.keep, name) > 1) {
-                      refuse(label, fmt::format("'{}' is named twice; name it once", printable(name)));
-                    }
-                  }
-                }})
+  table
+      .custom({"--with-columns", "NAME,…", "columns of the data to keep, in front of the prediction", "none",
+               "",
+               [&options](const std::string& label, const std::string& text) {
+                 options.keep = split_list(text);
+                 for (const std::string& name : options.keep) {
+                   if (name.empty()) refuse(label, "an empty column name; separate names with single commas");
+                   if (std::ranges::count(options.keep, name) > 1) {
+                     refuse(label, fmt::format("'{}' is named twice; name it once", printable(name)));
+                   }
+                 }
+               }})
       .is_list = true;
   table.flag("--force", options.force, "overwrite the file of --out");
   table.flag("--quiet", options.quiet, "no warnings");
@@ -55,7 +57,8 @@ OptionTable predict_options(PredictOptions& options) {
 
 // A field of a CSV file as RFC 4180 wants it. Spaces at the ends are quoted too: many readers drop them.
 void append_field(std::string& csv, std::string_view text) {
-  const bool plain = text.find_first_of("\",\r\n") == text.npos && !text.starts_with(' ') && !text.ends_with(' ');
+  const bool plain =
+      text.find_first_of("\",\r\n") == text.npos && !text.starts_with(' ') && !text.ends_with(' ');
   if (plain) {
     csv += text;
     return;
@@ -88,7 +91,8 @@ void append_header(std::string& csv, const Model& model, const Dataset& data, bo
   csv += '\n';
 }
 
-std::string to_csv(const Model& model, const Dataset& data, const Predictions& predictions, bool probabilities) {
+std::string to_csv(const Model& model, const Dataset& data, const Predictions& predictions,
+                   bool probabilities) {
   std::string csv;
   append_header(csv, model, data, probabilities);
   const std::size_t classes = model.classes.size();

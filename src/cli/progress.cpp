@@ -16,8 +16,8 @@ constexpr std::size_t kEpochsShownEach = 30;
 constexpr double kSecondsBetweenLines = 5;
 constexpr const char* kEraseLine = "\r\x1b[K";
 
-}  // namespace
-
+// One point in at most `width` columns. `valid` has the last validation scores, `seconds_left` is
+// negative where nobody knows.
 std::string progress_line(const HistoryPoint& point, const HistoryPoint& valid, std::size_t epochs,
                           double seconds_left, std::size_t width) {
   struct Part {
@@ -28,9 +28,12 @@ std::string progress_line(const HistoryPoint& point, const HistoryPoint& valid, 
   parts.push_back({fmt::format("epoch {}/{}", with_commas(point.epoch), with_commas(epochs)), 0});
   parts.push_back({fmt::format("loss {}", shown(point.train_loss)), 1});
   if (valid.valid_loss) parts.push_back({fmt::format("valid {}", shown(*valid.valid_loss)), 4});
-  if (valid.valid_accuracy) parts.push_back({fmt::format("accuracy {:.2f} %", 100 * *valid.valid_accuracy), 2});
+  if (valid.valid_accuracy)
+    parts.push_back({fmt::format("accuracy {:.2f} %", 100 * *valid.valid_accuracy), 2});
   if (valid.valid_rmse) parts.push_back({fmt::format("rmse {}", shown(*valid.valid_rmse)), 2});
-  parts.push_back({fmt::format("{} rows/s", with_commas(static_cast<std::uint64_t>(std::llround(point.rows_per_second)))), 5});
+  parts.push_back(
+      {fmt::format("{} rows/s", with_commas(static_cast<std::uint64_t>(std::llround(point.rows_per_second)))),
+       5});
   if (seconds_left >= 0) parts.push_back({shown_time(seconds_left) + " left", 3});
   for (int most = 5; most >= 0; --most) {
     std::string line;
@@ -41,6 +44,8 @@ std::string progress_line(const HistoryPoint& point, const HistoryPoint& valid, 
   }
   return parts[0].text.substr(0, width);
 }
+
+}  // namespace
 
 Progress::Progress(ProgressStyle style, bool quiet) : form_(Form::none), quiet_(quiet) {
   if (quiet || style == ProgressStyle::never) return;

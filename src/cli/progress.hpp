@@ -26,7 +26,6 @@ class Progress {
   void finish();
 
  private:
-
   enum class Form { redrawn, lines, none };
   Form form_;
   bool quiet_;
@@ -36,10 +35,5 @@ class Progress {
   double last_line_ = 0;
   HistoryPoint last_end_;  // the last end of an epoch, for its validation scores
 };
-
-// The progress of one point in at most `width` columns, without a line end. `valid` has the last
-// validation scores, `seconds_left` is negative where nobody knows.
-std::string progress_line(const HistoryPoint& point, const HistoryPoint& valid, std::size_t epochs,
-                          double seconds_left, std::size_t width);
 
 }  // namespace ztilde::cli

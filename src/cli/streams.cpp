@@ -38,7 +38,9 @@ void write_output(std::string_view text) {
   if (problem == EPIPE) throw ReaderGone();
   if (problem == 0) return;
   const char* reason = problem == EBADF ? "it is closed" : std::strerror(problem);
-  throw Error(ErrorKind::io, fmt::format("standard output: cannot be written ({}); redirect it to a file with room", reason));
+  throw Error(
+      ErrorKind::io,
+      fmt::format("standard output: cannot be written ({}); redirect it to a file with room", reason));
 }
 
 void write_error(std::string_view text) { write_fully(STDERR_FILENO, text); }

@@ -27,8 +27,10 @@ Dataset read_training_rows(const OptionTable& table, const TrainArguments& argum
     return read_csv(arguments.input.data, options);
   }
   table.exclude("images", {"--target"}, "their target is the labels; leave it out");
-  if (arguments.task == Task::regress) refuse("--task", "images are classified by their labels; leave regress out");
-  if (arguments.input.labels.empty()) refuse("--labels", "missing; name the IDX file with the labels of the images");
+  if (arguments.task == Task::regress)
+    refuse("--task", "images are classified by their labels; leave regress out");
+  if (arguments.input.labels.empty())
+    refuse("--labels", "missing; name the IDX file with the labels of the images");
   return read_idx(arguments.input.data, arguments.input.labels);
 }
 
@@ -56,7 +58,11 @@ void check_outputs(const TrainArguments& arguments) {
 class Session {
  public:
   Session(const OptionTable& table, const TrainArguments& arguments, const Dataset& data)
-      : table_(table), arguments_(arguments), data_(data), messages_(arguments.quiet), progress_(arguments.progress, arguments.quiet) {}
+      : table_(table),
+        arguments_(arguments),
+        data_(data),
+        messages_(arguments.quiet),
+        progress_(arguments.progress, arguments.quiet) {}
 
   TrainResult run(const Dataset* valid) {
     TrainObserver observer;
@@ -92,7 +98,8 @@ class Session {
   bool should_stop() {
     if (!log_.problem().empty()) return true;
     if (interrupt_.signal() == 0) return false;
-    if (!std::exchange(told_, true)) progress_.note("stopping: the best model so far is being saved; Ctrl-C once more gives it up");
+    if (!std::exchange(told_, true))
+      progress_.note("stopping: the best model so far is being saved; Ctrl-C once more gives it up");
     return true;
   }
 
@@ -144,12 +151,12 @@ Outcome run_train(const Arguments& arguments_given) {
   save(result.model, arguments.out);
 
   if (!session.log_problem().empty()) {
-    throw Error(ErrorKind::io, fmt::format("{}; training stopped, and the best model so far is in {}", session.log_problem(),
-                                           shown_path(arguments.out)));
+    throw Error(ErrorKind::io, fmt::format("{}; training stopped, and the best model so far is in {}",
+                                           session.log_problem(), shown_path(arguments.out)));
   }
   if (session.signal() != 0) {
-    messages.say(fmt::format("interrupted after {}: the best model so far is in {}", counted(result.steps, "step"),
-                             shown_path(arguments.out)));
+    messages.say(fmt::format("interrupted after {}: the best model so far is in {}",
+                             counted(result.steps, "step"), shown_path(arguments.out)));
     return {arguments.json ? result_json(arguments, session.plan(), result) : "", 128 + session.signal()};
   }
   if (arguments.json) return {result_json(arguments, session.plan(), result)};

@@ -9,8 +9,9 @@ namespace {
 
 const Choices<bool> kOnOff = {{"on", true}, {"off", false}};
 const Choices<OptimizerKind> kOptimizers = {
-    {"sgd", OptimizerKind::sgd},         {"momentum", OptimizerKind::momentum}, {"nesterov", OptimizerKind::nesterov},
-    {"rmsprop", OptimizerKind::rmsprop}, {"adam", OptimizerKind::adam},         {"adamw", OptimizerKind::adamw}};
+    {"sgd", OptimizerKind::sgd},           {"momentum", OptimizerKind::momentum},
+    {"nesterov", OptimizerKind::nesterov}, {"rmsprop", OptimizerKind::rmsprop},
+    {"adam", OptimizerKind::adam},         {"adamw", OptimizerKind::adamw}};
 constexpr Range kAnyShare = {.least = 0, .most = 1, .most_excluded = true};
 
 // "0.1 for sgd, 0.05 for momentum and nesterov, …": whatever the library says.
@@ -37,7 +38,8 @@ Choices<ActivationKind> activations() {
 void list_data(OptionTable& table, TrainArguments& arguments) {
   table.group("Data");
   add_input_options(table, arguments.input);
-  table.text("--target", "NAME", arguments.target, "the column to predict, a name or a 1-based number").standard = "last column";
+  table.text("--target", "NAME", arguments.target, "the column to predict, a name or a 1-based number")
+      .standard = "last column";
   table.choice("--task", arguments.task,
                {{"auto", std::nullopt}, {"classify", Task::classify}, {"regress", Task::regress}},
                "auto decides from the target and says why");
@@ -51,25 +53,31 @@ void list_network(OptionTable& table, TrainArguments& arguments) {
   TrainOptions& training = arguments.training;
   table.group("Network", true);
   std::string widths;
-  for (const std::size_t width : training.hidden) widths += fmt::format("{}{}", widths.empty() ? "" : ",", width);
+  for (const std::size_t width : training.hidden)
+    widths += fmt::format("{}{}", widths.empty() ? "" : ",", width);
   const Range width_range = {.least = 1};
-  table.custom({"--hidden", "N,N,…", "outputs of each hidden dense layer; none: logistic or linear regression", widths,
-                width_range.words(),
-                [&training, width_range](const std::string& label, const std::string& text) {
-                  training.hidden = parse_widths(label, text, width_range);
-                }})
+  table
+      .custom({"--hidden", "N,N,…", "outputs of each hidden dense layer; none: logistic or linear regression",
+               widths, width_range.words(),
+               [&training, width_range](const std::string& label, const std::string& text) {
+                 training.hidden = parse_widths(label, text, width_range);
+               }})
       .is_list = true;
   table.choice("--activation", training.activation, activations(), "after each hidden layer");
-  table.choice("--norm", training.batch_norm, {{"batch", true}, {"none", false}}, "batch norm in each hidden layer");
-  table.choice("--norm-place", training.norm_place, {{"before", NormPlace::before}, {"after", NormPlace::after}},
-               "of the activation");
+  table.choice("--norm", training.batch_norm, {{"batch", true}, {"none", false}},
+               "batch norm in each hidden layer");
+  table.choice("--norm-place", training.norm_place,
+               {{"before", NormPlace::before}, {"after", NormPlace::after}}, "of the activation");
   table.real("--epsilon", "E", training.epsilon, {.least = 0}, "added to the variance in every batch norm");
   table.real("--keep", "K", training.keep, {.least = 0, .most = 1},
              "running = K running + (1 - K) batch in every batch norm (PyTorch's momentum is 1 - K)");
-  table.choice("--standardise", training.standardise, kOnOff, "input columns to mean 0 and variance 1, as part of the model");
+  table.choice("--standardise", training.standardise, kOnOff,
+               "input columns to mean 0 and variance 1, as part of the model");
   table.real("--dropout", "P", training.dropout, kAnyShare, "after each hidden layer");
-  table.text("--net", "FILE", arguments.net,
-             "any network as JSON, instead of the options above; ztilde inspect --network prints one to start from")
+  table
+      .text("--net", "FILE", arguments.net,
+            "any network as JSON, instead of the options above; ztilde inspect --network prints one to start "
+            "from")
       .recorded = false;  // the model holds the network itself
   table.custom({"--init", "WORD", "the first weights", "he", "he, xavier, normal:STD",
                 [&training](const std::string& label, const std::string& text) {
@@ -80,10 +88,12 @@ void list_network(OptionTable& table, TrainArguments& arguments) {
                     training.init = InitKind::xavier;
                   } else if (text.starts_with(kNormal)) {
                     training.init = InitKind::normal;
-                    training.init_std = parse_real(label, text.substr(kNormal.size()), {.least = 0, .least_excluded = true});
+                    training.init_std =
+                        parse_real(label, text.substr(kNormal.size()), {.least = 0, .least_excluded = true});
                   } else {
                     const std::string known[] = {"he", "xavier", "normal:0.01"};
-                    refuse(label, fmt::format("unknown value '{}'{}", printable(text), did_you_mean(text, known)));
+                    refuse(label,
+                           fmt::format("unknown value '{}'{}", printable(text), did_you_mean(text, known)));
                   }
                 }});
 }
@@ -92,15 +102,16 @@ void list_training(OptionTable& table, TrainArguments& arguments) {
   TrainOptions& training = arguments.training;
   table.group("Training", true);
   table.choice("--optimizer", training.optimizer, kOptimizers, "of weights, biases, gamma and beta alike");
-  table.real("--lr", "R", training.learning_rate, {.least = 0, .least_excluded = true}, "the largest learning rate",
-             standard_rates());
+  table.real("--lr", "R", training.learning_rate, {.least = 0, .least_excluded = true},
+             "the largest learning rate", standard_rates());
   table.choice("--schedule", training.schedule,
                {{"constant", ScheduleKind::constant},
                 {"cosine", ScheduleKind::cosine},
                 {"step", ScheduleKind::step},
                 {"onecycle", ScheduleKind::onecycle}},
                "how the learning rate changes");
-  table.whole("--warmup", "STEPS", training.warmup_steps, {}, "steps over which the learning rate rises to --lr first");
+  table.whole("--warmup", "STEPS", training.warmup_steps, {},
+              "steps over which the learning rate rises to --lr first");
   table.real("--weight-decay", "D", training.weight_decay, {}, "of the weights",
              fmt::format("{} for adamw, else {}", default_weight_decay(OptimizerKind::adamw),
                          default_weight_decay(OptimizerKind::sgd)));
@@ -108,13 +119,14 @@ void list_training(OptionTable& table, TrainArguments& arguments) {
   table.real("--clip", "NORM", training.clip_norm, {}, "largest norm of the gradient; 0: any");
   table.whole("--epochs", "N", training.epochs, {.least = 1}, "passes over the training rows");
   table.whole("--batch", "N", training.batch, {.least = 1}, "rows in a step; from 2 with batch norm");
-  table.custom({"--patience", "N", "stop after N epochs without a better validation loss, keep the best", "off", "off, from 1",
-                [&training](const std::string& label, const std::string& text) {
+  table.custom({"--patience", "N", "stop after N epochs without a better validation loss, keep the best",
+                "off", "off, from 1", [&training](const std::string& label, const std::string& text) {
                   training.patience = text == "off" ? 0 : parse_whole(label, text, {.least = 1});
                 }});
   table.choice("--statistics", training.statistics,
                {{"population", StatisticsSource::population}, {"running", StatisticsSource::running}},
-               "what the saved model normalises with: measured over all training rows at the end, or averaged on the way");
+               "what the saved model normalises with: measured over all training rows at the end, or "
+               "averaged on the way");
   table.whole("--seed", "N", training.seed, {.most = 0x1p64}, "of every random choice");
 }
 
@@ -124,9 +136,12 @@ void list_output(OptionTable& table, TrainArguments& arguments) {
   table.text("--log", "FILE", arguments.log, "the history as it goes, one JSON object a line");
   table.flag("--force", arguments.force, "overwrite the files of --out and --log");
   table.flag("--json", arguments.json, "one JSON object instead of words at the end");
-  table.choice("--progress", arguments.progress,
-               {{"auto", ProgressStyle::automatic}, {"always", ProgressStyle::always}, {"never", ProgressStyle::never}},
-               "one line drawn again and again on a terminal, else a line an epoch; always: as on a terminal");
+  table.choice(
+      "--progress", arguments.progress,
+      {{"auto", ProgressStyle::automatic},
+       {"always", ProgressStyle::always},
+       {"never", ProgressStyle::never}},
+      "one line drawn again and again on a terminal, else a line an epoch; always: as on a terminal");
   table.flag("--quiet", arguments.quiet, "errors only (and --json)");
   table.group("Other");
   add_threads_option(table, arguments.training.threads);
@@ -135,11 +150,13 @@ void list_output(OptionTable& table, TrainArguments& arguments) {
 
 }  // namespace
 
-const std::vector<std::string> kNetworkOptions = {"--hidden",  "--activation", "--norm",        "--norm-place",
-                                                  "--epsilon", "--keep",       "--standardise", "--dropout"};
+const std::vector<std::string> kNetworkOptions = {"--hidden",      "--activation", "--norm",
+                                                  "--norm-place",  "--epsilon",    "--keep",
+                                                  "--standardise", "--dropout"};
 
 OptionTable train_options(TrainArguments& arguments) {
-  OptionTable table("ztilde train --data PATH [options]", "Learns from labelled rows and writes a model file.");
+  OptionTable table("ztilde train --data PATH [options]",
+                    "Learns from labelled rows and writes a model file.");
   list_data(table, arguments);
   list_network(table, arguments);
   list_training(table, arguments);
@@ -157,27 +174,26 @@ void check_train_options(const OptionTable& table, const TrainArguments& argumen
   } else if (!arguments.valid.labels.empty()) {
     refuse("--valid-labels", "given without --valid; name the images too");
   }
-  if (arguments.training.patience > 0 && arguments.valid.data.empty() && arguments.training.valid_fraction == 0) {
+  if (arguments.training.patience > 0 && arguments.valid.data.empty() &&
+      arguments.training.valid_fraction == 0) {
     refuse("--patience", "needs validation rows; give --valid, or a --valid-fraction above 0");
   }
   if (!arguments.net.empty()) {
     table.exclude("--net", kNetworkOptions, "the file describes the whole network");
   }
-  require_other_file({"--out", arguments.out},
-                     {{"--data", arguments.input.data},
-                      {"--labels", arguments.input.labels},
-                      {"--valid", arguments.valid.data},
-                      {"--valid-labels", arguments.valid.labels},
-                      {"--net", arguments.net},
-                      {"--config", table.config_file()},
-                      {"--log", arguments.log}});
-  require_other_file({"--log", arguments.log},
-                     {{"--data", arguments.input.data},
-                      {"--labels", arguments.input.labels},
-                      {"--valid", arguments.valid.data},
-                      {"--valid-labels", arguments.valid.labels},
-                      {"--net", arguments.net},
-                      {"--config", table.config_file()}});
+  require_other_file({"--out", arguments.out}, {{"--data", arguments.input.data},
+                                                {"--labels", arguments.input.labels},
+                                                {"--valid", arguments.valid.data},
+                                                {"--valid-labels", arguments.valid.labels},
+                                                {"--net", arguments.net},
+                                                {"--config", table.config_file()},
+                                                {"--log", arguments.log}});
+  require_other_file({"--log", arguments.log}, {{"--data", arguments.input.data},
+                                                {"--labels", arguments.input.labels},
+                                                {"--valid", arguments.valid.data},
+                                                {"--valid-labels", arguments.valid.labels},
+                                                {"--net", arguments.net},
+                                                {"--config", table.config_file()}});
   if (arguments.out == "-") refuse("--out", "a model cannot go to standard output; name a file");
 }
 

@@ -49,30 +49,36 @@ std::string rows_words(const TrainArguments& arguments, const Dataset& data, con
   if (plan.valid_rows == 0) return text + "none for validation";
   text += with_commas(plan.valid_rows) + " for validation, ";
   if (!arguments.valid.data.empty()) return text + "from " + shown_path(arguments.valid.data);
-  return text + fmt::format("held out{}", data.task == Task::classify ? ", the same share of each class" : "");
+  return text +
+         fmt::format("held out{}", data.task == Task::classify ? ", the same share of each class" : "");
 }
 
 std::string steps_words(const TrainArguments& arguments, const TrainPlanSummary& plan) {
   const std::size_t epochs = arguments.training.epochs;
-  std::string text = fmt::format("{}; {} = {}", plan.batches, counted(epochs, "epoch"), counted(plan.steps_per_epoch * epochs, "step"));
+  std::string text = fmt::format("{}; {} = {}", plan.batches, counted(epochs, "epoch"),
+                                 counted(plan.steps_per_epoch * epochs, "step"));
   if (arguments.training.patience > 0) {
-    text += fmt::format(" at most, fewer after {} without a better validation loss", counted(arguments.training.patience, "epoch"));
+    text += fmt::format(" at most, fewer after {} without a better validation loss",
+                        counted(arguments.training.patience, "epoch"));
   }
   return text;
 }
 
 std::string next_step(const TrainArguments& arguments, const TrainResult& result) {
   const bool images = result.model.column_names.empty();
-  return fmt::format("ztilde evaluate {} --data {}", shown_path(arguments.out), images ? "IMAGES --labels LABELS" : "TEST.csv");
+  return fmt::format("ztilde evaluate {} --data {}", shown_path(arguments.out),
+                     images ? "IMAGES --labels LABELS" : "TEST.csv");
 }
 
 std::string quality_words(const TrainPlanSummary& plan, const TrainResult& result) {
   const std::string rows = counted(plan.valid_rows, "validation row");
   if (result.valid_accuracy) {
-    return field("accuracy", fmt::format("{:.2f} % of {}, loss {}", 100 * *result.valid_accuracy, rows, shown(*result.valid_loss)));
+    return field("accuracy", fmt::format("{:.2f} % of {}, loss {}", 100 * *result.valid_accuracy, rows,
+                                         shown(*result.valid_loss)));
   }
   if (result.valid_rmse) return field("rmse", fmt::format("{} on {}", shown(*result.valid_rmse), rows));
-  return field("loss", fmt::format("{} on the training rows; no rows were held out for validation", shown(result.train_loss)));
+  return field("loss", fmt::format("{} on the training rows; no rows were held out for validation",
+                                   shown(result.train_loss)));
 }
 
 }  // namespace
@@ -86,36 +92,47 @@ std::string plan_words(const OptionTable& table, const TrainArguments& arguments
   text += field("network", network_words(plan.network));
   text += field("", counted(plan.parameters, "parameter"));
   text += field("batches", steps_words(arguments, plan));
-  text += field("optimizer", fmt::format("{}, learning rate {}, {}, weight decay {}", table.text_of("--optimizer"), plan.learning_rate,
-                                        table.text_of("--schedule"), plan.weight_decay));
-  const std::size_t threads = arguments.training.threads == 0 ? available_cores() : arguments.training.threads;
-  text += field("needs", fmt::format("{} of memory, {}", shown_bytes(plan.memory_bytes), counted(threads, "thread")));
-  text += field("writes", shown_path(arguments.out) + (arguments.log.empty() ? "" : ", " + shown_path(arguments.log)));
+  text += field("optimizer",
+                fmt::format("{}, learning rate {}, {}, weight decay {}", table.text_of("--optimizer"),
+                            plan.learning_rate, table.text_of("--schedule"), plan.weight_decay));
+  const std::size_t threads =
+      arguments.training.threads == 0 ? available_cores() : arguments.training.threads;
+  text += field("needs",
+                fmt::format("{} of memory, {}", shown_bytes(plan.memory_bytes), counted(threads, "thread")));
+  text += field("writes",
+                shown_path(arguments.out) + (arguments.log.empty() ? "" : ", " + shown_path(arguments.log)));
   return text + "\n";
 }
 
-std::string result_words(const TrainArguments& arguments, const TrainPlanSummary& plan, const TrainResult& result) {
+std::string result_words(const TrainArguments& arguments, const TrainPlanSummary& plan,
+                         const TrainResult& result) {
   std::string text = quality_words(plan, result);
-  std::string trained = fmt::format("{}, {} in {}, {} rows/s", counted(result.epochs, "epoch"), counted(result.steps, "step"),
-                                    shown_duration(result.seconds),
-                                    with_commas(static_cast<std::uint64_t>(std::llround(result.rows_per_second))));
+  std::string trained =
+      fmt::format("{}, {} in {}, {} rows/s", counted(result.epochs, "epoch"), counted(result.steps, "step"),
+                  shown_duration(result.seconds),
+                  with_commas(static_cast<std::uint64_t>(std::llround(result.rows_per_second))));
   if (result.stopped_early) {
-    trained += fmt::format("; stopped, as {} brought no better validation loss", counted(arguments.training.patience, "epoch"));
+    trained += fmt::format("; stopped, as {} brought no better validation loss",
+                           counted(arguments.training.patience, "epoch"));
   }
   text += field("trained", trained);
   std::error_code ignored;
   std::string saved = shown_path(arguments.out);
-  if (const auto size = std::filesystem::file_size(arguments.out, ignored); !ignored) saved += fmt::format(", {}", shown_bytes(size));
-  if (result.best_epoch != result.epochs) saved += fmt::format(", the model of epoch {}, the best", result.best_epoch);
+  if (const auto size = std::filesystem::file_size(arguments.out, ignored); !ignored)
+    saved += fmt::format(", {}", shown_bytes(size));
+  if (result.best_epoch != result.epochs)
+    saved += fmt::format(", the model of epoch {}, the best", result.best_epoch);
   text += field("saved", saved);
   if (result.steps < kFewSteps && !result.stopped_early) {
-    text += field("hint", fmt::format("{} may be too few to learn much; try more --epochs or a smaller --batch",
-                                      counted(result.steps, "step")));
+    text +=
+        field("hint", fmt::format("{} may be too few to learn much; try more --epochs or a smaller --batch",
+                                  counted(result.steps, "step")));
   }
   return text + field("next", next_step(arguments, result));
 }
 
-std::string result_json(const TrainArguments& arguments, const TrainPlanSummary& plan, const TrainResult& result) {
+std::string result_json(const TrainArguments& arguments, const TrainPlanSummary& plan,
+                        const TrainResult& result) {
   nlohmann::ordered_json object = {{"rows", plan.train_rows},
                                    {"parameters", plan.parameters},
                                    {"epochs", result.epochs},

@@ -11,7 +11,9 @@ namespace ztilde::cli {
 
 std::string plan_words(const OptionTable& table, const TrainArguments& arguments, const Dataset& data,
                        const TrainPlanSummary& plan);
-std::string result_words(const TrainArguments& arguments, const TrainPlanSummary& plan, const TrainResult& result);
-std::string result_json(const TrainArguments& arguments, const TrainPlanSummary& plan, const TrainResult& result);
+std::string result_words(const TrainArguments& arguments, const TrainPlanSummary& plan,
+                         const TrainResult& result);
+std::string result_json(const TrainArguments& arguments, const TrainPlanSummary& plan,
+                        const TrainResult& result);
 
 }  // namespace ztilde::cli

@@ -22,12 +22,14 @@ void TrainingLog::open(const std::string& path) {
   path_ = path;
   descriptor_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
   if (descriptor_ >= 0) return;
-  throw Error(ErrorKind::io, fmt::format("{}: cannot be written ({}); choose another name", shown_path(path), std::strerror(errno)));
+  throw Error(ErrorKind::io, fmt::format("{}: cannot be written ({}); choose another name", shown_path(path),
+                                         std::strerror(errno)));
 }
 
 void TrainingLog::write(const HistoryPoint& point) {
   if (descriptor_ < 0 || !problem_.empty()) return;
-  nlohmann::ordered_json line = {{"step", point.step}, {"epoch", point.epoch}, {"train_loss", point.train_loss}};
+  nlohmann::ordered_json line = {
+      {"step", point.step}, {"epoch", point.epoch}, {"train_loss", point.train_loss}};
   if (point.valid_loss) line["valid_loss"] = *point.valid_loss;
   if (point.valid_accuracy) line["valid_accuracy"] = *point.valid_accuracy;
   if (point.valid_rmse) line["valid_rmse"] = *point.valid_rmse;

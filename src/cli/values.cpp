@@ -43,13 +43,16 @@ std::uint64_t parse_whole(std::string_view label, std::string_view text, const R
   std::uint64_t value = 0;
   const char* end = text.data() + text.size();
   const auto [stop, failure] = std::from_chars(text.data(), end, value);
-  const bool negative = text.size() > 1 && text[0] == '-' && text.find_first_not_of("0123456789", 1) == text.npos;
+  const bool negative =
+      text.size() > 1 && text[0] == '-' && text.find_first_not_of("0123456789", 1) == text.npos;
   const bool out_of_range = negative || (failure == std::errc::result_out_of_range && stop == end);
   if (!out_of_range && (failure != std::errc() || stop != end)) {
-    refuse(label, fmt::format("'{}' is not a whole number; give one {}", printable(text, kShownText), range.words()));
+    refuse(label, fmt::format("'{}' is not a whole number; give one {}", printable(text, kShownText),
+                              range.words()));
   }
   if (out_of_range || !range.allows(static_cast<double>(value))) {
-    refuse(label, fmt::format("{} is out of range; give a whole number {}", printable(text, kShownText), range.words()));
+    refuse(label, fmt::format("{} is out of range; give a whole number {}", printable(text, kShownText),
+                              range.words()));
   }
   return value;
 }
@@ -60,10 +63,12 @@ double parse_real(std::string_view label, std::string_view text, const Range& ra
   const auto [stop, failure] = std::from_chars(text.data(), end, value);
   const bool too_large = failure == std::errc::result_out_of_range && stop == end;
   if (!too_large && (failure != std::errc() || stop != end)) {
-    refuse(label, fmt::format("'{}' is not a number; give one {}", printable(text, kShownText), range.words()));
+    refuse(label,
+           fmt::format("'{}' is not a number; give one {}", printable(text, kShownText), range.words()));
   }
   if (too_large || !range.allows(value)) {
-    refuse(label, fmt::format("{} is out of range; give a number {}", printable(text, kShownText), range.words()));
+    refuse(label,
+           fmt::format("{} is out of range; give a number {}", printable(text, kShownText), range.words()));
   }
   return value;
 }
@@ -98,7 +103,8 @@ std::string shown_bytes(std::size_t bytes) {
   auto size = static_cast<double>(bytes);
   std::size_t unit = 0;
   for (; size >= 1000 && unit + 1 < std::size(kUnits); ++unit) size /= 1000;
-  return unit == 0 ? fmt::format("{} bytes", bytes) : fmt::format("{:.{}f} {}", size, size < 10 ? 1 : 0, kUnits[unit]);
+  return unit == 0 ? fmt::format("{} bytes", bytes)
+                   : fmt::format("{:.{}f} {}", size, size < 10 ? 1 : 0, kUnits[unit]);
 }
 
 std::string shown_time(double seconds) {

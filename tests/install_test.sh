@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Installs into an empty prefix, builds the example against it with find_package, and runs it.
+#   install_test.sh BUILD_FOLDER SOURCE_FOLDER
+set -euo pipefail
+build=$1 source=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+cmake --install "$build" --prefix "$work/prefix" >"$work/install.log"
+
+size=$(cat "$work"/prefix/lib*/libztilde.so.?.?.? "$work"/prefix/lib*/*/libztilde.so.?.?.? "$work/prefix/bin/ztilde" 2>/dev/null | wc -c)
+echo "library and program: $size bytes"
+[ "$size" -gt 100000 ] && [ "$size" -lt 5000000 ]
+
+cmake -S "$source/examples" -B "$work/example" -DCMAKE_PREFIX_PATH="$work/prefix" >"$work/configure.log"
+cmake --build "$work/example" >"$work/build.log"
+data=/usr/share/datasets/fashion-mnist
+"$work/example/quickstart" "$data/t10k-images-idx3-ubyte.gz" "$data/t10k-labels-idx1-ubyte.gz" "$work/model.ztilde" \
+  | tee "$work/said"
+grep -Eq '^[0-9]+ parameters, accuracy 0\.[89]' "$work/said"
+"$work/prefix/bin/ztilde" inspect "$work/model.ztilde" | grep -q 'batch norm\|batch_norm'
