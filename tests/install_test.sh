@@ -8,7 +8,7 @@ trap 'rm -rf "$work"' EXIT
 
 cmake --install "$build" --prefix "$work/prefix" >"$work/install.log"
 
-size=$(cat "$work"/prefix/lib*/libztilde.so.?.?.? "$work"/prefix/lib*/*/libztilde.so.?.?.? "$work/prefix/bin/ztilde" 2>/dev/null | wc -c)
+size=$(find "$work/prefix" -type f \( -name 'libztilde.so*' -o -path '*/bin/ztilde' \) -print0 | xargs -0 cat | wc -c)
 echo "library and program: $size bytes"
 [ "$size" -gt 100000 ] && [ "$size" -lt 5000000 ]
 
