@@ -57,12 +57,14 @@ struct Predictions {
 // The dataset's columns must be the model's, in the model's order.
 Predictions predict(const Model& model, const Dataset& data, std::size_t threads = 0);
 
+constexpr std::size_t kMostConfusedClasses = 4096;
+
 struct Scores {
   std::size_t rows = 0;
   double loss = 0;      // mean cross-entropy in nats, or mean squared error
   double accuracy = 0;  // classify
   double rmse = 0, mae = 0, r2 = 0;     // regress
-  std::vector<std::uint64_t> confusion;  // [true class, predicted class]
+  std::vector<std::uint64_t> confusion;  // [true class, predicted class]; empty above kMostConfusedClasses
 };
 // Requires data.targets. Throws Error(data) where data and model do not fit.
 Scores evaluate(const Model& model, const Dataset& data, std::size_t threads = 0);

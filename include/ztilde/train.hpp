@@ -67,8 +67,8 @@ struct TrainPlanSummary {
   std::vector<std::string> warnings;  // constant columns, batches of 2, …; one sentence each
 };
 
-// One point of the history. Losses are means over rows; train_loss is that of the rows seen
-// since the last point, as training saw them.
+// One point of the history. Losses are means over rows; train_loss and rows_per_second are of the
+// training rows since the last point, or of the whole epoch at its end, as training saw them.
 struct HistoryPoint {
   std::uint64_t step = 0;    // steps done
   std::size_t epoch = 0;     // epochs begun, from 1
@@ -79,7 +79,7 @@ struct HistoryPoint {
   std::optional<double> valid_rmse;      // regress
   double learning_rate = 0;
   double seconds = 0;          // since the first step
-  double rows_per_second = 0;  // training rows, since the last point
+  double rows_per_second = 0;
 };
 
 // How training talks to its caller. Every member may be empty.
@@ -90,9 +90,11 @@ struct TrainObserver {
 };
 
 struct TrainResult {
-  Model model;  // the best by validation loss where there are validation rows, else the last
+  // The last epoch's, which the schedule was made for; with patience, or when interrupted, the best
+  // by validation loss.
+  Model model;
   std::vector<HistoryPoint> history;  // the ends of epochs
-  std::size_t best_epoch = 0;
+  std::size_t best_epoch = 0;         // the epoch whose model this is, from 1
   double train_loss = 0;  // of the saved model on the training rows, as it will be used
   std::optional<double> valid_loss, valid_accuracy, valid_rmse;  // of the saved model
   std::size_t epochs = 0;

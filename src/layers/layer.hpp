@@ -22,7 +22,8 @@ inline std::string_view name_of_layer(const Layer& layer) {
   return std::visit([](const auto& kind) { return layer_name(kind); }, layer);
 }
 
-// "layer 3 (batch_norm)", counted from 1, as messages name layers.
+// "layer 2 (batch_norm)", as messages name layers: counted from 0, like the tensors in a model file
+// and the modules of torch.nn.Sequential.
 std::string label(const Network& network, std::size_t index);
 
 // "it must be at least 0" and the like, for a number; for messages.

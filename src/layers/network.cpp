@@ -14,7 +14,7 @@ namespace ztilde {
 namespace layers {
 
 std::string label(const Network& network, std::size_t index) {
-  return fmt::format("layer {} ({})", index + 1, name_of_layer(network.layers[index]));
+  return fmt::format("layer {} ({})", index, name_of_layer(network.layers[index]));
 }
 
 std::string must_be(const Limits& limits, bool whole) {

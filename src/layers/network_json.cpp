@@ -233,7 +233,7 @@ Network network_from_json(std::string_view text, std::string_view file_name) {
   if (!root.contains("layers")) refuse(fmt::format("{}: \"layers\" is missing; it must be a list", place));
   if (!root["layers"].is_array()) refuse_value(place, "layers", root["layers"], "it must be a list");
   for (const json& layer : root["layers"]) {
-    const std::string layer_place = fmt::format("{}: layer {}", place, network.layers.size() + 1);
+    const std::string layer_place = fmt::format("{}: layer {}", place, network.layers.size());
     network.layers.push_back(read_layer(layer, layer_place));
   }
   try {

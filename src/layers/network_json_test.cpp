@@ -104,52 +104,52 @@ TEST(network_json, whole_numbers_stand_for_real_ones) {
 
 TEST(network_json, wrong_types_are_named_with_what_must_be) {
   EXPECT_EQ(complaint_about_layer(R"({"layer": "dense", "outputs": "many"})"),
-            "net.json: layer 2: \"outputs\" is text; it must be a whole number from 1");
+            "net.json: layer 1: \"outputs\" is text; it must be a whole number from 1");
   EXPECT_EQ(complaint_about_layer(R"({"layer": "dense", "outputs": -3})"),
-            "net.json: layer 2: \"outputs\" is -3; it must be a whole number from 1");
+            "net.json: layer 1: \"outputs\" is -3; it must be a whole number from 1");
   EXPECT_EQ(complaint_about_layer(R"({"layer": "dense", "outputs": 2.5})"),
-            "net.json: layer 2: \"outputs\" is 2.5; it must be a whole number from 1");
+            "net.json: layer 1: \"outputs\" is 2.5; it must be a whole number from 1");
   EXPECT_EQ(complaint_about_layer(R"({"layer": "dense", "outputs": 3, "bias": 1})"),
-            "net.json: layer 2: \"bias\" is 1; it must be true or false");
+            "net.json: layer 1: \"bias\" is 1; it must be true or false");
   EXPECT_EQ(complaint_about_layer(R"({"layer": "batch_norm", "epsilon": [1]})"),
-            "net.json: layer 2: \"epsilon\" is a list; it must be at least 0");
+            "net.json: layer 1: \"epsilon\" is a list; it must be at least 0");
   EXPECT_EQ(complaint_about_layer(R"({"layer": "dropout", "probability": null})"),
-            "net.json: layer 2: \"probability\" is null; it must be at least 0 and below 1");
+            "net.json: layer 1: \"probability\" is null; it must be at least 0 and below 1");
   EXPECT_EQ(complaint_about_layer(R"({"layer": "batch_norm", "running_variance": {}})"),
-            "net.json: layer 2: \"running_variance\" is an object; it must be one of population, unbiased");
+            "net.json: layer 1: \"running_variance\" is an object; it must be one of population, unbiased");
   EXPECT_EQ(complaint_about_layer(R"({"layer": 7})"),
-            "net.json: layer 2: \"layer\" is 7; it must be one of standardise, dense, batch_norm, "
+            "net.json: layer 1: \"layer\" is 7; it must be one of standardise, dense, batch_norm, "
             "activation, dropout");
 }
 
 TEST(network_json, numbers_out_of_range_are_refused) {
   EXPECT_EQ(complaint_about_layer(R"({"layer": "batch_norm", "epsilon": -1})"),
-            "net.json: layer 2: \"epsilon\" is -1; it must be at least 0");
+            "net.json: layer 1: \"epsilon\" is -1; it must be at least 0");
   EXPECT_EQ(complaint_about_layer(R"({"layer": "dropout", "probability": 1})"),
-            "net.json: layer 2: \"probability\" is 1; it must be at least 0 and below 1");
+            "net.json: layer 1: \"probability\" is 1; it must be at least 0 and below 1");
   EXPECT_EQ(complaint_about_layer(R"({"layer": "batch_norm", "epsilon": 1e999})"),
             "net.json: a number is too large for a double");
 }
 
 TEST(network_json, unknown_names_are_told_the_nearest) {
   EXPECT_TRUE(starts_with(complaint_about_layer(R"({"layer": "densse", "outputs": 2})"),
-                          "net.json: layer 2: unknown layer \"densse\"; did you mean dense"));
+                          "net.json: layer 1: unknown layer \"densse\"; did you mean dense"));
   EXPECT_TRUE(starts_with(complaint_about_layer(R"({"layer": "dense", "output": 2})"),
-                          "net.json: layer 2: unknown field \"output\"; did you mean outputs"));
+                          "net.json: layer 1: unknown field \"output\"; did you mean outputs"));
   EXPECT_TRUE(starts_with(complaint_about_layer(R"({"layer": "activation", "kind": "rellu"})"),
-                          "net.json: layer 2: unknown kind \"rellu\"; did you mean relu"));
+                          "net.json: layer 1: unknown kind \"rellu\"; did you mean relu"));
   EXPECT_TRUE(starts_with(complaint(R"({"input": 4, "layers": []})"),
                           "net.json: unknown field \"input\"; did you mean inputs"));
 }
 
 TEST(network_json, missing_names_are_named) {
   EXPECT_EQ(complaint_about_layer(R"({"layer": "dense", "bias": false})"),
-            "net.json: layer 2: \"outputs\" is missing; it must be a whole number from 1");
+            "net.json: layer 1: \"outputs\" is missing; it must be a whole number from 1");
   EXPECT_EQ(complaint(R"({"layers": []})"),
             "net.json: \"inputs\" is missing; it must be a whole number from 1");
   EXPECT_EQ(complaint(R"({"inputs": 4})"), "net.json: \"layers\" is missing; it must be a list");
   EXPECT_EQ(complaint_about_layer(R"({"outputs": 2})"),
-            "net.json: layer 2: \"layer\" is missing; it must be one of standardise, dense, batch_norm, "
+            "net.json: layer 1: \"layer\" is missing; it must be one of standardise, dense, batch_norm, "
             "activation, dropout");
 }
 
@@ -160,7 +160,7 @@ TEST(network_json, wrong_shapes_are_refused) {
             "net.json: \"layers\" is an object; it must be a list");
   EXPECT_EQ(
       complaint_about_layer("3"),
-      "net.json: layer 2 is 3; it must be an object such as {\"layer\": \"activation\", \"kind\": \"relu\"}");
+      "net.json: layer 1 is 3; it must be an object such as {\"layer\": \"activation\", \"kind\": \"relu\"}");
 }
 
 TEST(network_json, names_given_twice_are_refused) {
@@ -171,7 +171,7 @@ TEST(network_json, names_given_twice_are_refused) {
 TEST(network_json, what_validate_refuses_is_refused_with_the_file) {
   EXPECT_EQ(
       complaint_about_layer(R"({"layer": "standardise"})"),
-      "net.json: layer 2 (standardise): it works on raw inputs only; make it the first layer or take it out");
+      "net.json: layer 1 (standardise): it works on raw inputs only; make it the first layer or take it out");
 }
 
 TEST(network_json, syntax_errors_have_line_and_column) {

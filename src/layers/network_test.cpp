@@ -70,20 +70,20 @@ TEST(validate, names_the_layer_the_value_and_the_cure) {
   };
   const double inf = std::numeric_limits<double>::infinity();
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  EXPECT_EQ(complaint(with(BatchNorm{-1})), "layer 3 (batch_norm): epsilon is -1; it must be at least 0");
+  EXPECT_EQ(complaint(with(BatchNorm{-1})), "layer 2 (batch_norm): epsilon is -1; it must be at least 0");
   EXPECT_EQ(complaint(with(BatchNorm{nan})),
-            "layer 3 (batch_norm): epsilon is nan; it must be a finite number");
+            "layer 2 (batch_norm): epsilon is nan; it must be a finite number");
   EXPECT_EQ(complaint(with(BatchNorm{inf})),
-            "layer 3 (batch_norm): epsilon is inf; it must be a finite number");
+            "layer 2 (batch_norm): epsilon is inf; it must be a finite number");
   EXPECT_EQ(complaint(with(BatchNorm{1e-5, 1.5})),
-            "layer 3 (batch_norm): keep is 1.5; it must be from 0 to 1");
+            "layer 2 (batch_norm): keep is 1.5; it must be from 0 to 1");
   EXPECT_EQ(complaint(with(BatchNorm{1e-5, -0.1})),
-            "layer 3 (batch_norm): keep is -0.1; it must be from 0 to 1");
+            "layer 2 (batch_norm): keep is -0.1; it must be from 0 to 1");
   EXPECT_EQ(complaint(with(Dropout{1})),
-            "layer 3 (dropout): probability is 1; it must be at least 0 and below 1");
-  EXPECT_EQ(complaint(with(Dense{0})), "layer 3 (dense): outputs is 0; it must be a whole number from 1");
+            "layer 2 (dropout): probability is 1; it must be at least 0 and below 1");
+  EXPECT_EQ(complaint(with(Dense{0})), "layer 2 (dense): outputs is 0; it must be a whole number from 1");
   EXPECT_EQ(complaint(with(Standardise{})),
-            "layer 3 (standardise): it works on raw inputs only; make it the first layer or take it out");
+            "layer 2 (standardise): it works on raw inputs only; make it the first layer or take it out");
 }
 
 TEST(validate, wants_inputs_and_a_dense_layer) {
@@ -101,7 +101,7 @@ TEST(validate, accepts_the_ends_of_each_range) {
 TEST(validate, refuses_sizes_that_overflow) {
   const std::size_t half = std::size_t{1} << 33;
   EXPECT_EQ(complaint({half, {Dense{half}}}),
-            "layer 1 (dense): its numbers are more than any memory holds; use fewer outputs");
+            "layer 0 (dense): its numbers are more than any memory holds; use fewer outputs");
   EXPECT_NE(complaint({1, {Dense{std::numeric_limits<std::size_t>::max()}}}), "");
   EXPECT_NE(complaint({std::numeric_limits<std::size_t>::max(), {Dense{1}}}), "");
   // 2^47 weights each: one fits, together they do not.

@@ -81,7 +81,7 @@ TEST(ModelRefusal, metadata_that_hold_something_else_are_refused_by_name) {
 TEST(ModelRefusal, a_network_that_cannot_work_is_refused) {
   expect_refused(with_metadata("network", "{"), "m.zt: metadata 'network':1:2: this is not JSON");
   expect_refused(with_metadata("network", R"({"inputs":3,"layers":[{"layer":"dense","outputs":0}]})"),
-                 "m.zt: metadata 'network': layer 1");
+                 "m.zt: metadata 'network': layer 0");
 }
 
 TEST(ModelRefusal, a_network_larger_than_the_file_is_refused_before_memory_is_asked_for) {
@@ -107,20 +107,20 @@ TEST(ModelRefusal, tensors_that_are_missing_unexpected_or_of_another_shape_are_r
 TEST(ModelRefusal, numbers_that_cannot_be_used_are_refused_by_layer_and_channel) {
   expect_refused(
       with_bytes("2.running_var", bytes_of(0.5, -1.0)),
-      "layer 3 (batch_norm): the variance of channel 1 is -1, it must be finite and not negative; ");
+      "layer 2 (batch_norm): the variance of channel 1 is -1, it must be finite and not negative; ");
   expect_refused(with_bytes("2.running_var", bytes_of(double{kNaN}, 1.0)),
                  "the variance of channel 0 is nan, ");
   expect_refused(with_bytes("2.running_mean", bytes_of(0.5, HUGE_VAL)),
-                 "layer 3 (batch_norm): the mean of channel 1 is inf, ");
+                 "layer 2 (batch_norm): the mean of channel 1 is inf, ");
   expect_refused(with_bytes("0.running_var", bytes_of(1.0, 1.0, 0.0)),
-                 "layer 1 (standardise): the variance of channel 2 is 0, it must be finite and above 0 (1 "
+                 "layer 0 (standardise): the variance of channel 2 is 0, it must be finite and above 0 (1 "
                  "for a constant column); ");
   expect_refused(with_bytes("5.bias", bytes_of(0.0f, 0.0f, kNaN)),
-                 "layer 6 (dense): bias is nan in channel 2, ");
+                 "layer 5 (dense): bias is nan in channel 2, ");
   expect_refused(with_bytes("5.weight", bytes_of(0.0f, 0.0f, 0.0f, -HUGE_VALF, 0.0f, 0.0f)),
-                 "layer 6 (dense): weight is -inf in channel 1, ");
+                 "layer 5 (dense): weight is -inf in channel 1, ");
   expect_refused(with_bytes("2.num_batches_tracked", bytes_of(std::int64_t{-1})),
-                 "layer 3 (batch_norm): its count of batches");
+                 "layer 2 (batch_norm): its count of batches");
 }
 
 TEST(ModelRefusal, names_and_classes_that_do_not_fit_are_refused) {
@@ -157,9 +157,9 @@ TEST(ModelRefusal, a_model_that_load_would_refuse_is_not_saved) {
   expect_not_saved([](Model& m) { m.statistic_batches.clear(); }, "there are 0 counts of batches");
   expect_not_saved([](Model& m) { m.column_names.pop_back(); }, "there are 2 column names");
   expect_not_saved([](Model& m) { m.classes.pop_back(); }, "class names");
-  expect_not_saved([](Model& m) { m.parameters[2] = kNaN; }, "layer 2 (dense): weight is nan");
+  expect_not_saved([](Model& m) { m.parameters[2] = kNaN; }, "layer 1 (dense): weight is nan");
   expect_not_saved([](Model& m) { m.statistics[9] = -1; },
-                   "layer 3 (batch_norm): the variance of channel 1 is -1");
+                   "layer 2 (batch_norm): the variance of channel 1 is -1");
   expect_not_saved([](Model& m) { m.test_inputs.pop_back(); }, "test inputs");
   expect_not_saved([](Model& m) { m.network.layers.clear(); }, "");
 }

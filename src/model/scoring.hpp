@@ -9,10 +9,17 @@
 
 namespace ztilde {
 
-// Every row of a data set, in its order.
+// Every row of a data set, in its order. Throws Error(data) where its parts do not fit together, as
+// those of a data set made by hand may not.
 Batch whole(const Dataset& data);
 
-// Regression scores are in the target's own units. Same result for any number of threads.
-Scores score(InferencePlan& plan, Team& team, const Batch& batch, const Objective& objective, std::size_t classes);
+// Whether some rows' classes are the first of a model's: the classes of an IDX file are counted from
+// 0, so that a file with fewer of them still means the same ones.
+bool are_first_classes(const std::vector<std::string>& some, const std::vector<std::string>& all);
+
+// Regression scores are in the target's own units. Same result for any number of threads. The
+// predicted class of each row goes to `predicted` [rows] unless null; the confusion is left empty.
+Scores score(InferencePlan& plan, Team& team, const Batch& batch, const Objective& objective,
+             std::uint32_t* predicted = nullptr);
 
 }  // namespace ztilde

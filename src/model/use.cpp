@@ -15,6 +15,40 @@
 namespace ztilde {
 namespace {
 
+void require_size(const char* what, std::size_t size, std::size_t expected) {
+  if (size == expected) return;
+  throw Error(ErrorKind::data,
+              fmt::format("the data have {} {} where their rows and columns ask for {}", with_commas(size), what,
+                          with_commas(expected)));
+}
+
+// What would be read out of bounds, or be in everything that follows.
+void require_sound(const Dataset& data) {
+  if (data.columns == 0) throw Error(ErrorKind::data, "the data have no columns; give them at least one");
+  if (data.rows > 0 && data.rows * data.columns / data.rows != data.columns) {
+    throw Error(ErrorKind::data, "the data have more rows and columns than memory holds");
+  }
+  require_size("input numbers", data.bytes.size() + data.floats.size(), data.rows * data.columns);
+  if (data.is_bytes()) require_size("float inputs beside their bytes", data.floats.size(), 0);
+  for (std::size_t i = 0; i < data.floats.size(); ++i) {
+    if (std::isfinite(data.floats[i])) continue;
+    throw Error(ErrorKind::data, fmt::format("input {} is {} in row {}; fill it in or leave the row out",
+                                             i % data.columns, data.floats[i], i / data.columns));
+  }
+  if (!data.targets.empty()) require_size("targets", data.targets.size(), data.rows);
+  const auto classes = static_cast<float>(data.classes.size());
+  for (std::size_t r = 0; r < data.targets.size(); ++r) {
+    const float target = data.targets[r];
+    const bool sound = data.task == Task::regress ? std::isfinite(target)
+                                                  : target >= 0 && target < classes && target == std::floor(target);
+    if (sound) continue;
+    throw Error(ErrorKind::data,
+                data.task == Task::regress
+                    ? fmt::format("the target is {} in row {}; fill it in or leave the row out", target, r)
+                    : fmt::format("the target is {} in row {}; it must be the index of one of {}", target, r,
+                                  counted(data.classes.size(), "class")));
+  }
+}
 
 void require_columns(const Model& model, const Dataset& data) {
   if (data.columns != model.network.inputs) {
@@ -23,7 +57,7 @@ void require_columns(const Model& model, const Dataset& data) {
   }
   if (!model.column_names.empty() && !data.column_names.empty() && model.column_names != data.column_names) {
     throw Error(ErrorKind::data,
-                "the data's columns are not the model's in the model's order; read them with CsvOptions::columns");
+                "the data's columns are not the model's, in the model's order; give it the columns it was trained on");
   }
 }
 
@@ -81,23 +115,38 @@ Predictions predict(const Model& model, const Dataset& data, std::size_t threads
 
 Scores evaluate(const Model& model, const Dataset& data, std::size_t threads) {
   require_columns(model, data);
+  if (data.rows == 0) throw Error(ErrorKind::data, "the data have no rows; there is nothing to evaluate");
   if (data.targets.empty()) throw Error(ErrorKind::data, "the data have no target; give labels or a target column");
-  if (data.task != model.task || data.classes != model.classes) {
-    throw Error(ErrorKind::data, "the data's classes are not the model's; read them with CsvOptions::classes");
+  if (data.task != model.task || !are_first_classes(data.classes, model.classes)) {
+    throw Error(ErrorKind::data, "the data's classes are not the model's; give it rows of the classes it was trained on");
   }
   Team team(InferencePlan::workers_for(data.rows, threads));
   InferencePlan plan(model.network, data.rows, team.threads(), model.parameters.data(), model.statistics.data());
-  return score(plan, team, whole(data), objective_of(model.task, output_count(model)), model.classes.size());
+  const std::size_t classes = model.classes.size();
+  std::vector<std::uint32_t> predicted(data.rows);
+  Scores scores =
+      score(plan, team, whole(data), objective_of(model.task, output_count(model)), predicted.data());
+  if (classes <= kMostConfusedClasses) scores.confusion.resize(classes * classes);
+  for (std::size_t r = 0; r < data.rows && !scores.confusion.empty(); ++r) {
+    ++scores.confusion[static_cast<std::size_t>(data.targets[r]) * classes + predicted[r]];
+  }
+  return scores;
 }
 
 Batch whole(const Dataset& data) {
+  require_sound(data);
   return {{data.is_bytes() ? data.bytes.data() : nullptr, data.is_bytes() ? nullptr : data.floats.data(), data.columns},
           nullptr,
           data.rows,
           data.targets.empty() ? nullptr : data.targets.data()};
 }
 
-Scores score(InferencePlan& plan, Team& team, const Batch& batch, const Objective& objective, std::size_t classes) {
+bool are_first_classes(const std::vector<std::string>& some, const std::vector<std::string>& all) {
+  return some.size() <= all.size() && std::equal(some.begin(), some.end(), all.begin());
+}
+
+Scores score(InferencePlan& plan, Team& team, const Batch& batch, const Objective& objective,
+             std::uint32_t* predicted) {
   struct BlockScores {
     kernels::LossSums loss;
     double absolute = 0, squared = 0;
@@ -108,8 +157,7 @@ Scores score(InferencePlan& plan, Team& team, const Batch& batch, const Objectiv
     return static_cast<double>(batch.targets[batch.row_index ? batch.row_index[row] : row]);
   };
   const bool regress = objective.kind == LossKind::squared_error;
-  std::vector<std::vector<std::uint64_t>> confusions(team.threads(), std::vector<std::uint64_t>(classes * classes));
-  plan.run(team, batch, [&](const Worker& worker, std::size_t block, std::size_t first, kernels::View out) {
+  plan.run(team, batch, [&](const Worker&, std::size_t block, std::size_t first, kernels::View out) {
     BlockScores& scores = by_block[block];
     scores.loss = evaluate(objective, batch, first, out, {});
     for (std::size_t r = 0; r < out.rows; ++r) {
@@ -119,10 +167,10 @@ Scores score(InferencePlan& plan, Team& team, const Batch& batch, const Objectiv
         scores.squared += error * error;
         continue;
       }
+      if (predicted == nullptr) continue;
       const float* of_row = out.row(r);
-      const std::size_t predicted =
-          out.channels == 1 ? of_row[0] > 0 : std::max_element(of_row, of_row + out.channels) - of_row;
-      ++confusions[worker.index][static_cast<std::size_t>(target(first + r)) * classes + predicted];
+      predicted[first + r] = static_cast<std::uint32_t>(
+          out.channels == 1 ? of_row[0] > 0 : std::max_element(of_row, of_row + out.channels) - of_row);
     }
   });
 
@@ -148,11 +196,6 @@ Scores score(InferencePlan& plan, Team& team, const Batch& batch, const Objectiv
   }
   scores.loss = total.loss.loss / rows;
   scores.accuracy = static_cast<double>(total.loss.correct) / rows;
-  scores.confusion.assign(classes * classes, 0);
-  for (const auto& confusion : confusions) {
-    std::transform(confusion.begin(), confusion.end(), scores.confusion.begin(), scores.confusion.begin(),
-                   std::plus<>());
-  }
   return scores;
 }
 

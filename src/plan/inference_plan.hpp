@@ -42,7 +42,7 @@ class InferencePlan {
   std::vector<std::size_t> statistic_offsets_;  // by stage
   std::vector<NormState> norms_;                // by stage
   struct Packed {
-    AlignedBuffer<float> weight, bias;  // Wᵀ [inputs, row_stride(outputs)]; zeros in the gaps
+    AlignedBuffer<float> weight, bias;  // Wᵀ [inputs, outputs]; [outputs]
   };
   std::vector<Packed> packed_;  // by stage
   ProductCache cache_;

@@ -10,6 +10,8 @@ using kernels::View;
 
 std::optional<Fault> measure_population(const Network& network, const float* parameters, const Batch& all_rows,
                                         Team& team, std::span<double> statistics, std::span<std::uint64_t> batches) {
+  const auto normalises = [](const Stage& stage) { return stage.norm == StageNorm::batch; };
+  if (std::ranges::none_of(lower(network), normalises)) return std::nullopt;
   BatchForward forward(network, {all_rows.rows}, team.threads(), parameters, nullptr, statistics.data(), false, 0);
   const std::vector<Stage>& stages = forward.stages();
 

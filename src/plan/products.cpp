@@ -49,7 +49,7 @@ BatchProducts prepare_products(ProductCache& cache, const std::vector<Stage>& st
     }
     const Cut slices = cut_into_slices(stage.inputs);
     for_parts(slices, of_stage.weight_gradient, [&](std::size_t columns) {
-      return cache.get({ProductKind::weight_gradient, rows, columns, stage.outputs, row_stride(slices.largest()),
+      return cache.get({ProductKind::weight_gradient, rows, columns, stage.outputs, row_stride(columns),
                         y_stride, stage.inputs});
     });
   }

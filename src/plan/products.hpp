@@ -19,8 +19,10 @@ Cut cut_into_blocks(std::size_t rows);
 // The input columns of a weight gradient, cut into slices that different workers compute.
 Cut cut_into_slices(std::size_t inputs);
 
-// Rows of buffers begin on cache lines.
-inline std::size_t row_stride(std::size_t channels) { return round_up(channels, kFloatsPerLine); }
+// Rows of buffers lie without gaps: oneDNN's best product takes nothing else, and falls back to one
+// that takes 65 ms to get ready, is up to a third slower on W as it is, and gives a row other bits
+// when there are few rows (docs/performance.md).
+constexpr std::size_t row_stride(std::size_t channels) { return channels; }
 
 // One product a shape, made when first asked for.
 class ProductCache {

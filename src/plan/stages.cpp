@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 namespace ztilde {
@@ -97,22 +99,31 @@ std::vector<Stage> lower(const Network& network) {
 }
 
 std::string describe(const std::vector<Stage>& stages) {
-  std::string text;
+  constexpr std::size_t kCells = 5;
+  std::vector<std::array<std::string, kCells>> lines;
   for (std::size_t s = 0; s < stages.size(); ++s) {
     const Stage& stage = stages[s];
-    const std::string source = s == 0 ? "x" : fmt::format("z{}", s);
-    const std::string contraction =
-        stage.dense_layer ? fmt::format("W{} [{}, {}]{}", *stage.dense_layer, stage.outputs, stage.inputs,
-                                        stage.bias ? " + b" : "")
-                          : "identity";
     std::string result = s + 1 == stages.size() ? "output" : fmt::format("z{}", s + 1);
     if (stage.inner_activation != ActivationKind::identity) {
-      result += fmt::format(", sums of {}(z{})", to_string(stage.inner_activation), s + 1);
+      result += fmt::format(", sums of {}", to_string(stage.inner_activation));
     } else if (stage.sums) {
       result += ", sums";
     }
-    text += fmt::format("stage {:<3} {:<4} {:<14} {:<34} → {:<20} → {}\n", s + 1, source,
-                        fmt::format("[rows, {}]", stage.inputs), prologue_text(stage), contraction, result);
+    const std::string contraction =
+        stage.dense_layer
+            ? fmt::format("W{} [{}, {}]{}", *stage.dense_layer, stage.outputs, stage.inputs, stage.bias ? " + b" : "")
+            : "identity";
+    lines.push_back({fmt::format("stage {}", s + 1), (s == 0 ? "x" : fmt::format("z{}", s)) + fmt::format(" [{}]", stage.inputs),
+                     prologue_text(stage), contraction, result});
+  }
+  std::array<std::size_t, kCells> widths{};
+  for (const auto& line : lines) {
+    for (std::size_t i = 0; i < kCells; ++i) widths[i] = std::max(widths[i], line[i].size());
+  }
+  std::string text;
+  for (const auto& line : lines) {
+    text += fmt::format("{:<{}}  {:<{}}  {:<{}} → {:<{}} → {}\n", line[0], widths[0], line[1], widths[1], line[2],
+                        widths[2], line[3], widths[3], line[4]);
   }
   return text;
 }

@@ -52,8 +52,8 @@ TEST(Stages, layers_that_do_nothing_leave_no_trace) {
 TEST(Stages, describe_prints_one_stage_a_line) {
   const std::string text = describe(lower(dense_network({.inputs = 4, .outputs = 3, .hidden = {8}})));
   EXPECT_EQ(text,
-            "stage 1   x    [rows, 4]      standardise                        → W1 [8, 4]            → z1, sums\n"
-            "stage 2   z1   [rows, 8]      batch norm 2, relu                 → W4 [3, 8] + b        → output\n");
+            "stage 1  x [4]   standardise        → W1 [8, 4]     → z1, sums\n"
+            "stage 2  z1 [8]  batch norm 2, relu → W4 [3, 8] + b → output\n");
 }
 
 }  // namespace

@@ -134,7 +134,7 @@ void TrainPlan::weight_gradient_slice(const Worker& worker, std::size_t s, const
                                       const Batch& batch, const Cut& slices, std::size_t slice) {
   WorkerScratch& mine = forward_.scratch[worker.index];
   const std::size_t first = slices.first(slice), channels = slices.size(slice);
-  const View x(mine.slice.data(), batch.rows, channels, row_stride(slices.largest()));
+  const View x(mine.slice.data(), batch.rows, channels, row_stride(channels));
   const ConstView source = forward_.source(s, batch, 0, batch.rows, first, channels, x.row_stride, x.data);
   if (source.data != x.data) copy_rows(source, x);
   product_of(products.stages[s].weight_gradient, slices, slice)

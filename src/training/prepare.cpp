@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "base/text.hpp"
 #include "model/scoring.hpp"
 #include "plan/population.hpp"
 #include "training/initialise.hpp"
+#include "training/memory_needed.hpp"
 #include "ztilde/error.hpp"
 
 namespace ztilde {
@@ -68,13 +70,9 @@ void check_valid_set(const Dataset& data, const Dataset& valid) {
 // A class of the validation set by its index in the training set's classes.
 void require_same_classes(const Dataset& data, const Dataset& valid) {
   if (data.task != valid.task) refuse("training and validation targets differ in kind; one is a class, the other a number");
-  if (data.task == Task::regress || data.classes == valid.classes) return;
-  // IDX classes are counted from 0, so that fewer of them are still the same ones.
-  if (valid.classes.size() < data.classes.size() &&
-      std::equal(valid.classes.begin(), valid.classes.end(), data.classes.begin())) {
-    return;
+  if (!are_first_classes(valid.classes, data.classes)) {
+    refuse("the validation rows have other classes than the training rows; give both the same classes");
   }
-  refuse("the validation rows have other classes than the training rows; read them with CsvOptions::classes");
 }
 
 // Where the last layer is Dense with a bias, the target is trained standardised and the layer's
@@ -115,10 +113,18 @@ PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOp
   if (data.rows == 0) refuse("the data have no rows");
   if (data.targets.empty()) refuse("the data have no target; give labels or a target column");
   if (data.task == Task::classify && data.classes.size() < 2) refuse("the data have one class only; there is nothing to learn");
+  if (data.rows > std::numeric_limits<std::uint32_t>::max()) refuse("the data have more than 4,294,967,295 rows; use a part");
   if (options.epochs == 0) refuse("0 epochs would train nothing; give at least 1");
+
+  const RowSource source = whole(data).source;
+  if (valid) {
+    check_valid_set(data, *valid);
+    require_same_classes(data, *valid);
+  }
 
   Model model;
   model.network = network_for(data, options);
+  require_memory(model.network, data.rows, options);
   model.task = data.task;
   model.column_names = data.column_names;
   model.target_name = data.target_name;
@@ -128,10 +134,6 @@ PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOp
   model.statistic_batches.resize(statistic_slots(model.network).size());
 
   std::vector<std::uint32_t> train_rows, valid_rows;
-  if (valid) {
-    check_valid_set(data, *valid);
-    require_same_classes(data, *valid);
-  }
   if (!valid && options.valid_fraction > 0) {
     Split split = split_rows(data, options.valid_fraction, options.seed);
     train_rows = std::move(split.train);
@@ -142,7 +144,6 @@ PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOp
   }
 
   const BatchPlan batches = plan_batches(train_rows.size(), options.batch, has_batch_norm(model.network) ? 2 : 1);
-  const RowSource source = whole(data).source;
   const Objective objective = objective_of(data.task, layer_outputs(model.network).back());
   PreparedRun run{std::move(model), objective,
                   Batcher(source, data.targets.data(), std::move(train_rows), batches, options.seed),

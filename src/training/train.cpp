@@ -1,16 +1,12 @@
 // train(): epochs of steps, validation, the best model kept, population statistics at the end.
-#include <fmt/format.h>
-
 #include <chrono>
 #include <cmath>
 #include <limits>
 
-#include "layers/layer.hpp"
 #include "model/scoring.hpp"
 #include "plan/population.hpp"
 #include "training/prepare.hpp"
 #include "training/trainer.hpp"
-#include "ztilde/error.hpp"
 #include "ztilde/train.hpp"
 
 namespace ztilde {
@@ -27,10 +23,16 @@ class Clock {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-// Means since the last point, for the next one.
+// What training did since some moment.
 struct Since {
-  double loss = 0, seconds = 0;
+  double begun = 0;  // seconds
+  double loss = 0;   // Σ over rows
   std::uint64_t rows = 0;
+
+  void add(double mean_loss, std::size_t batch_rows) {
+    loss += mean_loss * static_cast<double>(batch_rows);
+    rows += batch_rows;
+  }
 };
 
 TrainPlanSummary summarise(const PreparedRun& run, const Trainer& trainer, const Dataset& data) {
@@ -53,7 +55,7 @@ TrainPlanSummary summarise(const PreparedRun& run, const Trainer& trainer, const
 // Scores of a model on rows, its target still standardised by the objective.
 Scores score_model(const Model& model, const Batch& rows, const Objective& objective, Team& team) {
   InferencePlan plan(model.network, rows.rows, team.threads(), model.parameters.data(), model.statistics.data());
-  return score(plan, team, rows, objective, model.classes.size());
+  return score(plan, team, rows, objective);
 }
 
 // Gives the last layer the target's own units: W ← W·std, b ← b·std + mean, rounded once.
@@ -80,11 +82,18 @@ void add_test_rows(Model& model, const Batch& rows) {
 void measure_population_of(Model& model, const Batch& rows, Team& team, std::uint64_t steps) {
   const auto fault =
       measure_population(model.network, model.parameters.data(), rows, team, model.statistics, model.statistic_batches);
-  if (fault) {
-    throw Error(ErrorKind::diverged,
-                fmt::format("training diverged by step {}: NaN or infinity in {}, channel {}; lower --lr", steps,
-                            layers::label(model.network, fault->layer), fault->channel + 1));
+  if (fault) throw divergence(model.network, steps, fault, 0);
+}
+
+// What the last step broke no further step has met: NaN or infinity in the finished model.
+void require_sound(const Model& model, double loss, std::uint64_t steps) {
+  for (const ParameterSlot& slot : parameter_slots(model.network)) {
+    for (std::size_t i = 0; i < slot.size(); ++i) {
+      if (std::isfinite(model.parameters[slot.offset + i])) continue;
+      throw divergence(model.network, steps, Fault{slot.layer, i / slot.columns}, loss);
+    }
   }
+  if (!std::isfinite(loss)) throw divergence(model.network, steps, std::nullopt, loss);
 }
 
 TrainResult run_training(const Dataset& data, const Dataset* valid, const TrainOptions& options,
@@ -105,11 +114,12 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const TrainO
   double best_loss = std::numeric_limits<double>::infinity();
   const std::size_t batches = run.batcher.plan().batches;
   const Clock clock;
-  Since since;
+  Since last_point, epoch_begin;
   std::uint64_t rows_done = 0;
 
   const auto point = [&](std::size_t epoch, bool epoch_end) {
     const double now = clock.seconds();
+    const Since& since = epoch_end ? epoch_begin : last_point;
     HistoryPoint here;
     here.step = trainer.steps();
     here.epoch = epoch + 1;
@@ -117,25 +127,27 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const TrainO
     here.train_loss = since.loss / static_cast<double>(since.rows) * run.objective.target_std * run.objective.target_std;
     here.learning_rate = run.schedule.at(trainer.steps() - 1);
     here.seconds = now;
-    here.rows_per_second = static_cast<double>(since.rows) / std::max(now - since.seconds, 1e-9);
-    since = {0, now, 0};
+    here.rows_per_second = static_cast<double>(since.rows) / std::max(now - since.begun, 1e-9);
+    last_point = {now};
     return here;
   };
 
   for (std::size_t epoch = 0; epoch < options.epochs; ++epoch) {
     run.batcher.begin_epoch(epoch);
     result.epochs = epoch + 1;
+    epoch_begin = last_point = {clock.seconds()};
     for (std::size_t index = 0; index < batches; ++index) {
       const Batch batch = run.batcher.batch(index);
-      since.loss += trainer.step(batch, run.schedule.at(trainer.steps())) * static_cast<double>(batch.rows);
-      since.rows += batch.rows;
+      const double loss = trainer.step(batch, run.schedule.at(trainer.steps()));
+      last_point.add(loss, batch.rows);
+      epoch_begin.add(loss, batch.rows);
       rows_done += batch.rows;
       const bool last = index + 1 == batches;
       if (observer.should_stop && observer.should_stop() && !(last && epoch + 1 == options.epochs)) {
         result.interrupted = true;
         break;
       }
-      if (!last && observer.on_point && clock.seconds() - since.seconds >= kSecondsBetweenPoints) {
+      if (!last && observer.on_point && clock.seconds() - last_point.begun >= kSecondsBetweenPoints) {
         observer.on_point(point(epoch, false));
       }
     }
@@ -143,7 +155,7 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const TrainO
     HistoryPoint end = point(epoch, true);
     if (validation) {
       validation->refresh();
-      const Scores scores = score(*validation, team, *run.valid, run.objective, run.model.classes.size());
+      const Scores scores = score(*validation, team, *run.valid, run.objective);
       end.valid_loss = scores.loss;
       if (data.task == Task::classify) end.valid_accuracy = scores.accuracy;
       if (data.task == Task::regress) end.valid_rmse = scores.rmse;
@@ -183,6 +195,7 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const TrainO
     if (data.task == Task::regress) result.valid_rmse = scores.rmse;
   }
   result.train_loss = score_model(model, run.batcher.all(), run.objective, team).loss;
+  require_sound(model, result.train_loss, result.steps);
   if (data.task == Task::regress) fold_target(model, run.objective);
 
   model.training.rows = run.batcher.all().rows;
