@@ -119,12 +119,18 @@ TEST(Train, that_cannot_write_its_log_exits_with_1_and_leaves_no_model) {
 TEST(Train, that_diverges_exits_with_3_and_leaves_no_model) {
   const TemporaryFolder folder;
   folder.write("flowers.csv", flowers());
-  const Result run =
-      ztilde(folder, {"train", "--data", "flowers.csv", "--optimizer", "sgd", "--lr", "1e35", "--quiet"});
-  EXPECT_EQ(run.exit_code, 3);
-  EXPECT_TRUE(run.err.starts_with("error: ")) << run.err;
-  EXPECT_EQ(lines_of(run.err).size(), 1u);
-  EXPECT_EQ(folder.files(), 1u);
+  const std::vector<std::string> diverge = {"train", "--data", "flowers.csv", "--norm", "none", "--optimizer",
+                                            "sgd",   "--lr",   "1e35",        "--quiet"};
+  // In the middle, and in the one step that no other sees.
+  for (const std::vector<std::string>& more : {std::vector<std::string>{}, {"--epochs", "1", "--batch", "1000"}}) {
+    std::vector<std::string> arguments = diverge;
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Result run = ztilde(folder, arguments);
+    EXPECT_EQ(run.exit_code, 3);
+    EXPECT_TRUE(run.err.starts_with("error: training diverged at step ")) << run.err;
+    EXPECT_EQ(lines_of(run.err).size(), 1u);
+    EXPECT_EQ(folder.files(), 1u);
+  }
 }
 
 TEST(Train, overwrites_with_force_only) {

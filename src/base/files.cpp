@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -14,9 +15,9 @@
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
-#include <limits>
 #include <optional>
 
+#include "base/memory.hpp"
 #include "base/text.hpp"
 #include "ztilde/error.hpp"
 
@@ -44,13 +45,6 @@ struct Descriptor {
     if (number > STDERR_FILENO) ::close(number);
   }
 };
-
-std::size_t physical_memory() {
-  const long pages = ::sysconf(_SC_PHYS_PAGES);
-  const long page = ::sysconf(_SC_PAGESIZE);
-  if (pages <= 0 || page <= 0) return std::numeric_limits<std::size_t>::max();
-  return static_cast<std::size_t>(pages) * static_cast<std::size_t>(page);
-}
 
 // What is read from: knows its name for messages and how much memory its bytes may take.
 struct Source {
@@ -200,6 +194,24 @@ int sync(int descriptor) {
   return 0;
 }
 
+// Holds back what a person may end a program with, while a temporary lies about that nobody would
+// take away.
+class HeldBackSignals {
+ public:
+  HeldBackSignals() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) sigaddset(&signals, signal);
+    ::pthread_sigmask(SIG_BLOCK, &signals, &before_);
+  }
+  HeldBackSignals(const HeldBackSignals&) = delete;
+  HeldBackSignals& operator=(const HeldBackSignals&) = delete;
+  ~HeldBackSignals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_;
+};
+
 void write_through(const std::string& path, std::string_view content) {
   const Descriptor device(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
   const int problem = device.number < 0 ? errno : write_all(device.number, content);
@@ -296,6 +308,7 @@ void write_file_atomically(const std::string& path, std::string_view content) {
   const std::string target = link_target(path);
   const std::string folder = folder_of(target);
 
+  const HeldBackSignals held_back;
   std::string temporary;
   int problem = 0;
   {

@@ -1,6 +1,5 @@
 #include "base/team.hpp"
 
-#include <omp.h>
 #include <sched.h>
 
 #include <algorithm>
@@ -9,25 +8,10 @@
 #include <thread>
 #include <vector>
 
+#include "base/one_openmp_thread.hpp"
 #include "ztilde/error.hpp"
 
 namespace ztilde {
-namespace {
-
-// oneDNN must not open an OpenMP region of its own inside a worker. The setting belongs to the
-// thread, and the first worker is the caller's thread: it gets its own back.
-class OneOpenMpThread {
- public:
-  OneOpenMpThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
-  ~OneOpenMpThread() { omp_set_num_threads(before_); }
-  OneOpenMpThread(const OneOpenMpThread&) = delete;
-  OneOpenMpThread& operator=(const OneOpenMpThread&) = delete;
-
- private:
-  int before_;
-};
-
-}  // namespace
 
 std::size_t available_cores() {
   cpu_set_t set;

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "base/files.hpp"
@@ -112,11 +113,9 @@ std::string words(const Model& model, const Scores& scores, bool confusion) {
                         shown(scores.mae), scores.r2);
     return text;
   }
-  std::uint64_t correct = 0;
-  for (std::size_t i = 0; i < model.classes.size(); ++i)
-    correct += confused(scores, model.classes.size(), i, i);
+  const double correct = scores.accuracy * static_cast<double>(scores.rows);
   text += fmt::format("loss      {}\naccuracy  {:.2f} %  ({} of {})\n", shown(scores.loss),
-                      100 * scores.accuracy, with_commas(correct), with_commas(scores.rows));
+                      100 * scores.accuracy, with_commas(static_cast<std::uint64_t>(std::llround(correct))), with_commas(scores.rows));
   return confusion ? text + confusion_words(model, scores) : text;
 }
 
@@ -154,6 +153,10 @@ Outcome run_evaluate(const Arguments& arguments) {
   const Model model = load(options.model);
   if (options.confusion && model.task == Task::regress) {
     refuse("--confusion", "the model predicts numbers, not classes; leave it out");
+  }
+  if (options.confusion && model.classes.size() > kMostConfusedClasses) {
+    refuse("--confusion", fmt::format("the model has {}, and the matrix is made for {} at most; leave it out",
+                                      counted(model.classes.size(), "class"), with_commas(kMostConfusedClasses)));
   }
   const Dataset data = read_for_model(model, options.input, CsvOptions::Target::required);
   warn_about_columns(data, options.input.data, messages);

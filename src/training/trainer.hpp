@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "base/team.hpp"
@@ -11,9 +10,13 @@
 #include "model/objective.hpp"
 #include "plan/train_plan.hpp"
 #include "training/optimiser.hpp"
+#include "ztilde/error.hpp"
 #include "ztilde/train.hpp"
 
 namespace ztilde {
+
+// Error(diverged) for the step in which NaN or infinity came up: where, or else the loss.
+Error divergence(const Network& network, std::uint64_t step, const std::optional<Fault>& fault, double loss);
 
 class Trainer {
  public:
@@ -35,8 +38,6 @@ class Trainer {
   Model model;  // as of the last step
 
  private:
-  [[noreturn]] void report_divergence(const Batch& batch, double loss) const;
-
   Objective objective_;
   Team& team_;
   AlignedBuffer<float> gradients_;

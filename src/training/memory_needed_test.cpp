@@ -1,0 +1,54 @@
+#include "training/memory_needed.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "ztilde/error.hpp"
+
+namespace ztilde {
+namespace {
+
+TEST(MemoryNeeded, counts_parameters_their_gradients_the_optimisers_state_and_the_batch) {
+  const Network network{10, {Dense{20, true}, Dense{5, true}}};
+  const std::size_t parameters = 10 * 20 + 20 + 20 * 5 + 5;
+  TrainOptions options;
+  options.batch = 16;
+  EXPECT_EQ(memory_needed(network, 1000, options), 4.0 * (4 * parameters + 2 * 16 * (20 + 5)));
+  options.optimizer = OptimizerKind::sgd;
+  EXPECT_EQ(memory_needed(network, 1000, options), 4.0 * (2 * parameters + 2 * 16 * (20 + 5)));
+  EXPECT_EQ(memory_needed(network, 8, options), 4.0 * (2 * parameters + 2 * 8 * (20 + 5)));
+}
+
+TEST(MemoryNeeded, population_statistics_keep_two_stages_for_all_rows) {
+  const Network network = dense_network({.inputs = 3, .outputs = 2, .hidden = {30, 20, 10}});
+  TrainOptions options;
+  options.optimizer = OptimizerKind::sgd;
+  const double parameters = 2.0 * static_cast<double>(parameter_count(network));
+  EXPECT_EQ(memory_needed(network, 60000, options), 4 * (parameters + 60000.0 * (30 + 20)));
+  options.statistics = StatisticsSource::running;
+  EXPECT_EQ(memory_needed(network, 60000, options), 4 * (parameters + 2 * 256.0 * (30 + 20 + 10 + 2)));
+}
+
+TEST(MemoryNeeded, a_network_that_no_machine_holds_is_refused_before_it_is_begun) {
+  Dataset data;
+  data.rows = 4;
+  data.columns = 1;
+  data.floats = {1, 2, 3, 4};
+  data.targets = {0, 1, 0, 1};
+  data.classes = {"a", "b"};
+  TrainOptions options;
+  options.hidden = {10'000'000, 10'000'000};
+  options.valid_fraction = 0;
+  try {
+    train(data, options);
+    FAIL() << "nothing was thrown";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::data);
+    EXPECT_THAT(error.what(),
+                testing::HasSubstr("100,000,060,000,001 parameters, 4 rows and batches of up to 4 need "
+                                   "1600001.6 GB of memory, and this machine has "));
+  }
+}
+
+}  // namespace
+}  // namespace ztilde
