@@ -10,15 +10,14 @@ namespace ztilde::batch_norm {
 
 namespace {
 
-void require(bool condition, const std::string& message) {
-  if (!condition) throw Error(ErrorKind::data, "batch norm: " + message);
-}
+// The text is made only where it is needed: a training step comes by here and allocates nothing.
+[[noreturn]] void refuse(const std::string& message) { throw Error(ErrorKind::data, "batch norm: " + message); }
 
 void require_sizes(std::size_t mean_a, std::size_t variance_a, std::size_t mean_b, std::size_t variance_b) {
-  require(mean_a == variance_a && mean_a == mean_b && mean_a == variance_b,
-          "two means and two variances have " + std::to_string(mean_a) + ", " + std::to_string(mean_b) +
-              ", " + std::to_string(variance_a) + " and " + std::to_string(variance_b) +
-              " elements; all must have one for each channel");
+  if (mean_a == variance_a && mean_a == mean_b && mean_a == variance_b) return;
+  refuse("two means and two variances have " + std::to_string(mean_a) + ", " + std::to_string(mean_b) + ", " +
+         std::to_string(variance_a) + " and " + std::to_string(variance_b) +
+         " elements; all must have one for each channel");
 }
 
 bool all_finite(std::span<const double> values) {
@@ -28,7 +27,7 @@ bool all_finite(std::span<const double> values) {
 // What turns the population variance of a batch into the kind that is kept.
 double variance_factor(std::uint64_t rows, VarianceKind kind) {
   if (kind == VarianceKind::population) return 1;
-  require(rows >= 2, "an unbiased variance needs at least 2 rows");
+  if (rows < 2) refuse("an unbiased variance needs at least 2 rows");
   return static_cast<double>(rows) / static_cast<double>(rows - 1);
 }
 
@@ -38,7 +37,7 @@ bool update_running(std::span<const double> batch_mean, std::span<const double> 
                     std::uint64_t rows, double keep, VarianceKind kind, std::span<double> running_mean,
                     std::span<double> running_variance) {
   require_sizes(running_mean.size(), running_variance.size(), batch_mean.size(), batch_variance.size());
-  require(keep >= 0 && keep <= 1, "keep is " + std::to_string(keep) + "; it must lie in 0 … 1");
+  if (!(keep >= 0 && keep <= 1)) refuse("keep is " + std::to_string(keep) + "; it must lie in 0 … 1");
   const double factor = variance_factor(rows, kind);
   if (!all_finite(batch_mean) || !all_finite(batch_variance)) return false;
   const double take = 1 - keep;
@@ -53,7 +52,7 @@ bool update_cumulative(std::span<const double> batch_mean, std::span<const doubl
                        std::uint64_t rows, std::uint64_t batches_so_far, VarianceKind kind,
                        std::span<double> running_mean, std::span<double> running_variance) {
   require_sizes(running_mean.size(), running_variance.size(), batch_mean.size(), batch_variance.size());
-  require(batches_so_far >= 1, "batches_so_far counts this batch too and is at least 1");
+  if (batches_so_far < 1) refuse("batches_so_far counts this batch too and is at least 1");
   const double factor = variance_factor(rows, kind);
   if (!all_finite(batch_mean) || !all_finite(batch_variance)) return false;
   const auto batches = static_cast<double>(batches_so_far);
