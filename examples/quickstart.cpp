@@ -11,5 +11,6 @@ int main(int, char** arguments) {
   const ztilde::TrainResult result = ztilde::train(images, options);
   ztilde::save(result.model, arguments[3]);
   const ztilde::Scores scores = ztilde::evaluate(ztilde::load(arguments[3]), images);
-  std::printf("%zu parameters, accuracy %.3f\n", ztilde::parameter_count(result.model.network), scores.accuracy);
+  std::printf("%zu parameters, accuracy %.3f\n", ztilde::parameter_count(result.model.network),
+              scores.accuracy);
 }

@@ -119,10 +119,11 @@ TEST(Train, that_cannot_write_its_log_exits_with_1_and_leaves_no_model) {
 TEST(Train, that_diverges_exits_with_3_and_leaves_no_model) {
   const TemporaryFolder folder;
   folder.write("flowers.csv", flowers());
-  const std::vector<std::string> diverge = {"train", "--data", "flowers.csv", "--norm", "none", "--optimizer",
-                                            "sgd",   "--lr",   "1e35",        "--quiet"};
+  const std::vector<std::string> diverge = {"train",       "--data", "flowers.csv", "--norm", "none",
+                                            "--optimizer", "sgd",    "--lr",        "1e35",   "--quiet"};
   // In the middle, and in the one step that no other sees.
-  for (const std::vector<std::string>& more : {std::vector<std::string>{}, {"--epochs", "1", "--batch", "1000"}}) {
+  for (const std::vector<std::string>& more :
+       {std::vector<std::string>{}, {"--epochs", "1", "--batch", "1000"}}) {
     std::vector<std::string> arguments = diverge;
     arguments.insert(arguments.end(), more.begin(), more.end());
     const Result run = ztilde(folder, arguments);

@@ -25,9 +25,9 @@ Model a_model_of_everything() {
   Model model;
   model.network = {5,
                    {Standardise{}, Dense{12, false}, BatchNorm{}, Activation{A::relu}, Dense{11, true},
-                    Activation{A::gelu}, BatchNorm{1e-3, 0.99}, Dropout{0.3}, Dense{10, true}, Activation{A::silu},
-                    Dense{9, true}, Activation{A::leaky_relu}, Dense{8, true}, Activation{A::tanh}, Dense{7, true},
-                    Activation{A::sigmoid}, Dense{3, true}}};
+                    Activation{A::gelu}, BatchNorm{1e-3, 0.99}, Dropout{0.3}, Dense{10, true},
+                    Activation{A::silu}, Dense{9, true}, Activation{A::leaky_relu}, Dense{8, true},
+                    Activation{A::tanh}, Dense{7, true}, Activation{A::sigmoid}, Dense{3, true}}};
   model.parameters = testing_networks::random_parameters(model.network);
   model.statistics = testing_networks::random_statistics(model.network);
   model.statistic_batches = {1, 2, 3};
@@ -40,8 +40,8 @@ Model a_model_of_everything() {
 }
 
 int run_script(const std::string& python, const std::string& script, const std::string& model_path) {
-  const int status =
-      std::system((python + " " ZTILDE_SOURCE_DIR "/tests/python/" + script + " '" + model_path + "'").c_str());
+  const int status = std::system(
+      (python + " " ZTILDE_SOURCE_DIR "/tests/python/" + script + " '" + model_path + "'").c_str());
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 

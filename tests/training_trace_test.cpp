@@ -37,10 +37,13 @@ TEST(TrainingTrace, twenty_steps_of_every_optimiser_equal_pytorch_in_double) {
     std::iota(rows.begin(), rows.end(), 0u);
     const Batcher batcher({}, nullptr, rows, plan_batches(traces.rows, traces.rows, 1), 0);
     Team team(2);
-    Trainer trainer(model, objective, {optimiser_named(run.optimiser), run.weight_decay, false, run.clip_norm}, batcher,
-                    team, 0);
+    Trainer trainer(model, objective,
+                    {optimiser_named(run.optimiser), run.weight_decay, false, run.clip_norm}, batcher, team,
+                    0);
     for (std::size_t step = 0; step < traces.steps; ++step) {
-      const Batch batch{{nullptr, traces.inputs[step].data(), traces.columns}, nullptr, traces.rows,
+      const Batch batch{{nullptr, traces.inputs[step].data(), traces.columns},
+                        nullptr,
+                        traces.rows,
                         traces.targets(run, step).data()};
       const double loss = trainer.step(batch, run.learning_rate);
       ASSERT_NEAR(loss, run.losses[step], 1e-5 * run.losses[step]) << "step " << step;

@@ -21,8 +21,7 @@ struct MatrixView {
       : data(data_), rows(rows_), channels(channels_), row_stride(row_stride_) {}
   // A view of mutable elements serves wherever a view of const ones is asked for.
   template <class U>
-    requires std::is_same_v<const U, T>
-  MatrixView(const MatrixView<U>& other)
+  requires std::is_same_v<const U, T> MatrixView(const MatrixView<U>& other)
       : MatrixView(other.data, other.rows, other.channels, other.row_stride) {}
 
   T* row(std::size_t r) const { return data + r * row_stride; }

@@ -29,8 +29,8 @@ struct TrainingRecord {
 
 struct Model {
   Network network;
-  std::vector<float> parameters;   // by parameter_slots(network)
-  std::vector<double> statistics;  // by statistic_slots(network)
+  std::vector<float> parameters;                 // by parameter_slots(network)
+  std::vector<double> statistics;                // by statistic_slots(network)
   std::vector<std::uint64_t> statistic_batches;  // per slot: how many batches made the statistics
   StatisticsSource statistics_source = StatisticsSource::population;
 
@@ -61,9 +61,9 @@ constexpr std::size_t kMostConfusedClasses = 4096;
 
 struct Scores {
   std::size_t rows = 0;
-  double loss = 0;      // mean cross-entropy in nats, or mean squared error
-  double accuracy = 0;  // classify
-  double rmse = 0, mae = 0, r2 = 0;     // regress
+  double loss = 0;                       // mean cross-entropy in nats, or mean squared error
+  double accuracy = 0;                   // classify
+  double rmse = 0, mae = 0, r2 = 0;      // regress
   std::vector<std::uint64_t> confusion;  // [true class, predicted class]; empty above kMostConfusedClasses
 };
 // Requires data.targets. Throws Error(data) where data and model do not fit.

@@ -42,8 +42,8 @@ struct TrainOptions {
 
   std::size_t epochs = 20;
   std::size_t batch = 256;
-  std::size_t patience = 0;      // epochs without a better validation loss before stopping; 0: never
-  double valid_fraction = 0.1;   // used when no validation set is given; 0: none
+  std::size_t patience = 0;     // epochs without a better validation loss before stopping; 0: never
+  double valid_fraction = 0.1;  // used when no validation set is given; 0: none
   StatisticsSource statistics = StatisticsSource::population;
 
   std::size_t threads = 0;  // 0: all cores. Never changes the result
@@ -57,10 +57,10 @@ double default_weight_decay(OptimizerKind optimizer);
 struct TrainPlanSummary {
   std::size_t train_rows = 0, valid_rows = 0;
   std::size_t steps_per_epoch = 0;
-  std::string batches;            // "1,001 rows = 4 batches of 250 or 251"
+  std::string batches;  // "1,001 rows = 4 batches of 250 or 251"
   std::size_t parameters = 0;
-  std::size_t memory_bytes = 0;   // parameters, gradients, optimiser state and buffers
-  std::string stages;             // the plan, one stage a line
+  std::size_t memory_bytes = 0;  // parameters, gradients, optimiser state and buffers
+  std::string stages;            // the plan, one stage a line
   Network network;
   double learning_rate = 0;
   double weight_decay = 0;
@@ -70,15 +70,15 @@ struct TrainPlanSummary {
 // One point of the history. Losses are means over rows; train_loss and rows_per_second are of the
 // training rows since the last point, or of the whole epoch at its end, as training saw them.
 struct HistoryPoint {
-  std::uint64_t step = 0;    // steps done
-  std::size_t epoch = 0;     // epochs begun, from 1
-  bool epoch_end = false;    // valid_* are set at the end of an epoch, where there are such rows
+  std::uint64_t step = 0;  // steps done
+  std::size_t epoch = 0;   // epochs begun, from 1
+  bool epoch_end = false;  // valid_* are set at the end of an epoch, where there are such rows
   double train_loss = 0;
   std::optional<double> valid_loss;
   std::optional<double> valid_accuracy;  // classify
   std::optional<double> valid_rmse;      // regress
   double learning_rate = 0;
-  double seconds = 0;          // since the first step
+  double seconds = 0;  // since the first step
   double rows_per_second = 0;
 };
 
@@ -95,7 +95,7 @@ struct TrainResult {
   Model model;
   std::vector<HistoryPoint> history;  // the ends of epochs
   std::size_t best_epoch = 0;         // the epoch whose model this is, from 1
-  double train_loss = 0;  // of the saved model on the training rows, as it will be used
+  double train_loss = 0;              // of the saved model on the training rows, as it will be used
   std::optional<double> valid_loss, valid_accuracy, valid_rmse;  // of the saved model
   std::size_t epochs = 0;
   std::uint64_t steps = 0;

@@ -165,7 +165,7 @@ std::string folder_of(const std::string& path) {
 }
 
 std::optional<struct stat> status_of(const std::string& path) {
-  struct stat status{};
+  struct stat status {};
   if (::stat(path.c_str(), &status) != 0) return std::nullopt;
   return status;
 }
@@ -280,7 +280,7 @@ std::string read_file(const std::string& path) {
   if (file.number < 0 && errno == ENOENT) fail(path, "no such file; check the name");
   if (file.number < 0) fail(path, fmt::format("cannot be read ({}); check the file", reason(errno)));
 
-  struct stat status{};
+  struct stat status {};
   if (::fstat(file.number, &status) != 0)
     fail(path, fmt::format("cannot be read ({}); check the file", reason(errno)));
   if (S_ISDIR(status.st_mode)) fail(path, "is a folder; name a file in it");

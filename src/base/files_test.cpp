@@ -43,7 +43,7 @@ std::string varied(std::size_t size) {
 }
 
 mode_t mode_of(const std::string& path) {
-  struct stat status{};
+  struct stat status {};
   EXPECT_EQ(::stat(path.c_str(), &status), 0);
   return status.st_mode & 07777;
 }

@@ -53,9 +53,7 @@ class RandomStream {
     return {static_cast<std::uint32_t>(quad), static_cast<std::uint32_t>(quad >> 32), step_,
             layer_and_purpose_};
   }
-  std::uint32_t bits(std::uint64_t element) const {
-    return philox(counter(element / 4), key_)[element % 4];
-  }
+  std::uint32_t bits(std::uint64_t element) const { return philox(counter(element / 4), key_)[element % 4]; }
   // Uniform in (0, 1).
   double uniform(std::uint64_t element) const { return (bits(element) + 0.5) * 0x1p-32; }
   // Standard normal (Box & Muller 1958), from the two uniform numbers 2·element and 2·element + 1.

@@ -65,7 +65,8 @@ Team::Team(std::size_t threads) : threads_(threads == 0 ? available_cores() : th
   try {
     pool_ = std::make_unique<Pool>(threads_);
   } catch (const std::system_error&) {
-    throw Error(ErrorKind::data, "cannot start " + std::to_string(threads_) + " threads; give --threads a smaller number");
+    throw Error(ErrorKind::data,
+                "cannot start " + std::to_string(threads_) + " threads; give --threads a smaller number");
   }
 }
 

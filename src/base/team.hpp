@@ -33,7 +33,8 @@ class Barrier {
   template <class Completion>
   void arrive(Completion&& completion) {
     const std::uint32_t round = round_.load(std::memory_order_relaxed);
-    if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 != workers_) return wait_for_change(round_, round);
+    if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 != workers_)
+      return wait_for_change(round_, round);
     completion();
     arrived_.store(0, std::memory_order_relaxed);
     round_.store(round + 1, std::memory_order_release);

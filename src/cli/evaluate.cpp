@@ -114,8 +114,9 @@ std::string words(const Model& model, const Scores& scores, bool confusion) {
     return text;
   }
   const double correct = scores.accuracy * static_cast<double>(scores.rows);
-  text += fmt::format("loss      {}\naccuracy  {:.2f} %  ({} of {})\n", shown(scores.loss),
-                      100 * scores.accuracy, with_commas(static_cast<std::uint64_t>(std::llround(correct))), with_commas(scores.rows));
+  text +=
+      fmt::format("loss      {}\naccuracy  {:.2f} %  ({} of {})\n", shown(scores.loss), 100 * scores.accuracy,
+                  with_commas(static_cast<std::uint64_t>(std::llround(correct))), with_commas(scores.rows));
   return confusion ? text + confusion_words(model, scores) : text;
 }
 
@@ -155,8 +156,9 @@ Outcome run_evaluate(const Arguments& arguments) {
     refuse("--confusion", "the model predicts numbers, not classes; leave it out");
   }
   if (options.confusion && model.classes.size() > kMostConfusedClasses) {
-    refuse("--confusion", fmt::format("the model has {}, and the matrix is made for {} at most; leave it out",
-                                      counted(model.classes.size(), "class"), with_commas(kMostConfusedClasses)));
+    refuse("--confusion",
+           fmt::format("the model has {}, and the matrix is made for {} at most; leave it out",
+                       counted(model.classes.size(), "class"), with_commas(kMostConfusedClasses)));
   }
   const Dataset data = read_for_model(model, options.input, CsvOptions::Target::required);
   warn_about_columns(data, options.input.data, messages);

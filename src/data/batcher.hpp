@@ -16,7 +16,12 @@ class Batcher {
   // rows: the row numbers to train on, of a source that outlives the batcher.
   Batcher(RowSource source, const float* targets, std::vector<std::uint32_t> rows, const BatchPlan& plan,
           std::uint64_t seed)
-      : source_(source), targets_(targets), rows_(std::move(rows)), order_(rows_.size()), plan_(plan), seed_(seed) {}
+      : source_(source),
+        targets_(targets),
+        rows_(std::move(rows)),
+        order_(rows_.size()),
+        plan_(plan),
+        seed_(seed) {}
 
   void begin_epoch(std::uint64_t epoch) { shuffle(rows_, seed_, epoch, order_); }
   Batch batch(std::size_t index) const {

@@ -18,7 +18,8 @@ const dnnl::engine& engine() {
   return cpu;
 }
 
-memory::desc matrix(std::size_t rows, std::size_t columns, std::size_t row_stride, std::size_t column_stride) {
+memory::desc matrix(std::size_t rows, std::size_t columns, std::size_t row_stride,
+                    std::size_t column_stride) {
   const auto dim = [](std::size_t n) { return static_cast<memory::dim>(n); };
   return {{dim(rows), dim(columns)}, memory::data_type::f32, {dim(row_stride), dim(column_stride)}};
 }
@@ -70,9 +71,15 @@ Product::Product(const ProductShape& shape, std::size_t workers) try {
   implementation_->workers.reserve(workers);
   const auto make = [](const memory::desc& desc) { return memory(desc, engine(), nullptr); };
   for (std::size_t i = 0; i < workers; ++i) {
-    auto& worker = implementation_->workers.emplace_back(Implementation::Worker{
-        dnnl::stream(engine()), make(primitive.src_desc()), make(primitive.weights_desc()),
-        shape.bias ? make(bias) : memory(), make(primitive.dst_desc()), make(primitive.scratchpad_desc()), {}, 4});
+    auto& worker =
+        implementation_->workers.emplace_back(Implementation::Worker{dnnl::stream(engine()),
+                                                                     make(primitive.src_desc()),
+                                                                     make(primitive.weights_desc()),
+                                                                     shape.bias ? make(bias) : memory(),
+                                                                     make(primitive.dst_desc()),
+                                                                     make(primitive.scratchpad_desc()),
+                                                                     {},
+                                                                     4});
     worker.arguments = {{{DNNL_ARG_SRC, worker.left.get()},
                          {DNNL_ARG_WEIGHTS, worker.right.get()},
                          {DNNL_ARG_DST, worker.result.get()},

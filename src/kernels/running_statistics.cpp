@@ -11,7 +11,9 @@ namespace ztilde::batch_norm {
 namespace {
 
 // The text is made only where it is needed: a training step comes by here and allocates nothing.
-[[noreturn]] void refuse(const std::string& message) { throw Error(ErrorKind::data, "batch norm: " + message); }
+[[noreturn]] void refuse(const std::string& message) {
+  throw Error(ErrorKind::data, "batch norm: " + message);
+}
 
 void require_sizes(std::size_t mean_a, std::size_t variance_a, std::size_t mean_b, std::size_t variance_b) {
   if (mean_a == variance_a && mean_a == mean_b && mean_a == variance_b) return;

@@ -94,9 +94,13 @@ TEST(ModelRefusal, tensors_that_are_missing_unexpected_or_of_another_shape_are_r
   expect_refused(changed([](auto& file) { named(file, "2.bias").name = "2.extra"; }),
                  "tensor '2.bias' is missing; ");
   const std::string four(4, '\0');
-  expect_refused(changed([&](auto& file) { file.tensors.push_back({"9.weight", Dtype::f32, {1}, four}); }),
+  expect_refused(changed([&](auto& file) {
+                   file.tensors.push_back({"9.weight", Dtype::f32, {1}, four});
+                 }),
                  "tensor '9.weight' belongs to no layer of the network; ");
-  expect_refused(changed([](auto& file) { named(file, "1.weight").shape = {3, 2}; }),
+  expect_refused(changed([](auto& file) {
+                   named(file, "1.weight").shape = {3, 2};
+                 }),
                  "tensor '1.weight' is F32 [3, 2], the network asks for F32 [2, 3]; ");
   expect_refused(changed([](auto& file) { named(file, "2.num_batches_tracked").shape = {1}; }),
                  "tensor '2.num_batches_tracked' is I64 [1], the network asks for I64 []; ");

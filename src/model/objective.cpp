@@ -21,7 +21,8 @@ kernels::LossSums evaluate(const Objective& objective, const Batch& batch, std::
       return kernels::softmax_cross_entropy(outputs, targets, index, scale, gradient);
     case LossKind::binary_cross_entropy:
       return kernels::binary_cross_entropy(outputs, targets, index, scale, gradient);
-    case LossKind::squared_error: break;
+    case LossKind::squared_error:
+      break;
   }
   return kernels::squared_error(outputs, targets, index, objective.target_mean, objective.target_std, scale,
                                 gradient);

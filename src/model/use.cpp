@@ -17,9 +17,8 @@ namespace {
 
 void require_size(const char* what, std::size_t size, std::size_t expected) {
   if (size == expected) return;
-  throw Error(ErrorKind::data,
-              fmt::format("the data have {} {} where their rows and columns ask for {}", with_commas(size), what,
-                          with_commas(expected)));
+  throw Error(ErrorKind::data, fmt::format("the data have {} {} where their rows and columns ask for {}",
+                                           with_commas(size), what, with_commas(expected)));
 }
 
 // What would be read out of bounds, or be in everything that follows.
@@ -39,8 +38,9 @@ void require_sound(const Dataset& data) {
   const auto classes = static_cast<float>(data.classes.size());
   for (std::size_t r = 0; r < data.targets.size(); ++r) {
     const float target = data.targets[r];
-    const bool sound = data.task == Task::regress ? std::isfinite(target)
-                                                  : target >= 0 && target < classes && target == std::floor(target);
+    const bool sound = data.task == Task::regress
+                           ? std::isfinite(target)
+                           : target >= 0 && target < classes && target == std::floor(target);
     if (sound) continue;
     throw Error(ErrorKind::data,
                 data.task == Task::regress
@@ -52,12 +52,14 @@ void require_sound(const Dataset& data) {
 
 void require_columns(const Model& model, const Dataset& data) {
   if (data.columns != model.network.inputs) {
-    throw Error(ErrorKind::data, fmt::format("the data have {}, the model was trained on {}; give it the same columns",
-                                             counted(data.columns, "column"), with_commas(model.network.inputs)));
+    throw Error(ErrorKind::data,
+                fmt::format("the data have {}, the model was trained on {}; give it the same columns",
+                            counted(data.columns, "column"), with_commas(model.network.inputs)));
   }
   if (!model.column_names.empty() && !data.column_names.empty() && model.column_names != data.column_names) {
     throw Error(ErrorKind::data,
-                "the data's columns are not the model's, in the model's order; give it the columns it was trained on");
+                "the data's columns are not the model's, in the model's order; give it the columns it was "
+                "trained on");
   }
 }
 
@@ -68,7 +70,8 @@ std::size_t output_count(const Model& model) { return layer_outputs(model.networ
 std::vector<float> outputs(const Model& model, const std::vector<float>& inputs, std::size_t threads) {
   const std::size_t columns = model.network.inputs, count = output_count(model);
   if (inputs.size() % columns != 0) {
-    throw Error(ErrorKind::data, fmt::format("{} input numbers are not whole rows of {}", inputs.size(), columns));
+    throw Error(ErrorKind::data,
+                fmt::format("{} input numbers are not whole rows of {}", inputs.size(), columns));
   }
   const std::size_t rows = inputs.size() / columns;
   Team team(InferencePlan::workers_for(rows, threads));
@@ -90,7 +93,8 @@ Predictions predict(const Model& model, const Dataset& data, std::size_t threads
   predictions.values.resize(data.rows);
   if (model.task == Task::classify) predictions.probabilities.resize(data.rows * classes);
   Team team(InferencePlan::workers_for(data.rows, threads));
-  InferencePlan plan(model.network, data.rows, team.threads(), model.parameters.data(), model.statistics.data());
+  InferencePlan plan(model.network, data.rows, team.threads(), model.parameters.data(),
+                     model.statistics.data());
   plan.run(team, whole(data), [&](const Worker&, std::size_t, std::size_t first_row, kernels::View out) {
     if (model.task == Task::classify) kernels::probabilities(out);
     for (std::size_t r = 0; r < out.rows; ++r) {
@@ -116,12 +120,15 @@ Predictions predict(const Model& model, const Dataset& data, std::size_t threads
 Scores evaluate(const Model& model, const Dataset& data, std::size_t threads) {
   require_columns(model, data);
   if (data.rows == 0) throw Error(ErrorKind::data, "the data have no rows; there is nothing to evaluate");
-  if (data.targets.empty()) throw Error(ErrorKind::data, "the data have no target; give labels or a target column");
+  if (data.targets.empty())
+    throw Error(ErrorKind::data, "the data have no target; give labels or a target column");
   if (data.task != model.task || !are_first_classes(data.classes, model.classes)) {
-    throw Error(ErrorKind::data, "the data's classes are not the model's; give it rows of the classes it was trained on");
+    throw Error(ErrorKind::data,
+                "the data's classes are not the model's; give it rows of the classes it was trained on");
   }
   Team team(InferencePlan::workers_for(data.rows, threads));
-  InferencePlan plan(model.network, data.rows, team.threads(), model.parameters.data(), model.statistics.data());
+  InferencePlan plan(model.network, data.rows, team.threads(), model.parameters.data(),
+                     model.statistics.data());
   const std::size_t classes = model.classes.size();
   std::vector<std::uint32_t> predicted(data.rows);
   Scores scores =
@@ -135,7 +142,8 @@ Scores evaluate(const Model& model, const Dataset& data, std::size_t threads) {
 
 Batch whole(const Dataset& data) {
   require_sound(data);
-  return {{data.is_bytes() ? data.bytes.data() : nullptr, data.is_bytes() ? nullptr : data.floats.data(), data.columns},
+  return {{data.is_bytes() ? data.bytes.data() : nullptr, data.is_bytes() ? nullptr : data.floats.data(),
+           data.columns},
           nullptr,
           data.rows,
           data.targets.empty() ? nullptr : data.targets.data()};

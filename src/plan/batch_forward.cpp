@@ -35,8 +35,8 @@ std::vector<StageTensors> stage_tensors(const Network& network, const std::vecto
 }
 
 BatchForward::BatchForward(const Network& network, std::vector<std::size_t> batch_sizes, std::size_t workers,
-                           const float* parameters, float* gradients, const double* fixed_statistics, bool dropout,
-                           std::uint64_t seed)
+                           const float* parameters, float* gradients, const double* fixed_statistics,
+                           bool dropout, std::uint64_t seed)
     : tensors(stage_tensors(network, lower(network), parameters, gradients)),
       stages_(lower(network)),
       dropout_(dropout),
@@ -88,7 +88,8 @@ const BatchProducts& BatchForward::products(std::size_t rows) const {
 std::size_t BatchForward::scratch_bytes() const {
   std::size_t bytes = 0;
   for (const WorkerScratch& worker : scratch) {
-    bytes += (worker.source.size() + worker.inner.size() + worker.slice.size()) * sizeof(float) + worker.product.size();
+    bytes += (worker.source.size() + worker.inner.size() + worker.slice.size()) * sizeof(float) +
+             worker.product.size();
   }
   for (const BlockSums& block_sums : sums) bytes += block_sums.bytes();
   return bytes;
@@ -139,7 +140,8 @@ ConstView BatchForward::source(std::size_t s, const Batch& batch, std::size_t fi
       for (std::size_t r = 0; r < rows; ++r) std::memcpy(result.row(r), x.row(r), channels * sizeof(float));
       x = result;
     }
-    kernels::dropout(result, stage.dropout.probability, dropout_stream(stage), first_row, first_channel, stage.inputs);
+    kernels::dropout(result, stage.dropout.probability, dropout_stream(stage), first_row, first_channel,
+                     stage.inputs);
   }
   return x;
 }
@@ -160,7 +162,8 @@ void BatchForward::run(const Worker& worker, const Batch& batch) {
       const View result = z(s, first, rows);
       if (stage.dense_layer) {
         // The product reads rows at the stride it was prepared for; z of the stage before has it too.
-        const ConstView x = source(s, batch, first, rows, 0, stage.inputs, row_stride(stage.inputs), mine.source.data());
+        const ConstView x =
+            source(s, batch, first, rows, 0, stage.inputs, row_stride(stage.inputs), mine.source.data());
         product_of(batch_products.stages[s].forward, blocks, block)
             .run(worker.index, x.data, tensors[s].weight, tensors[s].bias, result.data, mine.product.data());
       } else {
@@ -172,8 +175,8 @@ void BatchForward::run(const Worker& worker, const Batch& batch) {
         }
       }
       if (stage.sums) {
-        kernels::shifted_sums(inner(s, first, rows, mine.inner.data()), sums[s].shift_of(block), sums[s].sum_of(block),
-                              sums[s].squares_of(block));
+        kernels::shifted_sums(inner(s, first, rows, mine.inner.data()), sums[s].shift_of(block),
+                              sums[s].sum_of(block), sums[s].squares_of(block));
       }
     });
     if (!stage.sums) continue;

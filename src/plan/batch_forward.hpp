@@ -31,9 +31,9 @@ std::vector<StageTensors> stage_tensors(const Network& network, const std::vecto
 
 // One worker's memory for blocks in flight.
 struct WorkerScratch {
-  AlignedBuffer<float> source;    // [block rows, stage inputs]: a prologue's result
-  AlignedBuffer<float> inner;     // [block rows, stage outputs]: z after the inner activation
-  AlignedBuffer<float> slice;     // [batch rows, slice columns]: a prologue's result, a few channels
+  AlignedBuffer<float> source;  // [block rows, stage inputs]: a prologue's result
+  AlignedBuffer<float> inner;   // [block rows, stage outputs]: z after the inner activation
+  AlignedBuffer<float> slice;   // [batch rows, slice columns]: a prologue's result, a few channels
   AlignedBuffer<std::byte> product;
 };
 
@@ -71,8 +71,8 @@ class BatchForward {
   RandomStream dropout_stream(const Stage& stage) const;
 
   std::vector<StageTensors> tensors;
-  std::vector<NormState> norms;      // by stage, of its prologue
-  std::vector<BlockSums> sums;       // by stage, of its epilogue
+  std::vector<NormState> norms;        // by stage, of its prologue
+  std::vector<BlockSums> sums;         // by stage, of its epilogue
   std::vector<WorkerScratch> scratch;  // by worker
 
   kernels::View z(std::size_t s, std::size_t first_row, std::size_t rows) const {

@@ -35,9 +35,10 @@ InferencePlan::InferencePlan(const Network& network, std::size_t largest_batch, 
     const Stage& stage = stages_[s];
     inputs = std::max(inputs, row_stride(stage.inputs));
     outputs = std::max(outputs, row_stride(stage.outputs));
-    packed_.push_back(stage.dense_layer ? Packed{AlignedBuffer<float>(stage.inputs * row_stride(stage.outputs)),
-                                                 AlignedBuffer<float>(row_stride(stage.outputs))}
-                                        : Packed{});
+    packed_.push_back(stage.dense_layer
+                          ? Packed{AlignedBuffer<float>(stage.inputs * row_stride(stage.outputs)),
+                                   AlignedBuffer<float>(row_stride(stage.outputs))}
+                          : Packed{});
     if (stage.norm == StageNorm::none) {
       norms_.emplace_back();
       continue;
@@ -57,9 +58,10 @@ InferencePlan::InferencePlan(const Network& network, std::size_t largest_batch, 
     auto& of_size = products_.emplace_back();
     for (const Stage& stage : stages_) {
       const std::size_t width = row_stride(stage.outputs);
-      of_size.push_back(stage.dense_layer ? cache_.get({kernels::ProductKind::forward_packed, size, stage.inputs, width,
-                                                        row_stride(stage.inputs), width, width, stage.bias})
-                                          : nullptr);
+      of_size.push_back(stage.dense_layer
+                            ? cache_.get({kernels::ProductKind::forward_packed, size, stage.inputs, width,
+                                          row_stride(stage.inputs), width, width, stage.bias})
+                            : nullptr);
     }
     if (size >= largest_block) break;
   }
@@ -91,11 +93,13 @@ void InferencePlan::refresh() {
 
 std::size_t InferencePlan::bytes() const {
   std::size_t bytes = 0;
-  for (const Scratch& s : scratch_) bytes += (s.source.size() + s.z.size()) * sizeof(float) + s.product.size();
+  for (const Scratch& s : scratch_)
+    bytes += (s.source.size() + s.z.size()) * sizeof(float) + s.product.size();
   return bytes;
 }
 
-void InferencePlan::prologue(std::size_t s, const Batch& batch, std::size_t first_row, ConstView z, View out) const {
+void InferencePlan::prologue(std::size_t s, const Batch& batch, std::size_t first_row, ConstView z,
+                             View out) const {
   const Stage& stage = stages_[s];
   if (s == 0) {
     gather(batch, first_row, 0, norms_[s].affine(), out);
@@ -132,8 +136,8 @@ void InferencePlan::run(Team& team, const Batch& batch, const Consume& consume) 
         if (stages_[s].dense_layer) {
           // A block with fewer rows than the product computes leaves old rows in the rest: finite
           // or not, they reach nobody.
-          products[s]->run(worker.index, source.data, packed_[s].weight.data(), packed_[s].bias.data(), z.data,
-                           mine.product.data());
+          products[s]->run(worker.index, source.data, packed_[s].weight.data(), packed_[s].bias.data(),
+                           z.data, mine.product.data());
         } else {
           for (std::size_t r = 0; r < rows; ++r) {
             std::memcpy(z.row(r), source.row(r), source.channels * sizeof(float));

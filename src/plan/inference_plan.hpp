@@ -15,8 +15,8 @@ class InferencePlan {
  public:
   // parameters, statistics: the arenas, copied into the form that is fastest to use; call refresh()
   // after they changed. largest_batch bounds the rows of one run only to save memory and preparation.
-  InferencePlan(const Network& network, std::size_t largest_batch, std::size_t workers, const float* parameters,
-                const double* statistics);
+  InferencePlan(const Network& network, std::size_t largest_batch, std::size_t workers,
+                const float* parameters, const double* statistics);
 
   void refresh();
 
@@ -46,7 +46,7 @@ class InferencePlan {
   };
   std::vector<Packed> packed_;  // by stage
   ProductCache cache_;
-  std::vector<std::size_t> block_sizes_;                       // ascending; a block is padded to the next
+  std::vector<std::size_t> block_sizes_;                        // ascending; a block is padded to the next
   std::vector<std::vector<const kernels::Product*>> products_;  // by block size, by stage
   struct Scratch {
     AlignedBuffer<float> source, z;

@@ -13,8 +13,9 @@
 namespace ztilde {
 namespace {
 
-std::vector<float> infer(const Network& network, const std::vector<float>& x, std::size_t rows, std::size_t threads,
-                         const std::vector<float>& parameters, const std::vector<double>& statistics) {
+std::vector<float> infer(const Network& network, const std::vector<float>& x, std::size_t rows,
+                         std::size_t threads, const std::vector<float>& parameters,
+                         const std::vector<double>& statistics) {
   const std::size_t outputs = layer_outputs(network).back();
   std::vector<float> result(rows * outputs);
   InferencePlan plan(network, rows, threads, parameters.data(), statistics.data());
@@ -36,8 +37,8 @@ TEST(InferencePlan, equals_the_reference_in_double_for_every_network) {
     const std::vector<float> x = testing_networks::random_rows(rows, network.inputs);
     const std::vector<float> fast = infer(network, x, rows, 2, parameters, statistics);
     ReferencePlan<double> reference(network);
-    const std::vector<double> exact =
-        reference.forward_inference({x.begin(), x.end()}, rows, {parameters.begin(), parameters.end()}, statistics);
+    const std::vector<double> exact = reference.forward_inference(
+        {x.begin(), x.end()}, rows, {parameters.begin(), parameters.end()}, statistics);
     double largest = 1;
     for (const double value : exact) largest = std::max(largest, std::abs(value));
     // Up to 13 layers, each rounding sums of up to 300 terms to float.
@@ -71,12 +72,14 @@ TEST(Population, equals_the_reference_over_all_rows_also_when_they_are_sorted) {
   std::vector<double> statistics = testing_networks::random_statistics(network);
   Network without_dropout = dense_network({.inputs = 9, .outputs = 2, .hidden = {14, 12}});
   ReferencePlan<double> reference(without_dropout);
-  reference.forward_training({x.begin(), x.end()}, rows, {parameters.begin(), parameters.end()}, statistics, 0, 0);
+  reference.forward_training({x.begin(), x.end()}, rows, {parameters.begin(), parameters.end()}, statistics,
+                             0, 0);
 
   Team team(2);
   std::vector<std::uint64_t> batches(statistic_slots(network).size(), 99);
-  ASSERT_FALSE(measure_population(network, parameters.data(), {{nullptr, x.data(), 9}, nullptr, rows, nullptr}, team,
-                                  statistics, batches));
+  ASSERT_FALSE(measure_population(network, parameters.data(),
+                                  {{nullptr, x.data(), 9}, nullptr, rows, nullptr}, team, statistics,
+                                  batches));
   EXPECT_EQ(batches, (std::vector<std::uint64_t>{99, 1, 1}));
   for (std::size_t i = 0; i < statistics.size(); ++i) {
     const double expected = reference.batch_statistics()[i];

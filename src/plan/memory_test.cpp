@@ -19,7 +19,8 @@ TEST(Memory, a_chain_of_stages_needs_two_places) {
   EXPECT_EQ(place(buffers).total, 2 * 640u);
 }
 
-RC_GTEST_PROP(Memory, buffers_alive_together_never_overlap, (const std::vector<std::array<unsigned char, 3>>& seeds)) {
+RC_GTEST_PROP(Memory, buffers_alive_together_never_overlap,
+              (const std::vector<std::array<unsigned char, 3>>& seeds)) {
   std::vector<Lifetime> buffers;
   for (const auto& [size, first, length] : seeds) {
     buffers.push_back({std::size_t{size} + 1, first % 16u, first % 16u + length % 5u});

@@ -35,8 +35,8 @@ NormState::NormState(std::size_t channels_, double epsilon_, const float* gamma_
       gradient_offset(channels_) {}
 
 void NormState::refresh() {
-  kernels::make_affine(channels, mean.data(), variance.data(), epsilon, gamma, beta, centre.data(), scale.data(),
-                       shift.data(), inv_std.data());
+  kernels::make_affine(channels, mean.data(), variance.data(), epsilon, gamma, beta, centre.data(),
+                       scale.data(), shift.data(), inv_std.data());
 }
 
 std::size_t NormState::merge(BlockSums& sums, const Cut& blocks) {
@@ -91,9 +91,9 @@ void NormState::merge_backward(BlockSums& sums, const Cut& blocks, float* d_gamm
       sum_dx[c] += sums.squares_of(block)[c];
     }
   }
-  kernels::make_input_gradient(channels, blocks.total, mean.data(), variance.data(), epsilon, gamma, sum_d.data(),
-                               sum_dx.data(), centre.data(), gradient_scale.data(), gradient_slope.data(),
-                               gradient_offset.data(), d_gamma_exact.data());
+  kernels::make_input_gradient(channels, blocks.total, mean.data(), variance.data(), epsilon, gamma,
+                               sum_d.data(), sum_dx.data(), centre.data(), gradient_scale.data(),
+                               gradient_slope.data(), gradient_offset.data(), d_gamma_exact.data());
   for (std::size_t c = 0; c < channels; ++c) {
     if (d_gamma) d_gamma[c] = static_cast<float>(d_gamma_exact[c]);
     if (d_beta) d_beta[c] = static_cast<float>(sum_d[c]);

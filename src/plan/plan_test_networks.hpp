@@ -20,11 +20,13 @@ inline std::vector<Case> all() {
   std::vector<Case> cases = {
       {"logistic", dense_network({.inputs = 7, .outputs = 3, .hidden = {}})},
       {"before", dense_network({.inputs = 20, .outputs = 5, .hidden = {33, 17}})},
-      {"after", dense_network({.inputs = 20, .outputs = 5, .hidden = {33, 17}, .norm_place = NormPlace::after})},
+      {"after",
+       dense_network({.inputs = 20, .outputs = 5, .hidden = {33, 17}, .norm_place = NormPlace::after})},
       {"plain", dense_network({.inputs = 20, .outputs = 5, .hidden = {33, 17}, .batch_norm = false})},
       {"dropout", dense_network({.inputs = 20, .outputs = 5, .hidden = {33, 17}, .dropout = 0.3})},
       {"dropout after",
-       dense_network({.inputs = 20, .outputs = 5, .hidden = {33}, .norm_place = NormPlace::after, .dropout = 0.4})},
+       dense_network(
+           {.inputs = 20, .outputs = 5, .hidden = {33}, .norm_place = NormPlace::after, .dropout = 0.4})},
       {"wide input", dense_network({.inputs = 300, .outputs = 1, .hidden = {150, 10}})},
       {"deep", dense_network({.inputs = 5, .outputs = 2, .hidden = std::vector<std::size_t>(12, 9)})},
       {"input norm", {6, {BatchNorm{}, Dense{8, true}, Activation{A::tanh}, Dense{2, true}}}},
@@ -38,9 +40,10 @@ inline std::vector<Case> all() {
   };
   for (const A kind : {A::relu, A::leaky_relu, A::sigmoid, A::tanh, A::silu, A::gelu}) {
     for (const NormPlace place : {NormPlace::before, NormPlace::after}) {
-      cases.push_back({std::string(to_string(kind)) + (place == NormPlace::before ? " before" : " after"),
-                       dense_network({.inputs = 11, .outputs = 4, .hidden = {18, 12}, .activation = kind,
-                                      .norm_place = place})});
+      cases.push_back(
+          {std::string(to_string(kind)) + (place == NormPlace::before ? " before" : " after"),
+           dense_network(
+               {.inputs = 11, .outputs = 4, .hidden = {18, 12}, .activation = kind, .norm_place = place})});
     }
   }
   return cases;

@@ -8,11 +8,13 @@ namespace ztilde {
 
 using kernels::View;
 
-std::optional<Fault> measure_population(const Network& network, const float* parameters, const Batch& all_rows,
-                                        Team& team, std::span<double> statistics, std::span<std::uint64_t> batches) {
+std::optional<Fault> measure_population(const Network& network, const float* parameters,
+                                        const Batch& all_rows, Team& team, std::span<double> statistics,
+                                        std::span<std::uint64_t> batches) {
   const auto normalises = [](const Stage& stage) { return stage.norm == StageNorm::batch; };
   if (std::ranges::none_of(lower(network), normalises)) return std::nullopt;
-  BatchForward forward(network, {all_rows.rows}, team.threads(), parameters, nullptr, statistics.data(), false, 0);
+  BatchForward forward(network, {all_rows.rows}, team.threads(), parameters, nullptr, statistics.data(),
+                       false, 0);
   const std::vector<Stage>& stages = forward.stages();
 
   std::vector<Lifetime> lifetimes;
@@ -37,7 +39,8 @@ std::optional<Fault> measure_population(const Network& network, const float* par
       if (stages[s].norm != StageNorm::batch || stages[s].norm_layer != slots[i].layer) continue;
       const NormState& norm = forward.norms[s];
       std::copy_n(norm.mean.data(), slots[i].channels, statistics.data() + slots[i].offset);
-      std::copy_n(norm.variance.data(), slots[i].channels, statistics.data() + slots[i].offset + slots[i].channels);
+      std::copy_n(norm.variance.data(), slots[i].channels,
+                  statistics.data() + slots[i].offset + slots[i].channels);
       batches[i] = 1;
     }
   }

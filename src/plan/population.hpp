@@ -13,8 +13,9 @@ namespace ztilde {
 // Writes the mean and variance of every BatchNorm layer over the batch's rows into the statistics
 // arena, and sets their counts in `batches` to 1; Standardise's are read and stay. Memory: two
 // stages' z for all rows. Returns the fault where NaN or infinity was met; nothing is written then.
-std::optional<Fault> measure_population(const Network& network, const float* parameters, const Batch& all_rows,
-                                        Team& team, std::span<double> statistics, std::span<std::uint64_t> batches);
+std::optional<Fault> measure_population(const Network& network, const float* parameters,
+                                        const Batch& all_rows, Team& team, std::span<double> statistics,
+                                        std::span<std::uint64_t> batches);
 
 // The mean and variance of each of `columns` raw input columns over the batch's rows, as Standardise
 // wants them: variance 1 where a column is constant. Returns the constant columns.

@@ -43,8 +43,8 @@ BatchProducts prepare_products(ProductCache& cache, const std::vector<Stage>& st
     if (!with_gradients) continue;
     if (s > 0) {
       for_parts(products.blocks, of_stage.input_gradient, [&](std::size_t block_rows) {
-        return cache.get({ProductKind::input_gradient, block_rows, stage.inputs, stage.outputs, x_stride, y_stride,
-                          stage.inputs});
+        return cache.get({ProductKind::input_gradient, block_rows, stage.inputs, stage.outputs, x_stride,
+                          y_stride, stage.inputs});
       });
     }
     const Cut slices = cut_into_slices(stage.inputs);

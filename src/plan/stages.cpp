@@ -109,11 +109,12 @@ std::string describe(const std::vector<Stage>& stages) {
     } else if (stage.sums) {
       result += ", sums";
     }
-    const std::string contraction =
-        stage.dense_layer
-            ? fmt::format("W{} [{}, {}]{}", *stage.dense_layer, stage.outputs, stage.inputs, stage.bias ? " + b" : "")
-            : "identity";
-    lines.push_back({fmt::format("stage {}", s + 1), (s == 0 ? "x" : fmt::format("z{}", s)) + fmt::format(" [{}]", stage.inputs),
+    const std::string contraction = stage.dense_layer
+                                        ? fmt::format("W{} [{}, {}]{}", *stage.dense_layer, stage.outputs,
+                                                      stage.inputs, stage.bias ? " + b" : "")
+                                        : "identity";
+    lines.push_back({fmt::format("stage {}", s + 1),
+                     (s == 0 ? "x" : fmt::format("z{}", s)) + fmt::format(" [{}]", stage.inputs),
                      prologue_text(stage), contraction, result});
   }
   std::array<std::size_t, kCells> widths{};
@@ -122,8 +123,8 @@ std::string describe(const std::vector<Stage>& stages) {
   }
   std::string text;
   for (const auto& line : lines) {
-    text += fmt::format("{:<{}}  {:<{}}  {:<{}} → {:<{}} → {}\n", line[0], widths[0], line[1], widths[1], line[2],
-                        widths[2], line[3], widths[3], line[4]);
+    text += fmt::format("{:<{}}  {:<{}}  {:<{}} → {:<{}} → {}\n", line[0], widths[0], line[1], widths[1],
+                        line[2], widths[2], line[3], widths[3], line[4]);
   }
   return text;
 }

@@ -36,7 +36,6 @@ struct Stage {
   // activation. z_out is stored without it; whoever reads z_out applies it.
   ActivationKind inner_activation = ActivationKind::identity;
   bool sums = false;  // the next stage normalises by the statistics of this one's result
-
 };
 
 // The first stage reads the network's input, each other stage the z_out of the one before.

@@ -6,7 +6,8 @@ namespace ztilde {
 namespace {
 
 TEST(Stages, batch_norm_before_the_activation_cuts_after_each_dense_layer) {
-  const std::vector<Stage> stages = lower(dense_network({.inputs = 4, .outputs = 3, .hidden = {8, 6}, .dropout = 0.5}));
+  const std::vector<Stage> stages =
+      lower(dense_network({.inputs = 4, .outputs = 3, .hidden = {8, 6}, .dropout = 0.5}));
   ASSERT_EQ(stages.size(), 3u);
   EXPECT_EQ(stages[0].norm, StageNorm::standardise);
   EXPECT_TRUE(stages[0].sums);
@@ -32,8 +33,8 @@ TEST(Stages, batch_norm_after_the_activation_sums_the_activation_in_the_epilogue
 
 TEST(Stages, what_follows_no_contraction_gets_an_identity_stage) {
   const std::vector<Stage> stages = lower({4,
-                                           {Standardise{}, BatchNorm{}, Activation{}, BatchNorm{}, Dense{3, true},
-                                            Activation{ActivationKind::tanh}}});
+                                           {Standardise{}, BatchNorm{}, Activation{}, BatchNorm{},
+                                            Dense{3, true}, Activation{ActivationKind::tanh}}});
   ASSERT_EQ(stages.size(), 4u);
   EXPECT_FALSE(stages[0].dense_layer);  // standardised input, for the first batch norm's statistics
   EXPECT_FALSE(stages[1].dense_layer);  // batch norm, relu, for the second's

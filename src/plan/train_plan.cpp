@@ -15,13 +15,15 @@ using kernels::View;
 namespace {
 
 void copy_rows(ConstView from, View to) {
-  for (std::size_t r = 0; r < from.rows; ++r) std::memcpy(to.row(r), from.row(r), from.channels * sizeof(float));
+  for (std::size_t r = 0; r < from.rows; ++r)
+    std::memcpy(to.row(r), from.row(r), from.channels * sizeof(float));
 }
 
 }  // namespace
 
 TrainPlan::TrainPlan(const Network& network, const std::vector<std::size_t>& batch_sizes, std::size_t workers,
-                     const float* parameters, float* gradients, const double* fixed_statistics, std::uint64_t seed)
+                     const float* parameters, float* gradients, const double* fixed_statistics,
+                     std::uint64_t seed)
     : forward_(network, batch_sizes, workers, parameters, gradients, fixed_statistics, true, seed) {
   const std::vector<Stage>& stages = forward_.stages();
   const std::size_t count = stages.size();
@@ -46,7 +48,8 @@ TrainPlan::TrainPlan(const Network& network, const std::vector<std::size_t>& bat
     z.emplace_back(memory_.data() + placement.offsets[2 * s], rows, channels, row_stride(channels));
     d_.emplace_back(memory_.data() + placement.offsets[2 * s + 1], rows, channels, row_stride(channels));
     bias_sums_.push_back(stages[s].bias ? BlockSums(blocks, channels, false) : BlockSums());
-    norm_sums_.push_back(stages[s].norm == StageNorm::batch ? BlockSums(blocks, stages[s].inputs, true) : BlockSums());
+    norm_sums_.push_back(stages[s].norm == StageNorm::batch ? BlockSums(blocks, stages[s].inputs, true)
+                                                            : BlockSums());
   }
   forward_.set_z(std::move(z));
 
@@ -77,7 +80,8 @@ void TrainPlan::run_backward(const Worker& worker, const Batch& batch) {
     });
   };
   for (std::size_t s = stages().size(); s-- > 0;) {
-    worker.share(products.blocks.parts, [&](std::size_t block) { backward_block(worker, s, products, block); });
+    worker.share(products.blocks.parts,
+                 [&](std::size_t block) { backward_block(worker, s, products, block); });
     if (s + 1 < stages().size()) weight_gradient(s + 1);
     worker.sync([&] {
       const StageTensors& t = forward_.tensors[s];
@@ -91,7 +95,8 @@ void TrainPlan::run_backward(const Worker& worker, const Batch& batch) {
   worker.sync();
 }
 
-void TrainPlan::backward_block(const Worker& worker, std::size_t s, const BatchProducts& products, std::size_t block) {
+void TrainPlan::backward_block(const Worker& worker, std::size_t s, const BatchProducts& products,
+                               std::size_t block) {
   const Stage& stage = stages()[s];
   const StageTensors& tensors = forward_.tensors[s];
   const std::size_t first = products.blocks.first(block), rows = products.blocks.size(block);
@@ -119,7 +124,8 @@ void TrainPlan::backward_block(const Worker& worker, std::size_t s, const BatchP
     copy_rows(d, d_below);
   }
   if (stage.dropout.probability > 0) {
-    kernels::dropout(d_below, stage.dropout.probability, forward_.dropout_stream(stage), first, 0, stage.inputs);
+    kernels::dropout(d_below, stage.dropout.probability, forward_.dropout_stream(stage), first, 0,
+                     stage.inputs);
   }
   if (stage.norm == StageNorm::batch) {
     const ConstView x = forward_.inner(s - 1, first, rows, mine.inner.data());
@@ -138,15 +144,18 @@ void TrainPlan::weight_gradient_slice(const Worker& worker, std::size_t s, const
   const ConstView source = forward_.source(s, batch, 0, batch.rows, first, channels, x.row_stride, x.data);
   if (source.data != x.data) copy_rows(source, x);
   product_of(products.stages[s].weight_gradient, slices, slice)
-      .run(worker.index, x.data, forward_.tensors[s].d_weight + first, nullptr, d_[s].data, mine.product.data());
+      .run(worker.index, x.data, forward_.tensors[s].d_weight + first, nullptr, d_[s].data,
+           mine.product.data());
 }
 
-void TrainPlan::update_running(std::size_t rows, std::span<double> statistics, std::span<std::uint64_t> batches) const {
+void TrainPlan::update_running(std::size_t rows, std::span<double> statistics,
+                               std::span<std::uint64_t> batches) const {
   for (const RunningSlot& running : running_) {
     const NormState& norm = forward_.norms[running.stage];
     const std::size_t channels = running.slot.channels;
     batch_norm::update_running(norm.mean.span(), norm.variance.span(), rows, running.layer.keep,
-                               running.layer.running_variance, statistics.subspan(running.slot.offset, channels),
+                               running.layer.running_variance,
+                               statistics.subspan(running.slot.offset, channels),
                                statistics.subspan(running.slot.offset + channels, channels));
     ++batches[running.slot_index];
   }
@@ -157,7 +166,8 @@ std::optional<Fault> TrainPlan::first_fault(std::size_t rows) const {
     const ConstView z = forward_.z(s, 0, rows);
     for (std::size_t r = 0; r < rows; ++r) {
       for (std::size_t c = 0; c < z.channels; ++c) {
-        if (!std::isfinite(z(r, c))) return Fault{stages()[s].dense_layer.value_or(stages()[s].norm_layer), c};
+        if (!std::isfinite(z(r, c)))
+          return Fault{stages()[s].dense_layer.value_or(stages()[s].norm_layer), c};
       }
     }
   }

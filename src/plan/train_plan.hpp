@@ -57,8 +57,8 @@ class TrainPlan {
  private:
   void run_backward(const Worker& worker, const Batch& batch);
   void backward_block(const Worker& worker, std::size_t s, const BatchProducts& products, std::size_t block);
-  void weight_gradient_slice(const Worker& worker, std::size_t s, const BatchProducts& products, const Batch& batch,
-                             const Cut& slices, std::size_t slice);
+  void weight_gradient_slice(const Worker& worker, std::size_t s, const BatchProducts& products,
+                             const Batch& batch, const Cut& slices, std::size_t slice);
 
   struct RunningSlot {
     std::size_t stage, slot_index;
@@ -67,8 +67,8 @@ class TrainPlan {
   };
 
   BatchForward forward_;
-  AlignedBuffer<float> memory_;      // every z and d, placed by lifetime
-  std::vector<kernels::View> d_;     // by stage: gradient with respect to z, or on the way to it
+  AlignedBuffer<float> memory_;       // every z and d, placed by lifetime
+  std::vector<kernels::View> d_;      // by stage: gradient with respect to z, or on the way to it
   std::vector<BlockSums> bias_sums_;  // by stage
   std::vector<BlockSums> norm_sums_;  // by stage, of its prologue's normalisation
   std::vector<RunningSlot> running_;

@@ -19,12 +19,13 @@ struct StepResult {
 };
 
 // One forward and backward pass; the loss is Σ output · w for fixed random w.
-StepResult run_step(const Network& network, const std::vector<float>& x, std::size_t rows, std::size_t threads,
-                    const std::vector<float>& parameters, const std::vector<double>& statistics,
-                    const std::vector<float>& w, std::uint64_t step) {
+StepResult run_step(const Network& network, const std::vector<float>& x, std::size_t rows,
+                    std::size_t threads, const std::vector<float>& parameters,
+                    const std::vector<double>& statistics, const std::vector<float>& w, std::uint64_t step) {
   const std::size_t outputs = layer_outputs(network).back();
   StepResult result{std::vector<float>(rows * outputs), std::vector<float>(parameters.size()), statistics};
-  TrainPlan plan(network, {rows, rows + 1}, threads, parameters.data(), result.gradients.data(), statistics.data(), 3);
+  TrainPlan plan(network, {rows, rows + 1}, threads, parameters.data(), result.gradients.data(),
+                 statistics.data(), 3);
   Team team(threads);
   const Batch batch{{nullptr, x.data(), network.inputs}, nullptr, rows, nullptr};
   plan.begin(step);
@@ -62,8 +63,8 @@ TEST_P(EveryNetwork, forward_and_backward_equal_the_reference_in_double) {
     const StepResult fast = run_step(network, x, rows, 2, parameters, statistics, w, 4);
 
     ReferencePlan<double> reference(network);
-    const std::vector<double> exact = reference.forward_training({x.begin(), x.end()}, rows,
-                                                                 {parameters.begin(), parameters.end()}, statistics, 3, 4);
+    const std::vector<double> exact = reference.forward_training(
+        {x.begin(), x.end()}, rows, {parameters.begin(), parameters.end()}, statistics, 3, 4);
     std::vector<double> d_parameters(parameters.size(), 0.0);
     reference.backward({w.begin(), w.end()}, d_parameters);
 
@@ -81,7 +82,8 @@ TEST_P(EveryNetwork, forward_and_backward_equal_the_reference_in_double) {
       // A bias before batch norm, or a batch norm before another, has a gradient that is all
       // cancellation: what is left is rounding of terms as large as the other gradients.
       double scale = 1e-2 * whole;
-      for (std::size_t i = 0; i < slot.size(); ++i) scale = std::max(scale, std::abs(d_parameters[slot.offset + i]));
+      for (std::size_t i = 0; i < slot.size(); ++i)
+        scale = std::max(scale, std::abs(d_parameters[slot.offset + i]));
       // 2 rows: the gradient through batch norm is a difference that cancels to O(epsilon).
       const double gradient_slack = rows <= 3 ? 0.05 : 2e-4;
       for (std::size_t i = 0; i < slot.size(); ++i) {
@@ -117,11 +119,12 @@ TEST_P(EveryNetwork, the_bits_do_not_depend_on_the_number_of_threads) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Networks, EveryNetwork, testing::ValuesIn(testing_networks::all()), [](const auto& network) {
-  std::string name = network.param.name;
-  std::replace(name.begin(), name.end(), ' ', '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Networks, EveryNetwork, testing::ValuesIn(testing_networks::all()),
+                         [](const auto& network) {
+                           std::string name = network.param.name;
+                           std::replace(name.begin(), name.end(), ' ', '_');
+                           return name;
+                         });
 
 TEST(TrainPlan, gamma_sqrt_of_variance_and_beta_mean_make_batch_norm_the_identity) {
   const Network plain{6, {Dense{16, false}, Activation{ActivationKind::tanh}, Dense{3, true}}};
@@ -135,7 +138,8 @@ TEST(TrainPlan, gamma_sqrt_of_variance_and_beta_mean_make_batch_norm_the_identit
   const auto copy = [&](std::size_t from_layer, std::size_t to_layer, std::string_view name) {
     for (const ParameterSlot& from : parameter_slots(plain)) {
       for (const ParameterSlot& to : parameter_slots(normed)) {
-        if (from.layer != from_layer || to.layer != to_layer || from.name != name || to.name != name) continue;
+        if (from.layer != from_layer || to.layer != to_layer || from.name != name || to.name != name)
+          continue;
         std::copy_n(start.begin() + from.offset, from.size(), parameters.begin() + to.offset);
       }
     }
@@ -148,12 +152,14 @@ TEST(TrainPlan, gamma_sqrt_of_variance_and_beta_mean_make_batch_norm_the_identit
   for (const ParameterSlot& slot : parameter_slots(normed)) {
     if (slot.layer != 1) continue;
     for (std::size_t c = 0; c < 16; ++c) {
-      parameters[slot.offset + c] = static_cast<float>(
-          slot.name == "weight" ? std::sqrt(10 * measured.statistics[16 + c] + 1e-5) : 10 * measured.statistics[c]);
+      parameters[slot.offset + c] =
+          static_cast<float>(slot.name == "weight" ? std::sqrt(10 * measured.statistics[16 + c] + 1e-5)
+                                                   : 10 * measured.statistics[c]);
     }
   }
   const StepResult identity = run_step(normed, x, rows, 2, parameters, std::vector<double>(32, 0.0), w, 0);
-  for (std::size_t i = 0; i < without.output.size(); ++i) EXPECT_NEAR(identity.output[i], without.output[i], 3e-6);
+  for (std::size_t i = 0; i < without.output.size(); ++i)
+    EXPECT_NEAR(identity.output[i], without.output[i], 3e-6);
 }
 
 TEST(TrainPlan, a_nan_is_named_by_layer_and_channel_and_changes_no_gradient) {

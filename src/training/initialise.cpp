@@ -13,7 +13,8 @@ void initialise_parameters(const Network& network, InitKind kind, double init_st
   for (const ParameterSlot& slot : parameter_slots(network)) {
     const std::span<float> values = parameters.subspan(slot.offset, slot.size());
     if (!slot.is_weight_matrix) {
-      const bool is_gamma = std::holds_alternative<BatchNorm>(network.layers[slot.layer]) && slot.name == "weight";
+      const bool is_gamma =
+          std::holds_alternative<BatchNorm>(network.layers[slot.layer]) && slot.name == "weight";
       std::fill(values.begin(), values.end(), is_gamma ? 1.0f : 0.0f);
       continue;
     }
@@ -22,7 +23,8 @@ void initialise_parameters(const Network& network, InitKind kind, double init_st
                            : kind == InitKind::xavier ? std::sqrt(2 / (inputs + outputs))
                                                       : init_std;
     const RandomStream stream(seed, Purpose::initialise, static_cast<std::uint32_t>(slot.layer), 0);
-    for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(std_dev * stream.normal(i));
+    for (std::size_t i = 0; i < values.size(); ++i)
+      values[i] = static_cast<float>(std_dev * stream.normal(i));
   }
 }
 

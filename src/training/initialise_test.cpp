@@ -11,7 +11,8 @@ struct Spread {
   double mean = 0, std_dev = 0;
 };
 
-Spread spread_of_first_weight(const Network& network, InitKind kind, double init_std, std::uint64_t seed = 1) {
+Spread spread_of_first_weight(const Network& network, InitKind kind, double init_std,
+                              std::uint64_t seed = 1) {
   std::vector<float> parameters(parameter_arena_size(network));
   initialise_parameters(network, kind, init_std, seed, parameters);
   const ParameterSlot slot = parameter_slots(network).front();

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kChunk = 8192;
 constexpr double kMomentum = 0.9;
-constexpr double kAlpha = 0.99;   // of RMSprop
+constexpr double kAlpha = 0.99;  // of RMSprop
 constexpr double kBeta1 = 0.9, kBeta2 = 0.999;
 constexpr double kEpsilon = 1e-8;  // in the denominators of RMSprop and Adam
 
@@ -18,12 +18,16 @@ constexpr double kEpsilon = 1e-8;  // in the denominators of RMSprop and Adam
 
 double default_learning_rate(OptimizerKind optimizer) {
   switch (optimizer) {
-    case OptimizerKind::sgd: return 0.1;
+    case OptimizerKind::sgd:
+      return 0.1;
     case OptimizerKind::momentum:
-    case OptimizerKind::nesterov: return 0.05;
+    case OptimizerKind::nesterov:
+      return 0.05;
     case OptimizerKind::rmsprop:
-    case OptimizerKind::adam: return 1e-3;
-    case OptimizerKind::adamw: return 2e-3;
+    case OptimizerKind::adam:
+      return 1e-3;
+    case OptimizerKind::adamw:
+      return 2e-3;
   }
   return 0;
 }
@@ -77,20 +81,21 @@ void Optimiser::step_chunk(const Chunk& chunk, float* parameters, const float* g
   const auto rate = static_cast<float>(rate_);
   const auto n = chunk.size;
   switch (options_.kind) {
-    case OptimizerKind::sgd: return kernels::sgd_step(n, w, g, gradient_scale_, rate, chunk.decay);
+    case OptimizerKind::sgd:
+      return kernels::sgd_step(n, w, g, gradient_scale_, rate, chunk.decay);
     case OptimizerKind::momentum:
     case OptimizerKind::nesterov:
-      return kernels::momentum_step(n, w, g, m, gradient_scale_, rate, chunk.decay, static_cast<float>(kMomentum),
-                                    options_.kind == OptimizerKind::nesterov);
+      return kernels::momentum_step(n, w, g, m, gradient_scale_, rate, chunk.decay,
+                                    static_cast<float>(kMomentum), options_.kind == OptimizerKind::nesterov);
     case OptimizerKind::rmsprop:
       return kernels::rmsprop_step(n, w, g, v, gradient_scale_, rate, chunk.decay, static_cast<float>(kAlpha),
                                    static_cast<float>(kEpsilon));
     case OptimizerKind::adam:
     case OptimizerKind::adamw:
-      return kernels::adam_step(n, w, g, m, v, gradient_scale_,
-                                {rate, chunk.decay, static_cast<float>(kBeta1), static_cast<float>(kBeta2),
-                                 static_cast<float>(kEpsilon), correction1_, correction2_,
-                                 options_.kind == OptimizerKind::adamw});
+      return kernels::adam_step(
+          n, w, g, m, v, gradient_scale_,
+          {rate, chunk.decay, static_cast<float>(kBeta1), static_cast<float>(kBeta2),
+           static_cast<float>(kEpsilon), correction1_, correction2_, options_.kind == OptimizerKind::adamw});
   }
 }
 

@@ -43,8 +43,8 @@ Network network_for(const Dataset& data, const TrainOptions& options) {
   const Network& network = *options.network;
   validate(network);
   if (network.inputs != data.columns) {
-    refuse(fmt::format("the network takes {}, the data have {}; set \"inputs\" to {}", counted(network.inputs, "input"),
-                       with_commas(data.columns), data.columns));
+    refuse(fmt::format("the network takes {}, the data have {}; set \"inputs\" to {}",
+                       counted(network.inputs, "input"), with_commas(data.columns), data.columns));
   }
   const std::size_t given = layer_outputs(network).back();
   if (given != outputs && !(data.task == Task::classify && given == data.classes.size())) {
@@ -63,13 +63,15 @@ void check_valid_set(const Dataset& data, const Dataset& valid) {
     refuse(fmt::format("the validation rows have {}, the training rows {}; give both the same columns",
                        counted(valid.columns, "column"), with_commas(data.columns)));
   }
-  if (valid.targets.empty()) refuse("the validation rows have no target; give them labels or a target column");
+  if (valid.targets.empty())
+    refuse("the validation rows have no target; give them labels or a target column");
   if (valid.rows == 0) refuse("the validation set has no rows; leave it out or give it some");
 }
 
 // A class of the validation set by its index in the training set's classes.
 void require_same_classes(const Dataset& data, const Dataset& valid) {
-  if (data.task != valid.task) refuse("training and validation targets differ in kind; one is a class, the other a number");
+  if (data.task != valid.task)
+    refuse("training and validation targets differ in kind; one is a class, the other a number");
   if (!are_first_classes(valid.classes, data.classes)) {
     refuse("the validation rows have other classes than the training rows; give both the same classes");
   }
@@ -99,7 +101,8 @@ std::string constant_columns_warning(const std::vector<std::size_t>& constant, c
   std::string names;
   for (std::size_t i = 0; i < std::min(constant.size(), kNamed); ++i) {
     if (i) names += ", ";
-    names += data.column_names.empty() ? fmt::format("{}", constant[i] + 1) : printable(data.column_names[constant[i]]);
+    names += data.column_names.empty() ? fmt::format("{}", constant[i] + 1)
+                                       : printable(data.column_names[constant[i]]);
   }
   if (constant.size() > kNamed) names += ", …";
   return fmt::format("{} constant in the training rows and {} 0: {}",
@@ -112,8 +115,10 @@ std::string constant_columns_warning(const std::vector<std::size_t>& constant, c
 PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOptions& options, Team& team) {
   if (data.rows == 0) refuse("the data have no rows");
   if (data.targets.empty()) refuse("the data have no target; give labels or a target column");
-  if (data.task == Task::classify && data.classes.size() < 2) refuse("the data have one class only; there is nothing to learn");
-  if (data.rows > std::numeric_limits<std::uint32_t>::max()) refuse("the data have more than 4,294,967,295 rows; use a part");
+  if (data.task == Task::classify && data.classes.size() < 2)
+    refuse("the data have one class only; there is nothing to learn");
+  if (data.rows > std::numeric_limits<std::uint32_t>::max())
+    refuse("the data have more than 4,294,967,295 rows; use a part");
   if (options.epochs == 0) refuse("0 epochs would train nothing; give at least 1");
 
   const RowSource source = whole(data).source;
@@ -143,11 +148,17 @@ PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOp
     std::iota(train_rows.begin(), train_rows.end(), 0u);
   }
 
-  const BatchPlan batches = plan_batches(train_rows.size(), options.batch, has_batch_norm(model.network) ? 2 : 1);
+  const BatchPlan batches =
+      plan_batches(train_rows.size(), options.batch, has_batch_norm(model.network) ? 2 : 1);
   const Objective objective = objective_of(data.task, layer_outputs(model.network).back());
-  PreparedRun run{std::move(model), objective,
+  PreparedRun run{std::move(model),
+                  objective,
                   Batcher(source, data.targets.data(), std::move(train_rows), batches, options.seed),
-                  std::nullopt, std::move(valid_rows), {}, {}, {}};
+                  std::nullopt,
+                  std::move(valid_rows),
+                  {},
+                  {},
+                  {}};
   if (valid) run.valid = whole(*valid);
   if (!run.valid_rows.empty()) {
     run.valid = Batch{source, run.valid_rows.data(), run.valid_rows.size(), data.targets.data()};
@@ -160,7 +171,8 @@ PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOp
         "batches of 2 rows leave batch norm with signs only (x_norm is ±1); give --batch 16 or more");
   }
 
-  initialise_parameters(run.model.network, options.init, options.init_std, options.seed, run.model.parameters);
+  initialise_parameters(run.model.network, options.init, options.init_std, options.seed,
+                        run.model.parameters);
   initialise_statistics(run.model.network, run.model.statistics);
   for (const StatisticSlot& slot : statistic_slots(run.model.network)) {
     if (!std::holds_alternative<Standardise>(run.model.network.layers[slot.layer])) continue;

@@ -18,10 +18,14 @@ double Schedule::at(std::uint64_t step) const {
   const auto rest = static_cast<double>(steps > warmup_steps ? steps - warmup_steps : 1);
   const double done = static_cast<double>(step - warmup_steps) / rest;
   switch (kind) {
-    case ScheduleKind::constant: return rate;
-    case ScheduleKind::cosine: return along_cosine(rate, 0, done);
-    case ScheduleKind::step: return rate * (done < 0.5 ? 1 : done < 0.75 ? 0.1 : 0.01);
-    case ScheduleKind::onecycle: break;
+    case ScheduleKind::constant:
+      return rate;
+    case ScheduleKind::cosine:
+      return along_cosine(rate, 0, done);
+    case ScheduleKind::step:
+      return rate * (done < 0.5 ? 1 : done < 0.75 ? 0.1 : 0.01);
+    case ScheduleKind::onecycle:
+      break;
   }
   constexpr double kRise = 0.3;
   return done < kRise ? along_cosine(rate / 25, rate, done / kRise)

@@ -1,4 +1,6 @@
 // train(): epochs of steps, validation, the best model kept, population statistics at the end.
+#include "ztilde/train.hpp"
+
 #include <chrono>
 #include <cmath>
 #include <limits>
@@ -7,7 +9,6 @@
 #include "plan/population.hpp"
 #include "training/prepare.hpp"
 #include "training/trainer.hpp"
-#include "ztilde/train.hpp"
 
 namespace ztilde {
 namespace {
@@ -17,7 +18,9 @@ constexpr std::size_t kTestRows = 4;
 
 class Clock {
  public:
-  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+  double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
 
  private:
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
@@ -42,7 +45,8 @@ TrainPlanSummary summarise(const PreparedRun& run, const Trainer& trainer, const
   summary.steps_per_epoch = run.batcher.plan().batches;
   summary.batches = run.batcher.plan().describe();
   summary.parameters = parameter_count(run.model.network);
-  summary.memory_bytes = trainer.bytes() + data.bytes.size() + (data.floats.size() + data.targets.size()) * sizeof(float) +
+  summary.memory_bytes = trainer.bytes() + data.bytes.size() +
+                         (data.floats.size() + data.targets.size()) * sizeof(float) +
                          2 * run.batcher.plan().rows * sizeof(std::uint32_t);
   summary.stages = describe(trainer.plan().stages());
   summary.network = run.model.network;
@@ -54,7 +58,8 @@ TrainPlanSummary summarise(const PreparedRun& run, const Trainer& trainer, const
 
 // Scores of a model on rows, its target still standardised by the objective.
 Scores score_model(const Model& model, const Batch& rows, const Objective& objective, Team& team) {
-  InferencePlan plan(model.network, rows.rows, team.threads(), model.parameters.data(), model.statistics.data());
+  InferencePlan plan(model.network, rows.rows, team.threads(), model.parameters.data(),
+                     model.statistics.data());
   return score(plan, team, rows, objective);
 }
 
@@ -80,8 +85,8 @@ void add_test_rows(Model& model, const Batch& rows) {
 }
 
 void measure_population_of(Model& model, const Batch& rows, Team& team, std::uint64_t steps) {
-  const auto fault =
-      measure_population(model.network, model.parameters.data(), rows, team, model.statistics, model.statistic_batches);
+  const auto fault = measure_population(model.network, model.parameters.data(), rows, team, model.statistics,
+                                        model.statistic_batches);
   if (fault) throw divergence(model.network, steps, fault, 0);
 }
 
@@ -124,7 +129,8 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const TrainO
     here.step = trainer.steps();
     here.epoch = epoch + 1;
     here.epoch_end = epoch_end;
-    here.train_loss = since.loss / static_cast<double>(since.rows) * run.objective.target_std * run.objective.target_std;
+    here.train_loss =
+        since.loss / static_cast<double>(since.rows) * run.objective.target_std * run.objective.target_std;
     here.learning_rate = run.schedule.at(trainer.steps() - 1);
     here.seconds = now;
     here.rows_per_second = static_cast<double>(since.rows) / std::max(now - since.begun, 1e-9);

@@ -140,7 +140,8 @@ TEST(Train, two_classes_are_one_logit_and_probabilities_of_both_sum_to_1) {
   const Predictions predictions = predict(result.model, data, 2);
   for (std::size_t r = 0; r < data.rows; ++r) {
     ASSERT_NEAR(predictions.probabilities[2 * r] + predictions.probabilities[2 * r + 1], 1, 1e-6);
-    ASSERT_EQ(predictions.values[r], predictions.probabilities[2 * r + 1] > predictions.probabilities[2 * r] ? 1 : 0);
+    ASSERT_EQ(predictions.values[r],
+              predictions.probabilities[2 * r + 1] > predictions.probabilities[2 * r] ? 1 : 0);
   }
 }
 
@@ -208,11 +209,13 @@ TEST(Train, what_cannot_work_is_refused_before_the_first_step) {
   EXPECT_EQ(message_of([&] { train(data, options, observer); }),
             "the network takes 4 inputs, the data have 3; set \"inputs\" to 3");
   options.network = Network{3, {Dense{5, true}}};
-  EXPECT_EQ(message_of([&] { train(data, options, observer); }),
-            "the network ends with 5 outputs, classification into 3 classes needs 3; set the last dense layer's "
-            "\"outputs\" to 3");
+  EXPECT_EQ(
+      message_of([&] { train(data, options, observer); }),
+      "the network ends with 5 outputs, classification into 3 classes needs 3; set the last dense layer's "
+      "\"outputs\" to 3");
   data.classes = {"0"};
-  EXPECT_THAT(message_of([&] { train(data, small_options(), observer); }), testing::HasSubstr("one class only"));
+  EXPECT_THAT(message_of([&] { train(data, small_options(), observer); }),
+              testing::HasSubstr("one class only"));
   EXPECT_FALSE(started);
 }
 
@@ -223,7 +226,8 @@ TEST(Train, constant_columns_are_named_once_and_become_0) {
   TrainObserver observer;
   observer.on_start = [&](const TrainPlanSummary& summary) { warnings = summary.warnings; };
   const TrainResult result = train(data, small_options(), observer);
-  EXPECT_EQ(warnings, std::vector<std::string>{"1 column is constant in the training rows and becomes 0: noise"});
+  EXPECT_EQ(warnings,
+            std::vector<std::string>{"1 column is constant in the training rows and becomes 0: noise"});
   EXPECT_EQ(result.model.statistics[3 + 2], 1.0);
 }
 

@@ -20,14 +20,14 @@ std::vector<std::size_t> sizes_of(const BatchPlan& plan) {
 
 }  // namespace
 
-Trainer::Trainer(Model start, const Objective& objective, const OptimiserOptions& optimiser, const Batcher& batcher,
-                 Team& team, std::uint64_t seed)
+Trainer::Trainer(Model start, const Objective& objective, const OptimiserOptions& optimiser,
+                 const Batcher& batcher, Team& team, std::uint64_t seed)
     : model(std::move(start)),
       objective_(objective),
       team_(team),
       gradients_(model.parameters.size()),
-      plan_(model.network, sizes_of(batcher.plan()), team.threads(), model.parameters.data(), gradients_.data(),
-            model.statistics.data(), seed),
+      plan_(model.network, sizes_of(batcher.plan()), team.threads(), model.parameters.data(),
+            gradients_.data(), model.statistics.data(), seed),
       optimiser_(model.network, optimiser),
       block_losses_(plan_.blocks(batcher.plan().largest()).parts + 1) {}
 
@@ -41,7 +41,8 @@ double Trainer::step(const Batch& batch, double rate) {
     worker.share(blocks.parts, [&](std::size_t block) {
       const std::size_t first = blocks.first(block), rows = blocks.size(block);
       block_losses_[block] =
-          evaluate(objective_, batch, first, plan_.output(first, rows), plan_.output_gradient(first, rows)).loss;
+          evaluate(objective_, batch, first, plan_.output(first, rows), plan_.output_gradient(first, rows))
+              .loss;
     });
     const bool sound = plan_.backward(worker, batch, [&] {
       for (std::size_t block = 0; block < blocks.parts; ++block) loss += block_losses_[block];
@@ -51,7 +52,8 @@ double Trainer::step(const Batch& batch, double rate) {
     if (sound) optimiser_.step(worker, model.parameters.data(), gradients_.data());
   });
   if (!std::isfinite(loss) || plan_.fault()) {
-    throw divergence(model.network, steps_ + 1, plan_.fault() ? plan_.fault() : plan_.first_fault(batch.rows), loss);
+    throw divergence(model.network, steps_ + 1, plan_.fault() ? plan_.fault() : plan_.first_fault(batch.rows),
+                     loss);
   }
   plan_.update_running(batch.rows, model.statistics, model.statistic_batches);
   ++steps_;
