@@ -22,9 +22,8 @@ void statistics(ConstView x, std::span<double> mean, std::span<double> variance)
 
 // Training form: takes the batch's statistics, then y = g(gamma · x_norm + beta).
 // Writes mean and variance for backward and for the running statistics. Requires rows >= 2.
-void forward(ConstView x, std::span<const float> gamma, std::span<const float> beta, double epsilon,
-             View y, std::span<double> mean, std::span<double> variance,
-             ActivationKind g = ActivationKind::identity);
+void forward(ConstView x, std::span<const float> gamma, std::span<const float> beta, double epsilon, View y,
+             std::span<double> mean, std::span<double> variance, ActivationKind g = ActivationKind::identity);
 
 // Known statistics (inference, or a frozen layer): y = g(gamma (x - mean)/sqrt(variance + epsilon) + beta).
 // Requires variance >= 0 and rows >= 0.
@@ -36,14 +35,14 @@ void normalise(ConstView x, std::span<const double> mean, std::span<const double
 // d_beta (either may be empty: not wanted). x, mean, variance, gamma, beta, epsilon, g as given to
 // forward (beta matters only where g is not the identity).
 void backward(ConstView x, std::span<const double> mean, std::span<const double> variance,
-              std::span<const float> gamma, std::span<const float> beta, double epsilon,
-              ConstView d_y, View d_x, std::span<float> d_gamma, std::span<float> d_beta,
+              std::span<const float> gamma, std::span<const float> beta, double epsilon, ConstView d_y,
+              View d_x, std::span<float> d_gamma, std::span<float> d_beta,
               ActivationKind g = ActivationKind::identity);
 
 // Backward of normalise(): the statistics are constants, d_x = gamma · inv_std · d_y.
 void backward_known(ConstView x, std::span<const double> mean, std::span<const double> variance,
-                    std::span<const float> gamma, std::span<const float> beta, double epsilon,
-                    ConstView d_y, View d_x, std::span<float> d_gamma, std::span<float> d_beta,
+                    std::span<const float> gamma, std::span<const float> beta, double epsilon, ConstView d_y,
+                    View d_x, std::span<float> d_gamma, std::span<float> d_beta,
                     ActivationKind g = ActivationKind::identity);
 
 // running = keep · running + (1 - keep) · batch, for mean and variance. `rows` made the batch's
@@ -51,8 +50,8 @@ void backward_known(ConstView x, std::span<const double> mean, std::span<const d
 // PyTorch's momentum is 1 - keep. A batch with a NaN or an infinity changes nothing and returns
 // false. Requires 0 <= keep <= 1, and rows >= 2 for unbiased.
 bool update_running(std::span<const double> batch_mean, std::span<const double> batch_variance,
-                    std::uint64_t rows, double keep, VarianceKind kind,
-                    std::span<double> running_mean, std::span<double> running_variance);
+                    std::uint64_t rows, double keep, VarianceKind kind, std::span<double> running_mean,
+                    std::span<double> running_variance);
 
 // The plain average of the statistics of all batches so far (PyTorch's momentum=None):
 // running += (batch - running) / batches_so_far, where batches_so_far counts this one.
@@ -62,7 +61,7 @@ bool update_cumulative(std::span<const double> batch_mean, std::span<const doubl
 
 // Exact statistics of two groups of rows together (Chan, Golub & LeVeque 1979): group b is pooled
 // into group a. What makes population statistics right for sorted data too.
-void pool(std::uint64_t rows_a, std::span<double> mean_a, std::span<double> variance_a,
-          std::uint64_t rows_b, std::span<const double> mean_b, std::span<const double> variance_b);
+void pool(std::uint64_t rows_a, std::span<double> mean_a, std::span<double> variance_a, std::uint64_t rows_b,
+          std::span<const double> mean_b, std::span<const double> variance_b);
 
 }  // namespace ztilde::batch_norm

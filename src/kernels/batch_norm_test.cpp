@@ -115,8 +115,8 @@ TEST(BatchNorm, backward_equals_the_exact_result_for_every_activation_offset_and
               ASSERT_NEAR(d_gamma[c], 0.5 + sum_dx, 4 * error * m + kUnit);
               const double slope = std::abs(gamma[c]) * inv_std;
               for (std::size_t r = 0; r < rows; ++r) {
-                const double expected = kernels::reference::input_gradient<double>(
-                    d[r], x_norm[r], m, sum_d, sum_dx, gamma[c], inv_std);
+                const double expected = kernels::reference::input_gradient<double>(d[r], x_norm[r], m, sum_d,
+                                                                                   sum_dx, gamma[c], inv_std);
                 ASSERT_NEAR(d_x(r, c), expected, slope * error * (2 + x_norm[r] * x_norm[r]))
                     << ratio << ' ' << scale << ' ' << r << ' ' << c;
               }
@@ -199,7 +199,8 @@ TEST(BatchNorm, a_constant_column_gives_exactly_beta_and_no_gamma_gradient) {
             ASSERT_EQ(y(r, c), beta[c]);
             // The derivative of beta is not 0: rows that differ would move apart at once.
             const double scale = epsilon > 0 ? gamma[c] / std::sqrt(epsilon) : 0;
-            ASSERT_NEAR(d_x(r, c), scale * (d(r, c) - mean_d[c]), 8 * kUnit * std::abs(scale) * (std::abs(d(r, c)) + 1));
+            ASSERT_NEAR(d_x(r, c), scale * (d(r, c) - mean_d[c]),
+                        8 * kUnit * std::abs(scale) * (std::abs(d(r, c)) + 1));
           }
         }
       });
