@@ -6,6 +6,7 @@
 // Ioffe & Szegedy 2015, arXiv:1502.03167, Algorithms 1 and 2.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
@@ -14,22 +15,26 @@
 
 namespace ztilde::batch_norm {
 
+// threads: how many run a call (0: all cores); the result has the same bits for any number. A calling
+// thread keeps the helpers of its last call with more than one until it ends; Error(data) if none start.
+
 using View = MatrixView<float>;
 using ConstView = MatrixView<const float>;
 
 // Mean and population variance of each channel over the rows. Requires rows >= 1.
-void statistics(ConstView x, std::span<double> mean, std::span<double> variance);
+void statistics(ConstView x, std::span<double> mean, std::span<double> variance, std::size_t threads = 1);
 
 // Training form: takes the batch's statistics, then y = g(gamma · x_norm + beta).
 // Writes mean and variance for backward and for the running statistics. Requires rows >= 2.
 void forward(ConstView x, std::span<const float> gamma, std::span<const float> beta, double epsilon, View y,
-             std::span<double> mean, std::span<double> variance, ActivationKind g = ActivationKind::identity);
+             std::span<double> mean, std::span<double> variance, ActivationKind g = ActivationKind::identity,
+             std::size_t threads = 1);
 
 // Known statistics (inference, or a frozen layer): y = g(gamma (x - mean)/sqrt(variance + epsilon) + beta).
 // Requires variance >= 0 and rows >= 0.
 void normalise(ConstView x, std::span<const double> mean, std::span<const double> variance,
                std::span<const float> gamma, std::span<const float> beta, double epsilon, View y,
-               ActivationKind g = ActivationKind::identity);
+               ActivationKind g = ActivationKind::identity, std::size_t threads = 1);
 
 // Backward of forward(). d_y: gradient with respect to y. Overwrites d_x; adds into d_gamma and
 // d_beta (either may be empty: not wanted). x, mean, variance, gamma, beta, epsilon, g as given to
@@ -37,13 +42,13 @@ void normalise(ConstView x, std::span<const double> mean, std::span<const double
 void backward(ConstView x, std::span<const double> mean, std::span<const double> variance,
               std::span<const float> gamma, std::span<const float> beta, double epsilon, ConstView d_y,
               View d_x, std::span<float> d_gamma, std::span<float> d_beta,
-              ActivationKind g = ActivationKind::identity);
+              ActivationKind g = ActivationKind::identity, std::size_t threads = 1);
 
 // Backward of normalise(): the statistics are constants, d_x = gamma · inv_std · d_y.
 void backward_known(ConstView x, std::span<const double> mean, std::span<const double> variance,
                     std::span<const float> gamma, std::span<const float> beta, double epsilon, ConstView d_y,
                     View d_x, std::span<float> d_gamma, std::span<float> d_beta,
-                    ActivationKind g = ActivationKind::identity);
+                    ActivationKind g = ActivationKind::identity, std::size_t threads = 1);
 
 // running = keep · running + (1 - keep) · batch, for mean and variance. `rows` made the batch's
 // statistics; the unbiased convention (PyTorch's) multiplies the batch variance by rows/(rows - 1).
