@@ -1,0 +1,40 @@
+// The networks of bench/shapes/networks.txt, which tests and benchmarks read.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ztilde/dataset.hpp"
+#include "ztilde/network.hpp"
+
+namespace ztilde::bench {
+
+struct BenchNetwork {
+  std::string name;
+  std::size_t inputs = 0;
+  std::vector<std::size_t> hidden;
+  std::size_t outputs = 0;
+  ActivationKind activation = ActivationKind::relu;
+  std::size_t batch = 0;
+  Task task = Task::classify;
+};
+
+// One line of the list. Throws Error(data) for what is not one.
+BenchNetwork parse_network(std::string_view line);
+
+// Those whose names are asked for, in the order of the file; all where none is.
+std::vector<BenchNetwork> read_networks(const std::string& path, const std::vector<std::string>& names = {});
+
+// inputs, hidden widths, outputs.
+std::vector<std::size_t> widths(const BenchNetwork& network);
+
+// Operations of the matrix products of a training step, for each row: forward, gradient of the
+// weight and, except in the first layer, of the input.
+double step_operations(const BenchNetwork& network);
+
+// Without batch norm each layer has a bias instead.
+Network layers_of(const BenchNetwork& network, bool batch_norm);
+
+}  // namespace ztilde::bench

@@ -1,0 +1,60 @@
+// ztilde among its peers. With --write-rows FOLDER it writes the rows that all of them use.
+#include <CLI/CLI.hpp>
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "protocol.hpp"
+#include "rows.hpp"
+#include "runs.hpp"
+
+namespace {
+
+using namespace ztilde;
+using namespace ztilde::bench;
+
+constexpr std::size_t kImageColumns = 784, kTableColumns = 64;
+
+struct Prepared {
+  Prepared(const BenchNetwork& network, std::size_t threads)
+      : data(make_rows(network.task, network.inputs)), train(network, true, data, threads) {}
+
+  Dataset data;
+  TrainRun train;
+  std::map<std::size_t, std::unique_ptr<PredictRun>> predict;  // by number of rows
+};
+
+void serve_ztilde(std::size_t threads) {
+  std::unique_ptr<Prepared> prepared;
+  serve({ZTILDE_VERSION,
+         [&](const std::string& line) {
+           prepared = nullptr;
+           prepared = std::make_unique<Prepared>(parse_network(line), threads);
+           return std::string("adamw");
+         },
+         [&] { prepared->train.step(); },
+         [&](std::size_t rows) -> std::function<void()> {
+           auto& run = prepared->predict[rows];
+           if (!run)
+             run = std::make_unique<PredictRun>(prepared->train.model(), prepared->data, rows, threads);
+           return [&run] { run->run(); };
+         }});
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::string folder;
+  std::size_t threads = 2;
+  CLI::App app("ztilde as scripts/bench-peers runs it.");
+  app.add_option("--write-rows", folder, "write the rows to this folder and end");
+  app.add_option("--threads", threads)->capture_default_str();
+  app.add_option("rows", "folder of rows; ztilde makes its own, the same");
+  CLI11_PARSE(app, argc, argv);
+  if (folder.empty()) {
+    serve_ztilde(threads);
+  } else {
+    write_rows(make_rows(Task::classify, kImageColumns), folder + "/classify-784");
+    write_rows(make_rows(Task::regress, kTableColumns), folder + "/regress-64");
+  }
+}
