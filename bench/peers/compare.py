@@ -65,6 +65,8 @@ def measure(peers: list[PeerProcess], request: str, options: argparse.Namespace)
         except PeerFailure as failure:
             if str(failure) != "does not train":
                 print(f"{peer.name}: {request}: {failure}", file=sys.stderr)
+    if "ztilde" not in calls:
+        sys.exit("error: ztilde itself failed, as said above")
     taking_part = [peer for peer in peers if peer.name in calls]
     rounds = options.rounds
     while rounds * min(calls.values()) < options.steps:
@@ -74,7 +76,16 @@ def measure(peers: list[PeerProcess], request: str, options: argparse.Namespace)
         for peer in taking_part[shift:] + taking_part[:shift]:
             count = calls[peer.name]
             warm = 2 if count > 2 else 1
-            times[peer.name].append(peer.seconds(f"{request} {warm} {count}", CHUNK_SECONDS_LIMIT) / count)
+            try:
+                seconds = peer.seconds(f"{request} {warm} {count}", CHUNK_SECONDS_LIMIT)
+            except PeerFailure as failure:
+                print(f"{peer.name}: {request}: {failure}", file=sys.stderr)
+                taking_part = [other for other in taking_part if other is not peer]
+                del times[peer.name]
+                continue
+            times[peer.name].append(seconds / count)
+    if "ztilde" not in times:
+        sys.exit("error: ztilde itself failed, as said above")
     measured: dict[str, dict] = {}
     for name in sorted(times, key=lambda name: statistics.median(times[name])):
         figures = {"ran_as": name, "calls_a_chunk": calls[name], "seconds": times[name]}
