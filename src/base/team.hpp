@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "base/cut.hpp"
 
@@ -67,6 +68,36 @@ struct Worker {
   void sync() const {
     barrier.arrive([] {});
   }
+};
+
+// Tasks that each worker takes from its own share first, so that it meets the same memory every
+// time, and then from the shares of those who are late. A task's result must not depend on who runs it.
+class TaskQueue {
+ public:
+  explicit TaskQueue(std::size_t workers) : taken_(workers) {}
+  // While nobody takes.
+  void refill() {
+    for (Count& count : taken_) count.value.store(0, std::memory_order_relaxed);
+  }
+  // Calls task(t) for each of 0 … tasks - 1 that nobody has taken yet. Every worker calls it.
+  template <class Task>
+  void take(const Worker& worker, std::size_t tasks, Task&& task) {
+    const Cut shares{tasks, worker.count};
+    for (std::size_t i = 0; i < worker.count; ++i) {
+      const std::size_t owner = (worker.index + i) % worker.count;
+      std::atomic<std::size_t>& taken = taken_[owner].value;
+      while (taken.load(std::memory_order_relaxed) < shares.size(owner)) {
+        const std::size_t t = taken.fetch_add(1, std::memory_order_relaxed);
+        if (t < shares.size(owner)) task(shares.first(owner) + t);
+      }
+    }
+  }
+
+ private:
+  struct alignas(64) Count {
+    std::atomic<std::size_t> value{0};
+  };
+  std::vector<Count> taken_;  // by worker
 };
 
 class Team {

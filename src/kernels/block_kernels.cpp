@@ -4,6 +4,7 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/block_kernels.cpp"
+#include "hwy/cache_control.h"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 #include "kernels/activations-inl.hpp"
@@ -60,8 +61,16 @@ template <class Source>
 HWY_INLINE void gather_rows(const Source* source, std::size_t stride, const std::uint32_t* row_index,
                             const Affine& affine, View y) {
   const auto row = [&](std::size_t r) { return source + (row_index ? row_index[r] : r) * stride; };
+  // Shuffled rows lie anywhere in memory: those of the next tile are asked for while this one is read.
+  const auto prefetch = [&](std::size_t first, std::size_t last) {
+    for (std::size_t r = first; row_index && r < std::min(last, y.rows); ++r) {
+      for (std::size_t c = 0; c < y.channels; c += 64 / sizeof(Source)) hwy::Prefetch(row(r) + c);
+    }
+  };
+  prefetch(0, 4);
   for_each_tile(y.rows, y.channels,
                 [&](const auto& at, std::size_t c, std::size_t first, std::size_t last) HWY_ATTR {
+                  if (c == 0) prefetch(last, 2 * last - first);
                   if (affine.centre) {
                     const AffineVector map(affine, at, c);
                     for (std::size_t r = first; r < last; ++r)

@@ -49,6 +49,17 @@ void gather(const float* source, std::size_t source_stride, const std::uint32_t*
 //   sum[c] = Σ (x - shift[c]),  sum_squares[c] = Σ (x - shift[c])², with shift = the block's first row.
 void shifted_sums(ConstView x, float* shift, double* sum, double* sum_squares);
 
+// Takes one more block into mean and m2, the sum of squared distances from the mean (Chan, Golub &
+// LeVeque 1979). rows: those taken before; 0 overwrites. The block's sums are those of shifted_sums.
+void merge_block(std::size_t channels, double rows, double block_rows, const float* shift, const double* sum,
+                 const double* squares, double* mean, double* m2);
+// m2 ← m2 / rows, the variance; 0 where rounding left less.
+struct MergedVariance {
+  std::size_t first_broken;  // the first channel whose mean or variance is not finite, or `channels`
+  std::uint64_t clamped;     // channels that rounding left below 0
+};
+MergedVariance finish_variance(std::size_t channels, double rows, const double* mean, double* m2);
+
 // sum[c] = Σ_r d[r, c] in double.
 void column_sums(ConstView d, double* sum);
 

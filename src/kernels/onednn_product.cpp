@@ -3,6 +3,7 @@
 #include <array>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/one_openmp_thread.hpp"
@@ -37,6 +38,7 @@ struct Product::Implementation {
 
   ProductKind kind;
   std::size_t scratch_bytes;
+  bool rows_stand_alone;
   dnnl::matmul product;
   std::vector<Worker> workers;
 };
@@ -67,7 +69,12 @@ Product::Product(const ProductShape& shape, std::size_t workers) try {
   };
   const dnnl::matmul::primitive_desc primitive(describe(), attributes, engine());
   implementation_ = std::make_unique<Implementation>(
-      Implementation{shape.kind, primitive.scratchpad_desc().get_size(), dnnl::matmul(primitive), {}});
+      Implementation{shape.kind,
+                     primitive.scratchpad_desc().get_size(),
+                     // Of its products this one adds along the inputs in one order for any rows.
+                     std::string_view(primitive.impl_info_str()).starts_with("brg"),
+                     dnnl::matmul(primitive),
+                     {}});
   implementation_->workers.reserve(workers);
   const auto make = [](const memory::desc& desc) { return memory(desc, engine(), nullptr); };
   for (std::size_t i = 0; i < workers; ++i) {
@@ -101,6 +108,8 @@ Product::~Product() = default;
 Product::Product(Product&&) noexcept = default;
 
 std::size_t Product::scratch_bytes() const { return implementation_->scratch_bytes; }
+
+bool Product::rows_stand_alone() const { return implementation_->rows_stand_alone; }
 
 void Product::run(std::size_t worker_index, const float* x, const float* weight, const float* bias,
                   const float* y, void* scratch) const {

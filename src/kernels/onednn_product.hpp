@@ -32,6 +32,8 @@ class Product {
   Product(Product&&) noexcept;
 
   std::size_t scratch_bytes() const;
+  // Whether a row of y (or d_x) has the same bits whatever rows are beside it, and however many.
+  bool rows_stand_alone() const;
   // x, y, weight play the roles of the comment above whichever way the product goes; the one that
   // is the result is written, never read. scratch: scratch_bytes(), aligned to 64 bytes.
   void run(std::size_t worker, const float* x, const float* weight, const float* bias, const float* y,

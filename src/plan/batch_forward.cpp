@@ -42,20 +42,19 @@ BatchForward::BatchForward(const Network& network, std::vector<std::size_t> batc
       dropout_(dropout),
       seed_(seed),
       cache_(workers) {
-  std::size_t block_rows = 0, blocks = 0, inputs = 0, outputs = 0;
+  std::size_t tile_rows = 0, blocks = 0, inputs = 0, outputs = 0, slice = 0;
   for (const std::size_t rows : batch_sizes) {
     const BatchProducts& products =
         products_.emplace_back(prepare_products(cache_, stages_, rows, gradients != nullptr));
     largest_batch_ = std::max(largest_batch_, rows);
-    block_rows = std::max(block_rows, products.blocks.largest());
+    tile_rows = std::max(tile_rows, products.largest_tile());
+    slice = std::max(slice, row_stride(products.largest_slice()));
     blocks = std::max(blocks, products.blocks.parts);
   }
-  std::size_t slice = 0;
   for (std::size_t s = 0; s < stages_.size(); ++s) {
     const Stage& stage = stages_[s];
     inputs = std::max(inputs, row_stride(stage.inputs));
     outputs = std::max(outputs, row_stride(stage.outputs));
-    slice = std::max(slice, row_stride(cut_into_slices(stage.inputs).largest()));
     const auto epsilon =
         stage.norm == StageNorm::batch ? std::get<BatchNorm>(network.layers[stage.norm_layer]).epsilon : 0.0;
     norms.push_back(stage.norm == StageNorm::none
@@ -72,8 +71,8 @@ BatchForward::BatchForward(const Network& network, std::vector<std::size_t> batc
     }
   }
   for (std::size_t w = 0; w < workers; ++w) {
-    scratch.push_back({AlignedBuffer<float>(block_rows * inputs), AlignedBuffer<float>(block_rows * outputs),
-                       AlignedBuffer<float>(gradients ? largest_batch_ * slice : 0),
+    scratch.push_back({AlignedBuffer<float>(tile_rows * inputs), AlignedBuffer<float>(tile_rows * outputs),
+                       AlignedBuffer<float>(largest_batch_ * slice),
                        AlignedBuffer<std::byte>(cache_.largest_scratch())});
   }
 }
@@ -157,15 +156,15 @@ void BatchForward::run(const Worker& worker, const Batch& batch) {
   WorkerScratch& mine = scratch[worker.index];
   for (std::size_t s = 0; s < stages_.size(); ++s) {
     const Stage& stage = stages_[s];
-    worker.share(blocks.parts, [&](std::size_t block) {
-      const std::size_t first = blocks.first(block), rows = blocks.size(block);
+    for (const Tile& tile : batch_products.tiles[worker.index]) {
+      const std::size_t first = tile.first_row, rows = tile.rows;
       const View result = z(s, first, rows);
       if (stage.dense_layer) {
         // The product reads rows at the stride it was prepared for; z of the stage before has it too.
         const ConstView x =
             source(s, batch, first, rows, 0, stage.inputs, row_stride(stage.inputs), mine.source.data());
-        product_of(batch_products.stages[s].forward, blocks, block)
-            .run(worker.index, x.data, tensors[s].weight, tensors[s].bias, result.data, mine.product.data());
+        batch_products.stages[s].forward[tile.product]->run(
+            worker.index, x.data, tensors[s].weight, tensors[s].bias, result.data, mine.product.data());
       } else {
         const ConstView x = source(s, batch, first, rows, 0, stage.inputs, result.row_stride, result.data);
         if (x.data != result.data) {
@@ -174,11 +173,13 @@ void BatchForward::run(const Worker& worker, const Batch& batch) {
           }
         }
       }
-      if (stage.sums) {
-        kernels::shifted_sums(inner(s, first, rows, mine.inner.data()), sums[s].shift_of(block),
-                              sums[s].sum_of(block), sums[s].squares_of(block));
+      if (!stage.sums) continue;
+      const ConstView x = inner(s, first, rows, mine.inner.data());
+      for (std::size_t block = tile.first_block; block < tile.end_block; ++block) {
+        kernels::shifted_sums(x.block(blocks.first(block) - first, blocks.size(block)),
+                              sums[s].shift_of(block), sums[s].sum_of(block), sums[s].squares_of(block));
       }
-    });
+    }
     if (!stage.sums) continue;
     worker.sync([&] {
       const std::size_t broken = norms[s + 1].merge(sums[s], blocks);

@@ -31,8 +31,8 @@ std::vector<StageTensors> stage_tensors(const Network& network, const std::vecto
 
 // One worker's memory for blocks in flight.
 struct WorkerScratch {
-  AlignedBuffer<float> source;  // [block rows, stage inputs]: a prologue's result
-  AlignedBuffer<float> inner;   // [block rows, stage outputs]: z after the inner activation
+  AlignedBuffer<float> source;  // [tile rows, stage inputs]: a prologue's result
+  AlignedBuffer<float> inner;   // [tile rows, stage outputs]: z after the inner activation
   AlignedBuffer<float> slice;   // [batch rows, slice columns]: a prologue's result, a few channels
   AlignedBuffer<std::byte> product;
 };

@@ -40,46 +40,18 @@ void NormState::refresh() {
 }
 
 std::size_t NormState::merge(BlockSums& sums, const Cut& blocks) {
-  // variance holds M2, the sum of squared distances from the mean, until the last block is in.
   double rows = 0;
   for (std::size_t block = 0; block < blocks.parts; ++block) {
     const auto block_rows = static_cast<double>(blocks.size(block));
-    const double weight = block_rows / (rows + block_rows);
-    const double between = rows * weight;
-    const double inverse = 1 / block_rows;
-    const float* shift_of_block = sums.shift_of(block);
-    const double* sum = sums.sum_of(block);
-    const double* squares = sums.squares_of(block);
-    double* m = mean.data();
-    double* m2 = variance.data();
-    if (block == 0) {
-      for (std::size_t c = 0; c < channels; ++c) {
-        const double offset = sum[c] * inverse;
-        m[c] = shift_of_block[c] + offset;
-        m2[c] = squares[c] - sum[c] * offset;
-      }
-    } else {
-      for (std::size_t c = 0; c < channels; ++c) {
-        const double offset = sum[c] * inverse;
-        const double delta = shift_of_block[c] + offset - m[c];
-        m[c] += delta * weight;
-        m2[c] += squares[c] - sum[c] * offset + delta * delta * between;
-      }
-    }
+    kernels::merge_block(channels, rows, block_rows, sums.shift_of(block), sums.sum_of(block),
+                         sums.squares_of(block), mean.data(), variance.data());
     rows += block_rows;
   }
-  std::size_t broken = channels;
-  for (std::size_t c = 0; c < channels; ++c) {
-    if (!std::isfinite(mean[c] + variance[c])) {
-      if (broken == channels) broken = c;
-    } else if (variance[c] < 0) {
-      variance[c] = 0;
-      ++clamped;
-    }
-    variance[c] /= rows;
-  }
+  const kernels::MergedVariance found =
+      kernels::finish_variance(channels, rows, mean.data(), variance.data());
+  clamped += found.clamped;
   refresh();
-  return broken;
+  return found.first_broken;
 }
 
 void NormState::merge_backward(BlockSums& sums, const Cut& blocks, float* d_gamma, float* d_beta) {

@@ -14,8 +14,6 @@ Cut cut_into_blocks(std::size_t rows) {
   return Cut::at_most(rows, limit);
 }
 
-Cut cut_into_slices(std::size_t inputs) { return Cut::at_most(inputs, inputs <= 128 ? 64 : 128); }
-
 const kernels::Product* ProductCache::get(const ProductShape& shape) {
   const auto found = products_.find(shape);
   if (found != products_.end()) return &found->second;
@@ -24,34 +22,119 @@ const kernels::Product* ProductCache::get(const ProductShape& shape) {
   return &product;
 }
 
+std::size_t BatchProducts::largest_tile() const {
+  std::size_t largest = 0;
+  for (const auto& of_worker : tiles) {
+    for (const Tile& tile : of_worker) largest = std::max(largest, tile.rows);
+  }
+  return largest;
+}
+
+std::size_t BatchProducts::largest_slice() const {
+  std::size_t largest = 0;
+  for (const StageProducts& stage : stages) {
+    for (const Slice& slice : stage.weight_gradient) largest = std::max(largest, slice.channels);
+  }
+  return largest;
+}
+
+namespace {
+
+// A tile's rows at the widest layer stay in half of a usual L2 cache.
+constexpr std::size_t kTileBytes = 512 * 1024;
+constexpr std::size_t kLargestTile = 256;
+
+std::size_t tile_rows(const std::vector<Stage>& stages) {
+  std::size_t widest = 1;
+  for (const Stage& stage : stages) widest = std::max({widest, stage.inputs, stage.outputs});
+  return std::min(kLargestTile, kTileBytes / (sizeof(float) * widest));
+}
+
+// Every worker's blocks in tiles of at most `limit` rows, or of one block.
+std::vector<std::vector<Tile>> cut_into_tiles(const Cut& blocks, std::size_t workers, std::size_t limit) {
+  std::vector<std::vector<Tile>> tiles(workers);
+  const Cut shares{blocks.parts, workers};
+  for (std::size_t w = 0; w < workers; ++w) {
+    const std::size_t first = shares.first(w), end = first + shares.size(w);
+    for (std::size_t block = first; block < end; ++block) {
+      const std::size_t rows = blocks.size(block);
+      if (tiles[w].empty() || tiles[w].back().rows + rows > limit) {
+        tiles[w].push_back({block, block, blocks.first(block), 0, 0});
+      }
+      tiles[w].back().end_block = block + 1;
+      tiles[w].back().rows += rows;
+    }
+  }
+  return tiles;
+}
+
+std::vector<Slice> cut_into_slices(std::size_t inputs) {
+  std::vector<Slice> slices;
+  const auto cut_in = [&](const Cut& cut, std::size_t unit) {
+    for (std::size_t i = 0; i < cut.parts; ++i) {
+      const std::size_t first = cut.first(i) * unit;
+      slices.push_back({first, std::min(cut.size(i) * unit, inputs - first), nullptr});
+    }
+  };
+  if (inputs <= 128) {
+    cut_in(Cut::at_most(inputs, 64), 1);
+  } else {
+    // An even number, in whole vectors: 784 inputs are 112 and seven times 96.
+    constexpr std::size_t kVector = 16;
+    const std::size_t parts = (inputs + 255) / 256 * 2;
+    cut_in({(inputs + kVector - 1) / kVector, parts}, kVector);
+  }
+  return slices;
+}
+
+}  // namespace
+
 BatchProducts prepare_products(ProductCache& cache, const std::vector<Stage>& stages, std::size_t rows,
                                bool with_gradients) {
-  BatchProducts products{rows, cut_into_blocks(rows), {}};
-  const auto for_parts = [](const Cut& cut, PartProducts& parts, auto&& make) {
-    if (cut.total % cut.parts != 0) parts[0] = make(cut.total / cut.parts + 1);
-    parts[1] = make(cut.total / cut.parts);
+  BatchProducts products{rows, cut_into_blocks(rows), {}, {}};
+  const auto prepare = [&](std::size_t limit) {
+    products.tiles = cut_into_tiles(products.blocks, cache.workers(), limit);
+    products.stages.assign(stages.size(), {});
+    std::vector<std::size_t> sizes;
+    for (auto& of_worker : products.tiles) {
+      for (Tile& tile : of_worker) {
+        const auto found = std::find(sizes.begin(), sizes.end(), tile.rows);
+        tile.product = static_cast<std::size_t>(found - sizes.begin());
+        if (found == sizes.end()) sizes.push_back(tile.rows);
+      }
+    }
+    bool rows_stand_alone = true;
+    for (std::size_t s = 0; s < stages.size(); ++s) {
+      const Stage& stage = stages[s];
+      if (!stage.dense_layer) continue;
+      const std::size_t x_stride = row_stride(stage.inputs), y_stride = row_stride(stage.outputs);
+      const auto for_tiles = [&](ProductKind kind, bool bias) {
+        std::vector<const kernels::Product*> of_sizes;
+        for (const std::size_t size : sizes) {
+          of_sizes.push_back(
+              cache.get({kind, size, stage.inputs, stage.outputs, x_stride, y_stride, stage.inputs, bias}));
+          rows_stand_alone &= of_sizes.back()->rows_stand_alone();
+        }
+        return of_sizes;
+      };
+      products.stages[s].forward = for_tiles(ProductKind::forward, stage.bias);
+      if (with_gradients && s > 0) {
+        products.stages[s].input_gradient = for_tiles(ProductKind::input_gradient, false);
+      }
+    }
+    return rows_stand_alone;
   };
+  // Where a row's bits depend on the product's number of rows, that must not depend on the workers.
+  if (!prepare(tile_rows(stages))) prepare(0);
+  if (!with_gradients) return products;
   for (std::size_t s = 0; s < stages.size(); ++s) {
     const Stage& stage = stages[s];
-    StageProducts& of_stage = products.stages.emplace_back();
     if (!stage.dense_layer) continue;
-    const std::size_t x_stride = row_stride(stage.inputs), y_stride = row_stride(stage.outputs);
-    for_parts(products.blocks, of_stage.forward, [&](std::size_t block_rows) {
-      return cache.get({ProductKind::forward, block_rows, stage.inputs, stage.outputs, x_stride, y_stride,
-                        stage.inputs, stage.bias});
-    });
-    if (!with_gradients) continue;
-    if (s > 0) {
-      for_parts(products.blocks, of_stage.input_gradient, [&](std::size_t block_rows) {
-        return cache.get({ProductKind::input_gradient, block_rows, stage.inputs, stage.outputs, x_stride,
-                          y_stride, stage.inputs});
-      });
+    products.stages[s].weight_gradient = cut_into_slices(stage.inputs);
+    for (Slice& slice : products.stages[s].weight_gradient) {
+      slice.product = cache.get({ProductKind::weight_gradient, rows, slice.channels, stage.outputs,
+                                 row_stride(slice.channels), row_stride(stage.outputs), stage.inputs});
     }
-    const Cut slices = cut_into_slices(stage.inputs);
-    for_parts(slices, of_stage.weight_gradient, [&](std::size_t columns) {
-      return cache.get({ProductKind::weight_gradient, rows, columns, stage.outputs, row_stride(columns),
-                        y_stride, stage.inputs});
-    });
   }
   return products;
 }

@@ -2,7 +2,6 @@
 // that cutting the batch gives.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <map>
 #include <vector>
@@ -14,10 +13,9 @@
 
 namespace ztilde {
 
-// Rows are cut into blocks by the batch's size alone, never by the number of threads.
+// Rows are cut into blocks by the batch's size alone, never by the number of threads: a block's sums
+// are one summand of the statistics.
 Cut cut_into_blocks(std::size_t rows);
-// The input columns of a weight gradient, cut into slices that different workers compute.
-Cut cut_into_slices(std::size_t inputs);
 
 // Rows of buffers lie without gaps: oneDNN's best product takes nothing else, and falls back to one
 // that takes 65 ms to get ready, is up to a third slower on W as it is, and gives a row other bits
@@ -29,6 +27,7 @@ class ProductCache {
  public:
   explicit ProductCache(std::size_t workers) : workers_(workers) {}
   const kernels::Product* get(const kernels::ProductShape& shape);
+  std::size_t workers() const { return workers_; }
   std::size_t largest_scratch() const { return largest_scratch_; }  // bytes
 
  private:
@@ -37,20 +36,32 @@ class ProductCache {
   std::map<kernels::ProductShape, kernels::Product> products_;
 };
 
-// By part of a cut: [0] for the larger parts, [1] for the others.
-using PartProducts = std::array<const kernels::Product*, 2>;
-inline const kernels::Product& product_of(const PartProducts& products, const Cut& cut, std::size_t part) {
-  return *products[part < cut.total % cut.parts ? 0 : 1];
-}
+// Neighbouring blocks of one worker that its products take at once: the more rows, the faster. A row
+// of a product does not depend on the rows beside it, so tiles may depend on the number of workers.
+struct Tile {
+  std::size_t first_block = 0, end_block = 0;
+  std::size_t first_row = 0, rows = 0;
+  std::size_t product = 0;  // which of a stage's products
+};
+
+// Input columns whose part of a weight gradient is one task. Cut by the number of inputs alone.
+struct Slice {
+  std::size_t first = 0, channels = 0;
+  const kernels::Product* product = nullptr;
+};
 
 struct StageProducts {
-  PartProducts forward{}, input_gradient{}, weight_gradient{};
+  std::vector<const kernels::Product*> forward, input_gradient;  // by Tile::product
+  std::vector<Slice> weight_gradient;
 };
 
 struct BatchProducts {
   std::size_t rows = 0;
   Cut blocks;
+  std::vector<std::vector<Tile>> tiles;  // by worker: the blocks that Worker::share deals it
   std::vector<StageProducts> stages;
+  std::size_t largest_tile() const;   // rows
+  std::size_t largest_slice() const;  // channels
 };
 
 // with_gradients: the products of the backward pass too.

@@ -28,6 +28,7 @@ TrainPlan::TrainPlan(const Network& network, const std::vector<std::size_t>& bat
   const std::vector<Stage>& stages = forward_.stages();
   const std::size_t count = stages.size();
   const std::size_t rows = forward_.largest_batch();
+  for (std::size_t s = 0; s < count; ++s) slice_queues_.emplace_back(workers);
   std::size_t blocks = 0;
   for (const std::size_t size : batch_sizes) blocks = std::max(blocks, forward_.products(size).blocks.parts);
 
@@ -62,6 +63,11 @@ TrainPlan::TrainPlan(const Network& network, const std::vector<std::size_t>& bat
   }
 }
 
+void TrainPlan::begin(std::uint64_t step) {
+  forward_.begin(step);
+  for (TaskQueue& queue : slice_queues_) queue.refill();
+}
+
 ConstView TrainPlan::output(std::size_t first_row, std::size_t rows) const {
   return forward_.z(stages().size() - 1, first_row, rows);
 }
@@ -73,15 +79,12 @@ View TrainPlan::output_gradient(std::size_t first_row, std::size_t rows) const {
 void TrainPlan::run_backward(const Worker& worker, const Batch& batch) {
   const BatchProducts& products = forward_.products(batch.rows);
   const auto weight_gradient = [&](std::size_t s) {
-    if (!stages()[s].dense_layer) return;
-    const Cut slices = cut_into_slices(stages()[s].inputs);
-    worker.share(slices.parts, [&](std::size_t slice) {
-      weight_gradient_slice(worker, s, products, batch, slices, slice);
-    });
+    const std::vector<Slice>& slices = products.stages[s].weight_gradient;
+    slice_queues_[s].take(worker, slices.size(),
+                          [&](std::size_t slice) { weight_gradient_slice(worker, s, batch, slices[slice]); });
   };
   for (std::size_t s = stages().size(); s-- > 0;) {
-    worker.share(products.blocks.parts,
-                 [&](std::size_t block) { backward_block(worker, s, products, block); });
+    for (const Tile& tile : products.tiles[worker.index]) backward_tile(worker, s, products, tile);
     if (s + 1 < stages().size()) weight_gradient(s + 1);
     worker.sync([&] {
       const StageTensors& t = forward_.tensors[s];
@@ -95,13 +98,18 @@ void TrainPlan::run_backward(const Worker& worker, const Batch& batch) {
   worker.sync();
 }
 
-void TrainPlan::backward_block(const Worker& worker, std::size_t s, const BatchProducts& products,
-                               std::size_t block) {
+void TrainPlan::backward_tile(const Worker& worker, std::size_t s, const BatchProducts& products,
+                              const Tile& tile) {
   const Stage& stage = stages()[s];
   const StageTensors& tensors = forward_.tensors[s];
-  const std::size_t first = products.blocks.first(block), rows = products.blocks.size(block);
+  const std::size_t first = tile.first_row, rows = tile.rows;
   WorkerScratch& mine = forward_.scratch[worker.index];
   const View d = d_[s].block(first, rows);
+  const auto for_blocks = [&](auto&& visit) {
+    for (std::size_t block = tile.first_block; block < tile.end_block; ++block) {
+      visit(block, products.blocks.first(block) - first, products.blocks.size(block));
+    }
+  };
 
   // The stage above left the gradient with respect to its normalised values; go through the
   // normalisation and the inner activation to z.
@@ -113,13 +121,17 @@ void TrainPlan::backward_block(const Worker& worker, std::size_t s, const BatchP
       kernels::activate_backward(forward_.z(s, first, rows), stage.inner_activation, d);
     }
   }
-  if (stage.bias) kernels::column_sums(d, bias_sums_[s].sum_of(block));
+  if (stage.bias) {
+    for_blocks([&](std::size_t block, std::size_t row, std::size_t count) {
+      kernels::column_sums(d.block(row, count), bias_sums_[s].sum_of(block));
+    });
+  }
   if (s == 0) return;
 
   const View d_below = d_[s - 1].block(first, rows);
   if (stage.dense_layer) {
-    product_of(products.stages[s].input_gradient, products.blocks, block)
-        .run(worker.index, d_below.data, tensors.weight, nullptr, d.data, mine.product.data());
+    products.stages[s].input_gradient[tile.product]->run(worker.index, d_below.data, tensors.weight, nullptr,
+                                                         d.data, mine.product.data());
   } else {
     copy_rows(d, d_below);
   }
@@ -129,23 +141,25 @@ void TrainPlan::backward_block(const Worker& worker, std::size_t s, const BatchP
   }
   if (stage.norm == StageNorm::batch) {
     const ConstView x = forward_.inner(s - 1, first, rows, mine.inner.data());
-    kernels::normalise_activate_backward(x, forward_.norms[s].affine(), stage.activation, d_below,
-                                         norm_sums_[s].sum_of(block), norm_sums_[s].squares_of(block));
+    for_blocks([&](std::size_t block, std::size_t row, std::size_t count) {
+      kernels::normalise_activate_backward(x.block(row, count), forward_.norms[s].affine(), stage.activation,
+                                           d_below.block(row, count), norm_sums_[s].sum_of(block),
+                                           norm_sums_[s].squares_of(block));
+    });
   } else if (stage.activation != ActivationKind::identity) {
     kernels::activate_backward(forward_.z(s - 1, first, rows), stage.activation, d_below);
   }
 }
 
-void TrainPlan::weight_gradient_slice(const Worker& worker, std::size_t s, const BatchProducts& products,
-                                      const Batch& batch, const Cut& slices, std::size_t slice) {
+void TrainPlan::weight_gradient_slice(const Worker& worker, std::size_t s, const Batch& batch,
+                                      const Slice& slice) {
   WorkerScratch& mine = forward_.scratch[worker.index];
-  const std::size_t first = slices.first(slice), channels = slices.size(slice);
-  const View x(mine.slice.data(), batch.rows, channels, row_stride(channels));
-  const ConstView source = forward_.source(s, batch, 0, batch.rows, first, channels, x.row_stride, x.data);
+  const View x(mine.slice.data(), batch.rows, slice.channels, row_stride(slice.channels));
+  const ConstView source =
+      forward_.source(s, batch, 0, batch.rows, slice.first, slice.channels, x.row_stride, x.data);
   if (source.data != x.data) copy_rows(source, x);
-  product_of(products.stages[s].weight_gradient, slices, slice)
-      .run(worker.index, x.data, forward_.tensors[s].d_weight + first, nullptr, d_[s].data,
-           mine.product.data());
+  slice.product->run(worker.index, x.data, forward_.tensors[s].d_weight + slice.first, nullptr, d_[s].data,
+                     mine.product.data());
 }
 
 void TrainPlan::update_running(std::size_t rows, std::span<double> statistics,

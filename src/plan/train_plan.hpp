@@ -22,7 +22,7 @@ class TrainPlan {
             const float* parameters, float* gradients, const double* fixed_statistics, std::uint64_t seed);
 
   // Before the team starts on a step.
-  void begin(std::uint64_t step) { forward_.begin(step); }
+  void begin(std::uint64_t step);
   // Ends without a barrier: each worker has the output rows of its own blocks.
   void forward(const Worker& worker, const Batch& batch) { forward_.run(worker, batch); }
 
@@ -56,9 +56,8 @@ class TrainPlan {
 
  private:
   void run_backward(const Worker& worker, const Batch& batch);
-  void backward_block(const Worker& worker, std::size_t s, const BatchProducts& products, std::size_t block);
-  void weight_gradient_slice(const Worker& worker, std::size_t s, const BatchProducts& products,
-                             const Batch& batch, const Cut& slices, std::size_t slice);
+  void backward_tile(const Worker& worker, std::size_t s, const BatchProducts& products, const Tile& tile);
+  void weight_gradient_slice(const Worker& worker, std::size_t s, const Batch& batch, const Slice& slice);
 
   struct RunningSlot {
     std::size_t stage, slot_index;
@@ -67,10 +66,11 @@ class TrainPlan {
   };
 
   BatchForward forward_;
-  AlignedBuffer<float> memory_;       // every z and d, placed by lifetime
-  std::vector<kernels::View> d_;      // by stage: gradient with respect to z, or on the way to it
-  std::vector<BlockSums> bias_sums_;  // by stage
-  std::vector<BlockSums> norm_sums_;  // by stage, of its prologue's normalisation
+  AlignedBuffer<float> memory_;          // every z and d, placed by lifetime
+  std::vector<kernels::View> d_;         // by stage: gradient with respect to z, or on the way to it
+  std::vector<BlockSums> bias_sums_;     // by stage
+  std::vector<BlockSums> norm_sums_;     // by stage, of its prologue's normalisation
+  std::vector<TaskQueue> slice_queues_;  // by stage
   std::vector<RunningSlot> running_;
   bool going_on_ = false;
 };

@@ -8,7 +8,7 @@
 namespace ztilde {
 namespace {
 
-constexpr std::size_t kChunk = 8192;
+constexpr std::size_t kChunk = 4096;
 constexpr double kMomentum = 0.9;
 constexpr double kAlpha = 0.99;  // of RMSprop
 constexpr double kBeta1 = 0.9, kBeta2 = 0.999;
@@ -34,7 +34,8 @@ double default_learning_rate(OptimizerKind optimizer) {
 
 double default_weight_decay(OptimizerKind optimizer) { return optimizer == OptimizerKind::adamw ? 0.01 : 0; }
 
-Optimiser::Optimiser(const Network& network, const OptimiserOptions& options) : options_(options) {
+Optimiser::Optimiser(const Network& network, const OptimiserOptions& options, std::size_t workers)
+    : options_(options), norm_queue_(workers), step_queue_(workers) {
   for (const ParameterSlot& slot : parameter_slots(network)) {
     const bool decays = slot.is_weight_matrix || options.decay_all;
     for (std::size_t first = 0; first < slot.size(); first += kChunk) {
@@ -52,6 +53,8 @@ Optimiser::Optimiser(const Network& network, const OptimiserOptions& options) : 
 }
 
 void Optimiser::begin(double rate) {
+  norm_queue_.refill();
+  step_queue_.refill();
   ++steps_;
   rate_ = rate;
   correction1_ = 1 - std::pow(kBeta1, static_cast<double>(steps_));
@@ -60,7 +63,7 @@ void Optimiser::begin(double rate) {
 
 void Optimiser::step(const Worker& worker, float* parameters, const float* gradients) {
   if (options_.clip_norm > 0) {
-    worker.share(chunks_.size(), [&](std::size_t i) {
+    norm_queue_.take(worker, chunks_.size(), [&](std::size_t i) {
       squares_[i] = kernels::sum_of_squares(chunks_[i].size, gradients + chunks_[i].offset);
     });
     worker.sync([&] {
@@ -70,7 +73,8 @@ void Optimiser::step(const Worker& worker, float* parameters, const float* gradi
       gradient_scale_ = static_cast<float>(std::min(1.0, options_.clip_norm / (std::sqrt(total) + 1e-6)));
     });
   }
-  worker.share(chunks_.size(), [&](std::size_t i) { step_chunk(chunks_[i], parameters, gradients); });
+  step_queue_.take(worker, chunks_.size(),
+                   [&](std::size_t i) { step_chunk(chunks_[i], parameters, gradients); });
 }
 
 void Optimiser::step_chunk(const Chunk& chunk, float* parameters, const float* gradients) {

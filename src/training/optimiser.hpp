@@ -20,7 +20,7 @@ struct OptimiserOptions {
 
 class Optimiser {
  public:
-  Optimiser(const Network& network, const OptimiserOptions& options);
+  Optimiser(const Network& network, const OptimiserOptions& options, std::size_t workers);
 
   // Before the team starts on a step: counts it and fixes its rate.
   void begin(double rate);
@@ -39,7 +39,8 @@ class Optimiser {
 
   OptimiserOptions options_;
   std::vector<Chunk> chunks_;
-  std::vector<double> squares_;          // by chunk, for the norm
+  std::vector<double> squares_;  // by chunk, for the norm
+  TaskQueue norm_queue_, step_queue_;
   AlignedBuffer<float> first_, second_;  // momentum or first moment; second moment
   std::uint64_t steps_ = 0;
   double rate_ = 0;

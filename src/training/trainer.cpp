@@ -28,7 +28,7 @@ Trainer::Trainer(Model start, const Objective& objective, const OptimiserOptions
       gradients_(model.parameters.size()),
       plan_(model.network, sizes_of(batcher.plan()), team.threads(), model.parameters.data(),
             gradients_.data(), model.statistics.data(), seed),
-      optimiser_(model.network, optimiser),
+      optimiser_(model.network, optimiser, team.threads()),
       block_losses_(plan_.blocks(batcher.plan().largest()).parts + 1) {}
 
 double Trainer::step(const Batch& batch, double rate) {
