@@ -54,7 +54,7 @@ void TrainRun::step() {
 PredictRun::PredictRun(const Model& model, const Dataset& data, std::size_t rows, std::size_t threads)
     : model_(model),
       batch_(whole(data)),
-      team_(InferencePlan::workers_for(rows, threads)),
+      team_(InferencePlan::workers_for(model_.network, rows, threads)),
       plan_(model_.network, rows, team_.threads(), model_.parameters.data(), model_.statistics.data()),
       outputs_(rows * layer_outputs(model_.network).back()) {
   batch_.rows = rows;

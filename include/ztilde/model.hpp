@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -49,6 +51,25 @@ struct Model {
 // Raw outputs of the last layer for rows of raw inputs: [rows, outputs], row-major.
 //   inputs: [rows, model.network.inputs], row-major. threads 0: all cores.
 std::vector<float> outputs(const Model& model, const std::vector<float>& inputs, std::size_t threads = 0);
+
+// A model made ready to be used again and again: weights packed, threads waiting. One thread at a time.
+class Predictor {
+ public:
+  // largest_batch: the most rows of one call. threads 0: as many cores as there is work for. Keeps
+  // nothing of the model's memory.
+  explicit Predictor(const Model& model, std::size_t largest_batch = 1, std::size_t threads = 0);
+  ~Predictor();
+  Predictor(Predictor&&) noexcept;
+
+  // Raw outputs of the last layer: outputs [rows, outputs] from raw inputs [rows, inputs], row-major.
+  // A row's outputs have the same bits alone and in any company. Throws Error(data) where the sizes
+  // are not those of whole rows, at most largest_batch.
+  void run(std::span<const float> inputs, std::span<float> outputs);
+
+ private:
+  struct Implementation;
+  std::unique_ptr<Implementation> implementation_;
+};
 
 struct Predictions {
   std::vector<float> values;         // [rows]: class index, or the value for regression

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/one_openmp_thread.hpp"
+#include "kernels/packed_weights.hpp"
 #include "ztilde/error.hpp"
 
 namespace ztilde::kernels {
@@ -25,7 +26,32 @@ memory::desc matrix(std::size_t rows, std::size_t columns, std::size_t row_strid
   return {{dim(rows), dim(columns)}, memory::data_type::f32, {dim(row_stride), dim(column_stride)}};
 }
 
+memory::desc panels(std::size_t inputs, std::size_t outputs) {
+  return {{static_cast<memory::dim>(inputs), static_cast<memory::dim>(outputs)},
+          memory::data_type::f32,
+          memory::format_tag::BA16a64b};
+}
+
+// Of its products this one adds along the inputs in one order for any rows, and takes panels.
+bool is_brgemm(const dnnl::matmul::primitive_desc& product) {
+  return std::string_view(product.impl_info_str()).starts_with("brg");
+}
+
 }  // namespace
+
+bool packs_in_panels() {
+  static const bool yes = [] {
+    const auto rows = [](memory::dim channels) {
+      return memory::desc({2, channels}, memory::data_type::f32, memory::format_tag::ab);
+    };
+    try {
+      return is_brgemm({dnnl::matmul::desc(rows(32), panels(32, 100), rows(100)), engine()});
+    } catch (const dnnl::error&) {
+      return false;
+    }
+  }();
+  return yes;
+}
 
 struct Product::Implementation {
   // Everything a call needs, made once: only the data pointers change between calls.
@@ -61,20 +87,17 @@ Product::Product(const ProductShape& shape, std::size_t workers) try {
       const memory::desc y_transposed = matrix(shape.outputs, shape.rows, 1, shape.y_stride);
       return dnnl::matmul::desc(y_transposed, x, matrix(shape.outputs, shape.inputs, shape.weight_stride, 1));
     }
-    const memory::desc weight_transposed = shape.kind == ProductKind::forward_packed
-                                               ? matrix(shape.inputs, shape.outputs, shape.weight_stride, 1)
+    const bool packed = shape.kind == ProductKind::forward_packed;
+    const memory::desc weight_transposed = packed && packs_in_panels() ? panels(shape.inputs, shape.outputs)
+                                           : packed
+                                               ? matrix(shape.inputs, shape.outputs, shape.outputs, 1)
                                                : matrix(shape.inputs, shape.outputs, 1, shape.weight_stride);
     return shape.bias ? dnnl::matmul::desc(x, weight_transposed, bias, y)
                       : dnnl::matmul::desc(x, weight_transposed, y);
   };
   const dnnl::matmul::primitive_desc primitive(describe(), attributes, engine());
-  implementation_ = std::make_unique<Implementation>(
-      Implementation{shape.kind,
-                     primitive.scratchpad_desc().get_size(),
-                     // Of its products this one adds along the inputs in one order for any rows.
-                     std::string_view(primitive.impl_info_str()).starts_with("brg"),
-                     dnnl::matmul(primitive),
-                     {}});
+  implementation_ = std::make_unique<Implementation>(Implementation{
+      shape.kind, primitive.scratchpad_desc().get_size(), is_brgemm(primitive), dnnl::matmul(primitive), {}});
   implementation_->workers.reserve(workers);
   const auto make = [](const memory::desc& desc) { return memory(desc, engine(), nullptr); };
   for (std::size_t i = 0; i < workers; ++i) {

@@ -1,6 +1,6 @@
 // The three matrix products of a dense layer, by oneDNN, each on the calling thread alone.
 //   forward:          y [rows, outputs] = x [rows, inputs] · Wᵀ + b
-//   forward_packed:   the same with Wᵀ [inputs, outputs] in memory, three times as fast for one row
+//   forward_packed:   the same with weights packed as packed_weights.hpp says
 //   input_gradient:   d_x [rows, inputs] = d_y [rows, outputs] · W
 //   weight_gradient:  d_W [outputs, inputs] = d_yᵀ · x
 // W: [outputs, inputs]; the only file that knows oneDNN is onednn_product.cpp.

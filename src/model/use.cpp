@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "base/text.hpp"
 #include "model/objective.hpp"
@@ -67,22 +66,49 @@ std::size_t output_count(const Model& model) { return layer_outputs(model.networ
 
 }  // namespace
 
+struct Predictor::Implementation {
+  Implementation(const Model& model, std::size_t largest, std::size_t threads)
+      : columns(model.network.inputs),
+        count(output_count(model)),
+        largest_batch(largest),
+        team(InferencePlan::workers_for(model.network, largest, threads)),
+        plan(model.network, largest, team.threads(), model.parameters.data(), model.statistics.data()) {}
+
+  std::size_t columns, count, largest_batch;
+  Team team;
+  InferencePlan plan;
+};
+
+Predictor::Predictor(const Model& model, std::size_t largest_batch, std::size_t threads)
+    : implementation_(std::make_unique<Implementation>(model, largest_batch, threads)) {}
+Predictor::~Predictor() = default;
+Predictor::Predictor(Predictor&&) noexcept = default;
+
+void Predictor::run(std::span<const float> inputs, std::span<float> outputs) {
+  Implementation& made = *implementation_;
+  const std::size_t rows = inputs.size() / made.columns;
+  if (rows * made.columns != inputs.size() || rows > made.largest_batch ||
+      outputs.size() != rows * made.count) {
+    throw Error(ErrorKind::data,
+                fmt::format("{} input and {} output numbers; give at most {} of {} inputs and {} outputs",
+                            inputs.size(), outputs.size(), counted(made.largest_batch, "row"), made.columns,
+                            made.count));
+  }
+  const Batch batch{{nullptr, inputs.data(), made.columns}, nullptr, rows, nullptr};
+  made.plan.run(made.team, batch, [&](const Worker&, std::size_t, std::size_t first_row, kernels::View out) {
+    copy_rows(out, {outputs.data() + first_row * made.count, out.rows, made.count});
+  });
+}
+
 std::vector<float> outputs(const Model& model, const std::vector<float>& inputs, std::size_t threads) {
-  const std::size_t columns = model.network.inputs, count = output_count(model);
+  const std::size_t columns = model.network.inputs;
   if (inputs.size() % columns != 0) {
     throw Error(ErrorKind::data,
                 fmt::format("{} input numbers are not whole rows of {}", inputs.size(), columns));
   }
   const std::size_t rows = inputs.size() / columns;
-  Team team(InferencePlan::workers_for(rows, threads));
-  InferencePlan plan(model.network, rows, team.threads(), model.parameters.data(), model.statistics.data());
-  std::vector<float> result(rows * count);
-  const Batch batch{{nullptr, inputs.data(), columns}, nullptr, rows, nullptr};
-  plan.run(team, batch, [&](const Worker&, std::size_t, std::size_t first_row, kernels::View out) {
-    for (std::size_t r = 0; r < out.rows; ++r) {
-      std::memcpy(result.data() + (first_row + r) * count, out.row(r), count * sizeof(float));
-    }
-  });
+  std::vector<float> result(rows * output_count(model));
+  Predictor(model, rows, threads).run(inputs, result);
   return result;
 }
 
@@ -92,7 +118,7 @@ Predictions predict(const Model& model, const Dataset& data, std::size_t threads
   Predictions predictions;
   predictions.values.resize(data.rows);
   if (model.task == Task::classify) predictions.probabilities.resize(data.rows * classes);
-  Team team(InferencePlan::workers_for(data.rows, threads));
+  Team team(InferencePlan::workers_for(model.network, data.rows, threads));
   InferencePlan plan(model.network, data.rows, team.threads(), model.parameters.data(),
                      model.statistics.data());
   plan.run(team, whole(data), [&](const Worker&, std::size_t, std::size_t first_row, kernels::View out) {
@@ -126,7 +152,7 @@ Scores evaluate(const Model& model, const Dataset& data, std::size_t threads) {
     throw Error(ErrorKind::data,
                 "the data's classes are not the model's; give it rows of the classes it was trained on");
   }
-  Team team(InferencePlan::workers_for(data.rows, threads));
+  Team team(InferencePlan::workers_for(model.network, data.rows, threads));
   InferencePlan plan(model.network, data.rows, team.threads(), model.parameters.data(),
                      model.statistics.data());
   const std::size_t classes = model.classes.size();

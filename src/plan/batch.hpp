@@ -1,6 +1,7 @@
 // The rows of one step: an index list into the data set's memory, gathered by the first stage.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -21,6 +22,10 @@ struct Batch {
   std::size_t rows = 0;
   const float* targets = nullptr;  // by row of the source; null where there are none
 };
+
+inline void copy_rows(kernels::ConstView from, kernels::View to) {
+  for (std::size_t r = 0; r < from.rows; ++r) std::copy_n(from.row(r), from.channels, to.row(r));
+}
 
 // out [block rows, block channels] = affine(input), for batch rows from first_row and input columns
 // from first_channel. affine is that of the first column asked for.

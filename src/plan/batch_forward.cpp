@@ -1,7 +1,6 @@
 #include "plan/batch_forward.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <string_view>
 
 namespace ztilde {
@@ -136,7 +135,7 @@ ConstView BatchForward::source(std::size_t s, const Batch& batch, std::size_t fi
   }
   if (dropout_ && stage.dropout.probability > 0) {
     if (x.data != out) {  // nothing before it: drop out of a copy
-      for (std::size_t r = 0; r < rows; ++r) std::memcpy(result.row(r), x.row(r), channels * sizeof(float));
+      copy_rows(x, result);
       x = result;
     }
     kernels::dropout(result, stage.dropout.probability, dropout_stream(stage), first_row, first_channel,
@@ -168,9 +167,7 @@ void BatchForward::run(const Worker& worker, const Batch& batch) {
       } else {
         const ConstView x = source(s, batch, first, rows, 0, stage.inputs, result.row_stride, result.data);
         if (x.data != result.data) {
-          for (std::size_t r = 0; r < rows; ++r) {
-            std::memcpy(result.row(r), x.row(r), stage.outputs * sizeof(float));
-          }
+          copy_rows(x, result);
         }
       }
       if (!stage.sums) continue;

@@ -1,7 +1,8 @@
 #include "plan/inference_plan.hpp"
 
 #include <algorithm>
-#include <cstring>
+
+#include "kernels/packed_weights.hpp"
 
 namespace ztilde {
 
@@ -18,8 +19,12 @@ constexpr std::size_t kBlockSizes[] = {1, 4, 16, 64, kBlockRows};
 
 Cut InferencePlan::blocks(std::size_t rows) { return Cut::at_most(rows, kBlockRows); }
 
-std::size_t InferencePlan::workers_for(std::size_t rows, std::size_t threads) {
-  return std::min(threads == 0 ? available_cores() : threads, blocks(rows).parts);
+std::size_t InferencePlan::workers_for(const Network& network, std::size_t rows, std::size_t threads) {
+  const std::size_t most = threads == 0 ? available_cores() : threads;
+  if (rows > 1 || !kernels::packs_in_panels()) return std::min(most, blocks(rows).parts);
+  // One row reads every weight once. One core is best as long as they stay in its cache.
+  constexpr std::size_t kWeightsForAWorker = 1 << 18;
+  return std::clamp<std::size_t>(parameter_count(network) / kWeightsForAWorker, 1, most);
 }
 
 InferencePlan::InferencePlan(const Network& network, std::size_t largest_batch, std::size_t workers,
@@ -36,8 +41,8 @@ InferencePlan::InferencePlan(const Network& network, std::size_t largest_batch, 
     inputs = std::max(inputs, row_stride(stage.inputs));
     outputs = std::max(outputs, row_stride(stage.outputs));
     packed_.push_back(stage.dense_layer
-                          ? Packed{AlignedBuffer<float>(stage.inputs * row_stride(stage.outputs)),
-                                   AlignedBuffer<float>(row_stride(stage.outputs))}
+                          ? Packed{AlignedBuffer<float>(kernels::packed_size(stage.inputs, stage.outputs)),
+                                   AlignedBuffer<float>(stage.bias ? stage.outputs : 0)}
                           : Packed{});
     if (stage.norm == StageNorm::none) {
       norms_.emplace_back();
@@ -54,33 +59,34 @@ InferencePlan::InferencePlan(const Network& network, std::size_t largest_batch, 
 
   const std::size_t largest_block = blocks(largest_batch).largest();
   for (const std::size_t size : kBlockSizes) {
+    // A single row has its own product; and where a row's bits depend on the number of rows, there
+    // is only one number.
+    if (size == 1 && kernels::packs_in_panels()) continue;
+    if (size < kBlockRows && !kernels::packs_in_panels()) continue;
+    if (largest_batch == 1 && kernels::packs_in_panels()) break;
     block_sizes_.push_back(size);
     auto& of_size = products_.emplace_back();
     for (const Stage& stage : stages_) {
-      const std::size_t width = row_stride(stage.outputs);
-      of_size.push_back(stage.dense_layer
-                            ? cache_.get({kernels::ProductKind::forward_packed, size, stage.inputs, width,
-                                          row_stride(stage.inputs), width, width, stage.bias})
-                            : nullptr);
+      of_size.push_back(stage.dense_layer ? cache_.get({kernels::ProductKind::forward_packed, size,
+                                                        stage.inputs, stage.outputs, row_stride(stage.inputs),
+                                                        row_stride(stage.outputs), 0, stage.bias})
+                                          : nullptr);
     }
     if (size >= largest_block) break;
   }
-  const std::size_t rows = block_sizes_.back();
+  const std::size_t rows = block_sizes_.empty() ? 1 : block_sizes_.back();
   for (std::size_t w = 0; w < workers; ++w) {
     scratch_.push_back({AlignedBuffer<float>(rows * inputs), AlignedBuffer<float>(rows * outputs),
                         AlignedBuffer<std::byte>(cache_.largest_scratch())});
   }
+  for (AlignedBuffer<float>& z : row_z_) z = AlignedBuffer<float>(outputs);
 }
 
 void InferencePlan::refresh() {
   for (std::size_t s = 0; s < stages_.size(); ++s) {
     const Stage& stage = stages_[s];
     if (stage.dense_layer) {
-      const std::size_t width = row_stride(stage.outputs);
-      for (std::size_t o = 0; o < stage.outputs; ++o) {
-        const float* row = tensors_[s].weight + o * stage.inputs;
-        for (std::size_t i = 0; i < stage.inputs; ++i) packed_[s].weight[i * width + o] = row[i];
-      }
+      kernels::pack_weights(tensors_[s].weight, stage.inputs, stage.outputs, packed_[s].weight.data());
       if (stage.bias) std::copy_n(tensors_[s].bias, stage.outputs, packed_[s].bias.data());
     }
     NormState& norm = norms_[s];
@@ -119,34 +125,61 @@ void InferencePlan::prologue(std::size_t s, const Batch& batch, std::size_t firs
 }
 
 void InferencePlan::run(Team& team, const Batch& batch, const Consume& consume) {
-  const Cut cut = blocks(batch.rows);
   if (batch.rows == 0) return;
+  const bool one_row = batch.rows == 1 && kernels::packs_in_panels();
+  team.run([&](const Worker& worker) {
+    if (one_row) {
+      run_one_row(worker, batch, consume);
+    } else {
+      run_blocks(worker, batch, consume);
+    }
+  });
+}
+
+void InferencePlan::run_blocks(const Worker& worker, const Batch& batch, const Consume& consume) {
+  const Cut cut = blocks(batch.rows);
   const std::size_t size_index =
       std::lower_bound(block_sizes_.begin(), block_sizes_.end(), cut.largest()) - block_sizes_.begin();
   const std::vector<const kernels::Product*>& products = products_[size_index];
-  team.run([&](const Worker& worker) {
-    Scratch& mine = scratch_[worker.index];
-    worker.share(cut.parts, [&](std::size_t block) {
-      const std::size_t first = cut.first(block), rows = cut.size(block);
-      View z;
-      for (std::size_t s = 0; s < stages_.size(); ++s) {
-        const View source(mine.source.data(), rows, stages_[s].inputs, row_stride(stages_[s].inputs));
-        prologue(s, batch, first, z, source);
-        z = View(mine.z.data(), rows, stages_[s].outputs, row_stride(stages_[s].outputs));
-        if (stages_[s].dense_layer) {
-          // A block with fewer rows than the product computes leaves old rows in the rest: finite
-          // or not, they reach nobody.
-          products[s]->run(worker.index, source.data, packed_[s].weight.data(), packed_[s].bias.data(),
-                           z.data, mine.product.data());
-        } else {
-          for (std::size_t r = 0; r < rows; ++r) {
-            std::memcpy(z.row(r), source.row(r), source.channels * sizeof(float));
-          }
-        }
+  Scratch& mine = scratch_[worker.index];
+  worker.share(cut.parts, [&](std::size_t block) {
+    const std::size_t first = cut.first(block), rows = cut.size(block);
+    View z;
+    for (std::size_t s = 0; s < stages_.size(); ++s) {
+      const View source(mine.source.data(), rows, stages_[s].inputs, row_stride(stages_[s].inputs));
+      prologue(s, batch, first, z, source);
+      z = View(mine.z.data(), rows, stages_[s].outputs, row_stride(stages_[s].outputs));
+      if (stages_[s].dense_layer) {
+        // A block with fewer rows than the product computes leaves old rows in the rest: finite
+        // or not, they reach nobody.
+        products[s]->run(worker.index, source.data, packed_[s].weight.data(), packed_[s].bias.data(), z.data,
+                         mine.product.data());
+      } else {
+        copy_rows(source, z);
       }
-      consume(worker, block, first, z);
-    });
+    }
+    consume(worker, block, first, z);
   });
+}
+
+void InferencePlan::run_one_row(const Worker& worker, const Batch& batch, const Consume& consume) {
+  View z;
+  for (std::size_t s = 0; s < stages_.size(); ++s) {
+    const Stage& stage = stages_[s];
+    const View source(scratch_[worker.index].source.data(), 1, stage.inputs);
+    prologue(s, batch, 0, z, source);
+    z = View(row_z_[s % 2].data(), 1, stage.outputs);
+    if (stage.dense_layer) {
+      const Cut panels{kernels::panel_count(stage.outputs), worker.count};
+      kernels::one_row_product(source.data, packed_[s].weight.data(),
+                               stage.bias ? packed_[s].bias.data() : nullptr, stage.inputs, stage.outputs,
+                               panels.first(worker.index), panels.size(worker.index), z.data);
+    } else if (worker.index == 0) {
+      copy_rows(source, z);
+    }
+    if (worker.count > 1) worker.sync();
+  }
+  if (worker.index == 0) consume(worker, 0, 0, z);
 }
 
 }  // namespace ztilde

@@ -27,11 +27,14 @@ class InferencePlan {
   void run(Team& team, const Batch& batch, const Consume& consume);
 
   static Cut blocks(std::size_t rows);
-  // As many workers as there are blocks for, at most `threads` (0: all cores).
-  static std::size_t workers_for(std::size_t rows, std::size_t threads);
+  // As many workers as there is work for, at most `threads` (0: all cores).
+  static std::size_t workers_for(const Network& network, std::size_t rows, std::size_t threads);
   std::size_t bytes() const;
 
  private:
+  void run_blocks(const Worker& worker, const Batch& batch, const Consume& consume);
+  // All workers on the only row, each with some outputs of every stage.
+  void run_one_row(const Worker& worker, const Batch& batch, const Consume& consume);
   // A stage's prologue: at most an inner activation of the stage before and one normalisation.
   void prologue(std::size_t s, const Batch& batch, std::size_t first_row, kernels::ConstView z,
                 kernels::View out) const;
@@ -42,7 +45,7 @@ class InferencePlan {
   std::vector<std::size_t> statistic_offsets_;  // by stage
   std::vector<NormState> norms_;                // by stage
   struct Packed {
-    AlignedBuffer<float> weight, bias;  // Wᵀ [inputs, outputs]; [outputs]
+    AlignedBuffer<float> weight, bias;  // as kernels::pack_weights lays them out; [outputs]
   };
   std::vector<Packed> packed_;  // by stage
   ProductCache cache_;
@@ -52,7 +55,8 @@ class InferencePlan {
     AlignedBuffer<float> source, z;
     AlignedBuffer<std::byte> product;
   };
-  std::vector<Scratch> scratch_;
+  std::vector<Scratch> scratch_;   // by worker
+  AlignedBuffer<float> row_z_[2];  // one row's z, of stages in turn
 };
 
 }  // namespace ztilde

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "plan/memory.hpp"
 #include "ztilde/batch_norm.hpp"
@@ -11,15 +10,6 @@ namespace ztilde {
 
 using kernels::ConstView;
 using kernels::View;
-
-namespace {
-
-void copy_rows(ConstView from, View to) {
-  for (std::size_t r = 0; r < from.rows; ++r)
-    std::memcpy(to.row(r), from.row(r), from.channels * sizeof(float));
-}
-
-}  // namespace
 
 TrainPlan::TrainPlan(const Network& network, const std::vector<std::size_t>& batch_sizes, std::size_t workers,
                      const float* parameters, float* gradients, const double* fixed_statistics,
