@@ -65,8 +65,9 @@ void column_sums(ConstView d, double* sum);
 
 // Backward through g(affine(x)): d ← d · g'(affine(x)), and in double
 //   sum_d[c] = Σ d,  sum_dx[c] = Σ d · (x - centre[c]).
+// Where y.data is not null it also writes y = g(affine(x)), as normalise_activate does. y is not x.
 void normalise_activate_backward(ConstView x, const Affine& affine, ActivationKind g, View d, double* sum_d,
-                                 double* sum_dx);
+                                 double* sum_dx, View y = {});
 // Backward through g: d ← d · g'(x).
 void activate_backward(ConstView x, ActivationKind g, View d);
 // The input gradient of batch norm: d ← scale[c] · (d + slope[c] · (x - centre[c]) + offset[c]).

@@ -1,6 +1,8 @@
 // The kernels that sum down the rows of a block, and the backward pass. All sums are in double, in
 // the order of the rows. Products of two floats are exact in double, so where the summands are
 // floats the sums have the same bits on every target.
+#include <type_traits>
+
 #include "kernels/block_kernels.hpp"
 #include "kernels/simd_targets.hpp"
 
@@ -56,25 +58,67 @@ void ColumnSums(ConstView d, double* sum) {
   });
 }
 
-void NormaliseActivateBackward(ConstView x, const Affine& affine, ActivationKind kind, View d, double* sum_d,
-                               double* sum_dx) {
+// One vector of channels on its way down the rows.
+template <bool kKeepsValue, class G, class Access>
+struct BackwardVector {
+  Access at;
+  std::size_t c;
+  VF centre, scale, shift;
+  Wide total_d = wide_zero(), total_dx = wide_zero();
+
+  HWY_INLINE BackwardVector(const Affine& affine, const Access& access, std::size_t first)
+      : at(access),
+        c(first),
+        centre(at.load(affine.centre + c)),
+        scale(at.load(affine.scale + c)),
+        shift(at.load(affine.shift + c)) {}
+  HWY_INLINE void add_row(const float* x, float* d, float* y) {
+    const VF distance = hn::Sub(at.load(x + c), centre);
+    const VF z = hn::MulAdd(distance, scale, shift);
+    const VF d_z = G::slope(z, at.load(d + c));
+    at.store(d_z, d + c);
+    if constexpr (kKeepsValue) at.store(G::value(z), y + c);
+    const Wide wide_d = widen(d_z);
+    add(wide_d, total_d);
+    add_product(wide_d, widen(distance), total_dx);
+  }
+  HWY_INLINE void store(double* sum_d, double* sum_dx) const {
+    store_wide(total_d, at.count(), sum_d + c);
+    store_wide(total_dx, at.count(), sum_dx + c);
+  }
+};
+
+template <bool kKeepsValue>
+HWY_INLINE void normalise_activate_backward_of(ConstView x, const Affine& affine, ActivationKind kind, View d,
+                                               double* sum_d, double* sum_dx, View y) {
   with_activation(kind, [&](auto g) HWY_ATTR {
-    for_each_vector(x.channels, [&](const auto& at, std::size_t c) HWY_ATTR {
-      const VF centre = at.load(affine.centre + c);
-      const VF scale = at.load(affine.scale + c), shift = at.load(affine.shift + c);
-      Wide total_d = wide_zero(), total_dx = wide_zero();
+    using G = decltype(g);
+    std::size_t c = 0;
+    // Two vectors at a time: half as many walks down the rows.
+    for (; c + 2 * kLanes <= x.channels; c += 2 * kLanes) {
+      BackwardVector<kKeepsValue, G, Whole> a(affine, Whole(), c), b(affine, Whole(), c + kLanes);
       for (std::size_t r = 0; r < x.rows; ++r) {
-        const VF distance = hn::Sub(at.load(x.row(r) + c), centre);
-        const VF d_z = g.slope(hn::MulAdd(distance, scale, shift), at.load(d.row(r) + c));
-        at.store(d_z, d.row(r) + c);
-        const Wide wide_d = widen(d_z);
-        add(wide_d, total_d);
-        add_product(wide_d, widen(distance), total_dx);
+        a.add_row(x.row(r), d.row(r), y.row(r));
+        b.add_row(x.row(r), d.row(r), y.row(r));
       }
-      store_wide(total_d, at.count(), sum_d + c);
-      store_wide(total_dx, at.count(), sum_dx + c);
+      a.store(sum_d, sum_dx);
+      b.store(sum_d, sum_dx);
+    }
+    for_each_vector(x.channels - c, [&](const auto& at, std::size_t i) HWY_ATTR {
+      BackwardVector<kKeepsValue, G, std::decay_t<decltype(at)>> a(affine, at, c + i);
+      for (std::size_t r = 0; r < x.rows; ++r) a.add_row(x.row(r), d.row(r), y.row(r));
+      a.store(sum_d, sum_dx);
     });
   });
+}
+
+void NormaliseActivateBackward(ConstView x, const Affine& affine, ActivationKind kind, View d, double* sum_d,
+                               double* sum_dx, View y) {
+  if (y.data != nullptr) {
+    normalise_activate_backward_of<true>(x, affine, kind, d, sum_d, sum_dx, y);
+  } else {
+    normalise_activate_backward_of<false>(x, affine, kind, d, sum_d, sum_dx, y);
+  }
 }
 
 void ActivateBackward(ConstView x, ActivationKind kind, View d) {
@@ -117,8 +161,8 @@ void shifted_sums(ConstView x, float* shift, double* sum, double* sum_squares) {
 }
 void column_sums(ConstView d, double* sum) { HWY_DYNAMIC_DISPATCH(ColumnSums)(d, sum); }
 void normalise_activate_backward(ConstView x, const Affine& affine, ActivationKind g, View d, double* sum_d,
-                                 double* sum_dx) {
-  HWY_DYNAMIC_DISPATCH(NormaliseActivateBackward)(x, affine, g, d, sum_d, sum_dx);
+                                 double* sum_dx, View y) {
+  HWY_DYNAMIC_DISPATCH(NormaliseActivateBackward)(x, affine, g, d, sum_d, sum_dx, y);
 }
 void activate_backward(ConstView x, ActivationKind g, View d) {
   HWY_DYNAMIC_DISPATCH(ActivateBackward)(x, g, d);

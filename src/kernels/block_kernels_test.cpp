@@ -168,6 +168,32 @@ TEST(BlockKernels, backward_equals_the_reference_on_every_target) {
   }
 }
 
+TEST(BlockKernels, backward_keeps_the_values_that_forward_computes) {
+  for (const std::size_t channels : kChannels) {
+    const Coefficients k = coefficients(channels);
+    const Guarded x = normal_matrix(9, channels, 0, 3, 5), d_before = normal_matrix(9, channels, 0, 1, 6);
+    for (const ActivationKind g : kActivations) {
+      on_every_target([&] {
+        Guarded d = d_before, without = d_before, y(9, channels), forward(9, channels);
+        std::vector<double> sums(2 * channels), sums_without(2 * channels);
+        normalise_activate(x.cview(), k.affine(), g, forward.view());
+        normalise_activate_backward(x.cview(), k.affine(), g, d.view(), sums.data(), sums.data() + channels,
+                                    y.view());
+        normalise_activate_backward(x.cview(), k.affine(), g, without.view(), sums_without.data(),
+                                    sums_without.data() + channels);
+        ASSERT_TRUE(y.guards_intact() && d.guards_intact());
+        EXPECT_EQ(sums, sums_without);
+        for (std::size_t r = 0; r < 9; ++r) {
+          for (std::size_t c = 0; c < channels; ++c) {
+            ASSERT_EQ(y(r, c), forward(r, c));
+            ASSERT_EQ(d(r, c), without(r, c));
+          }
+        }
+      });
+    }
+  }
+}
+
 TEST(BlockKernels, activate_backward_equals_backward_through_the_plain_map) {
   const std::vector<float> zero(35, 0), one(35, 1);
   std::vector<double> sums(70);

@@ -16,7 +16,8 @@ namespace ztilde::kernels::HWY_NAMESPACE {
 
 constexpr std::size_t kPanelVectors = kPanelOutputs / kLanes;
 
-// `kPanels` panels side by side into y [kPanels · 64], so that enough additions are in flight to hide their latency.
+// `kPanels` panels side by side into y [kPanels · 64], so that enough additions are in flight to hide their
+// latency.
 template <std::size_t kPanels>
 HWY_INLINE void one_row_panels(const float* x, const float* packed, std::size_t panel_size,
                                std::size_t inputs, float* y) {

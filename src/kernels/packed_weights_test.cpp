@@ -50,9 +50,10 @@ TEST(PackedWeights, one_row_has_the_bits_of_the_same_row_among_many) {
           const std::size_t panels = panel_count(outputs);
           // In two parts, as two workers compute it.
           const std::size_t half = panels / 2;
-          one_row_product(x.data() + row * inputs, layer.packed.data(), bias, inputs, outputs, 0, half, y.data());
-          one_row_product(x.data() + row * inputs, layer.packed.data(), bias, inputs, outputs, half, panels - half,
+          one_row_product(x.data() + row * inputs, layer.packed.data(), bias, inputs, outputs, 0, half,
                           y.data());
+          one_row_product(x.data() + row * inputs, layer.packed.data(), bias, inputs, outputs, half,
+                          panels - half, y.data());
           ASSERT_EQ(y[outputs], kGuard);
           for (std::size_t o = 0; o < outputs; ++o) {
             ASSERT_EQ(y[o], many[row * outputs + o]) << inputs << " inputs, " << outputs << " outputs, " << o;

@@ -93,8 +93,11 @@ std::size_t BatchForward::scratch_bytes() const {
   return bytes;
 }
 
-RandomStream BatchForward::dropout_stream(const Stage& stage) const {
-  return {seed_, Purpose::dropout, static_cast<std::uint32_t>(stage.dropout.layer), step_};
+void BatchForward::drop_out(const Stage& stage, std::size_t first_row, std::size_t first_channel,
+                            View x) const {
+  if (!dropout_ || stage.dropout.probability == 0) return;
+  const RandomStream stream(seed_, Purpose::dropout, static_cast<std::uint32_t>(stage.dropout.layer), step_);
+  kernels::dropout(x, stage.dropout.probability, stream, first_row, first_channel, stage.inputs);
 }
 
 ConstView BatchForward::inner(std::size_t s, std::size_t first_row, std::size_t rows, float* out) const {
@@ -138,8 +141,7 @@ ConstView BatchForward::source(std::size_t s, const Batch& batch, std::size_t fi
       copy_rows(x, result);
       x = result;
     }
-    kernels::dropout(result, stage.dropout.probability, dropout_stream(stage), first_row, first_channel,
-                     stage.inputs);
+    drop_out(stage, first_row, first_channel, result);
   }
   return x;
 }

@@ -68,7 +68,9 @@ class BatchForward {
                             float* scratch) const;
   //   inner: z of stage s after its inner activation.
   kernels::ConstView inner(std::size_t s, std::size_t first_row, std::size_t rows, float* scratch) const;
-  RandomStream dropout_stream(const Stage& stage) const;
+  //   drop_out: as the stage does, where it does; x: some rows and channels of its source, or of
+  //   the gradient with respect to it.
+  void drop_out(const Stage& stage, std::size_t first_row, std::size_t first_channel, kernels::View x) const;
 
   std::vector<StageTensors> tensors;
   std::vector<NormState> norms;        // by stage, of its prologue

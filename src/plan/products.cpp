@@ -68,21 +68,17 @@ std::vector<std::vector<Tile>> cut_into_tiles(const Cut& blocks, std::size_t wor
   return tiles;
 }
 
-std::vector<Slice> cut_into_slices(std::size_t inputs) {
+// An even number of slices of whole vectors (784 channels are 112 and seven times 96), two where
+// the layer is small.
+std::vector<Slice> cut_into_slices(std::size_t channels) {
+  const bool small = channels <= 128;
+  const std::size_t unit = small ? 1 : 16;
+  const Cut cut =
+      small ? Cut::at_most(channels, 64) : Cut{(channels + unit - 1) / unit, (channels + 255) / 256 * 2};
   std::vector<Slice> slices;
-  const auto cut_in = [&](const Cut& cut, std::size_t unit) {
-    for (std::size_t i = 0; i < cut.parts; ++i) {
-      const std::size_t first = cut.first(i) * unit;
-      slices.push_back({first, std::min(cut.size(i) * unit, inputs - first), nullptr});
-    }
-  };
-  if (inputs <= 128) {
-    cut_in(Cut::at_most(inputs, 64), 1);
-  } else {
-    // An even number, in whole vectors: 784 inputs are 112 and seven times 96.
-    constexpr std::size_t kVector = 16;
-    const std::size_t parts = (inputs + 255) / 256 * 2;
-    cut_in({(inputs + kVector - 1) / kVector, parts}, kVector);
+  for (std::size_t i = 0; i < cut.parts; ++i) {
+    const std::size_t first = cut.first(i) * unit;
+    slices.push_back({first, std::min(cut.size(i) * unit, channels - first), nullptr});
   }
   return slices;
 }
@@ -130,10 +126,13 @@ BatchProducts prepare_products(ProductCache& cache, const std::vector<Stage>& st
   for (std::size_t s = 0; s < stages.size(); ++s) {
     const Stage& stage = stages[s];
     if (!stage.dense_layer) continue;
-    products.stages[s].weight_gradient = cut_into_slices(stage.inputs);
+    const bool by_outputs = keeps_source(stages, s);
+    products.stages[s].weight_gradient = cut_into_slices(by_outputs ? stage.outputs : stage.inputs);
     for (Slice& slice : products.stages[s].weight_gradient) {
-      slice.product = cache.get({ProductKind::weight_gradient, rows, slice.channels, stage.outputs,
-                                 row_stride(slice.channels), row_stride(stage.outputs), stage.inputs});
+      const std::size_t inputs = by_outputs ? stage.inputs : slice.channels;
+      slice.product =
+          cache.get({ProductKind::weight_gradient, rows, inputs, by_outputs ? slice.channels : stage.outputs,
+                     row_stride(inputs), row_stride(stage.outputs), stage.inputs});
     }
   }
   return products;

@@ -44,7 +44,8 @@ struct Tile {
   std::size_t product = 0;  // which of a stage's products
 };
 
-// Input columns whose part of a weight gradient is one task. Cut by the number of inputs alone.
+// What of a weight gradient is one task: some outputs where the stage keeps its source, else some
+// inputs. Cut by their number alone.
 struct Slice {
   std::size_t first = 0, channels = 0;
   const kernels::Product* product = nullptr;
@@ -54,6 +55,12 @@ struct StageProducts {
   std::vector<const kernels::Product*> forward, input_gradient;  // by Tile::product
   std::vector<Slice> weight_gradient;
 };
+
+// Whether the backward pass keeps what this stage's contraction reads until its weight gradient is
+// done: where it fits exactly into z of the same stage, which nobody reads any more by then.
+inline bool keeps_source(const std::vector<Stage>& stages, std::size_t s) {
+  return s > 0 && stages[s].dense_layer && stages[s].inputs == stages[s].outputs;
+}
 
 struct BatchProducts {
   std::size_t rows = 0;

@@ -28,7 +28,7 @@ TrainPlan::TrainPlan(const Network& network, const std::vector<std::size_t>& bat
   std::vector<Lifetime> lifetimes;
   for (std::size_t s = 0; s < count; ++s) {
     const std::size_t size = rows * row_stride(stages[s].outputs);
-    lifetimes.push_back({size, s, backward_time(s)});
+    lifetimes.push_back({size, s, backward_time(s) + (keeps_source(stages, s) ? 1 : 0)});
     lifetimes.push_back({size, s + 1 == count ? count - 1 : backward_time(s + 1), backward_time(s) + 1});
   }
   const Placement placement = place(lifetimes);
@@ -74,8 +74,15 @@ void TrainPlan::run_backward(const Worker& worker, const Batch& batch) {
                           [&](std::size_t slice) { weight_gradient_slice(worker, s, batch, slices[slice]); });
   };
   for (std::size_t s = stages().size(); s-- > 0;) {
-    for (const Tile& tile : products.tiles[worker.index]) backward_tile(worker, s, products, tile);
-    if (s + 1 < stages().size()) weight_gradient(s + 1);
+    // The stage above makes its source from z of this one, which is about to be overwritten.
+    const bool above_first =
+        s + 1 < stages().size() && keeps_source(stages(), s) && !keeps_source(stages(), s + 1);
+    if (above_first) {
+      weight_gradient(s + 1);
+      worker.sync();
+    }
+    for (const Tile& tile : products.tiles[worker.index]) backward_tile(worker, s, products, tile, batch);
+    if (s + 1 < stages().size() && !above_first) weight_gradient(s + 1);
     worker.sync([&] {
       const StageTensors& t = forward_.tensors[s];
       if (stages()[s].bias) merge_column_sums(bias_sums_[s], products.blocks, t.d_bias);
@@ -89,7 +96,7 @@ void TrainPlan::run_backward(const Worker& worker, const Batch& batch) {
 }
 
 void TrainPlan::backward_tile(const Worker& worker, std::size_t s, const BatchProducts& products,
-                              const Tile& tile) {
+                              const Tile& tile, const Batch& batch) {
   const Stage& stage = stages()[s];
   const StageTensors& tensors = forward_.tensors[s];
   const std::size_t first = tile.first_row, rows = tile.rows;
@@ -125,30 +132,43 @@ void TrainPlan::backward_tile(const Worker& worker, std::size_t s, const BatchPr
   } else {
     copy_rows(d, d_below);
   }
-  if (stage.dropout.probability > 0) {
-    kernels::dropout(d_below, stage.dropout.probability, forward_.dropout_stream(stage), first, 0,
-                     stage.inputs);
-  }
+  forward_.drop_out(stage, first, 0, d_below);
+  const View kept = keeps_source(stages(), s) ? forward_.z(s, first, rows) : View();
   if (stage.norm == StageNorm::batch) {
     const ConstView x = forward_.inner(s - 1, first, rows, mine.inner.data());
     for_blocks([&](std::size_t block, std::size_t row, std::size_t count) {
       kernels::normalise_activate_backward(x.block(row, count), forward_.norms[s].affine(), stage.activation,
                                            d_below.block(row, count), norm_sums_[s].sum_of(block),
-                                           norm_sums_[s].squares_of(block));
+                                           norm_sums_[s].squares_of(block),
+                                           kept.data ? kept.block(row, count) : kept);
     });
-  } else if (stage.activation != ActivationKind::identity) {
+    if (kept.data) forward_.drop_out(stage, first, 0, kept);
+    return;
+  }
+  if (stage.activation != ActivationKind::identity) {
     kernels::activate_backward(forward_.z(s - 1, first, rows), stage.activation, d_below);
   }
+  if (!kept.data) return;
+  const ConstView source =
+      forward_.source(s, batch, first, rows, 0, stage.inputs, kept.row_stride, kept.data);
+  if (source.data != kept.data) copy_rows(source, kept);
 }
 
 void TrainPlan::weight_gradient_slice(const Worker& worker, std::size_t s, const Batch& batch,
                                       const Slice& slice) {
   WorkerScratch& mine = forward_.scratch[worker.index];
+  const StageTensors& tensors = forward_.tensors[s];
+  if (keeps_source(stages(), s)) {
+    slice.product->run(worker.index, forward_.z(s, 0, batch.rows).data,
+                       tensors.d_weight + slice.first * stages()[s].inputs, nullptr, d_[s].data + slice.first,
+                       mine.product.data());
+    return;
+  }
   const View x(mine.slice.data(), batch.rows, slice.channels, row_stride(slice.channels));
   const ConstView source =
       forward_.source(s, batch, 0, batch.rows, slice.first, slice.channels, x.row_stride, x.data);
   if (source.data != x.data) copy_rows(source, x);
-  slice.product->run(worker.index, x.data, forward_.tensors[s].d_weight + slice.first, nullptr, d_[s].data,
+  slice.product->run(worker.index, x.data, tensors.d_weight + slice.first, nullptr, d_[s].data,
                      mine.product.data());
 }
 

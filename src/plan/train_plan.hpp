@@ -56,7 +56,8 @@ class TrainPlan {
 
  private:
   void run_backward(const Worker& worker, const Batch& batch);
-  void backward_tile(const Worker& worker, std::size_t s, const BatchProducts& products, const Tile& tile);
+  void backward_tile(const Worker& worker, std::size_t s, const BatchProducts& products, const Tile& tile,
+                     const Batch& batch);
   void weight_gradient_slice(const Worker& worker, std::size_t s, const Batch& batch, const Slice& slice);
 
   struct RunningSlot {
