@@ -17,6 +17,7 @@
 #include <random>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "ztilde/batch_norm.hpp"
@@ -194,7 +195,14 @@ void measure(std::size_t rows, std::size_t channels, int threads, std::size_t ro
   const std::size_t repeats = std::max<std::size_t>(1, (std::size_t{4} << 20) / bytes);
   for (Candidate& c : all) c.run();
   for (std::size_t round = 0; round < rounds; ++round) {
-    for (Candidate& c : all) c.seconds.push_back(seconds_of(c.run, repeats));
+    for (Candidate& c : all) {
+      // OpenMP's threads spin for a while after their work: let them fall asleep, and wake ours.
+      if (threads > 1) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        c.run();
+      }
+      c.seconds.push_back(seconds_of(c.run, repeats));
+    }
   }
   const auto faster = [&](std::size_t a, std::size_t b) -> const Candidate& {
     return quantile(all[a].seconds, 0.5) < quantile(all[b].seconds, 0.5) ? all[a] : all[b];

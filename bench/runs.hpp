@@ -17,6 +17,7 @@ class TrainRun {
   TrainRun(const BenchNetwork& network, bool batch_norm, const Dataset& data, std::size_t threads);
   // One batch of shuffled rows, AdamW; the rows come round again in the same order.
   void step();
+  const TrainPlan& plan() const { return trainer_.plan(); }
   const Model& model() const { return trainer_.model; }
 
  private:

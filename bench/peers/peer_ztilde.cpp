@@ -44,14 +44,24 @@ void serve_ztilde(std::size_t threads) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::string folder;
+  std::string folder, list;
   std::size_t threads = 2;
   CLI::App app("ztilde as scripts/bench-peers runs it.");
   app.add_option("--write-rows", folder, "write the rows to this folder and end");
   app.add_option("--threads", threads)->capture_default_str();
+  app.add_option("--activation-memory", list,
+                 "print each listed network's bytes of a step for a row and end");
   app.add_option("rows", "folder of rows; ztilde makes its own, the same");
   CLI11_PARSE(app, argc, argv);
-  if (folder.empty()) {
+  if (!list.empty()) {
+    for (const BenchNetwork& network : read_networks(list, {})) {
+      const Prepared prepared(network, threads);
+      const auto rows = static_cast<double>(network.batch);
+      const TrainPlan& plan = prepared.train.plan();
+      std::cout << network.name << ' ' << static_cast<double>(plan.activation_bytes()) / rows << ' '
+                << static_cast<double>(plan.bytes()) / rows << '\n';
+    }
+  } else if (folder.empty()) {
     serve_ztilde(threads);
   } else {
     write_rows(make_rows(Task::classify, kImageColumns), folder + "/classify-784");

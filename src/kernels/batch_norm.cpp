@@ -137,7 +137,7 @@ Team& team_of(std::size_t threads) {
 
 // The threads of a call. What one core does faster than it wakes another stays on one.
 std::size_t threads_for(ConstView x, std::size_t threads) {
-  constexpr std::size_t kLeastElements = std::size_t{1} << 16;
+  constexpr std::size_t kLeastElements = std::size_t{1} << 18;
   if (x.rows * x.channels < kLeastElements) return 1;
   return threads == 0 ? available_cores() : threads;
 }
@@ -145,7 +145,7 @@ std::size_t threads_for(ConstView x, std::size_t threads) {
 // Calls task(lane, thread) for all lanes.
 template <class Task>
 void for_each_lane(const Lanes& lanes, std::size_t threads, const Task& task) {
-  if (threads == 1) {
+  if (threads == 1 || lanes.count() == 1) {
     for (std::size_t lane = 0; lane < lanes.count(); ++lane) task(lane, 0);
   } else {
     team_of(threads).run([&](const Worker& worker) {

@@ -53,7 +53,8 @@ BatchForward::BatchForward(const Network& network, std::vector<std::size_t> batc
   for (std::size_t s = 0; s < stages_.size(); ++s) {
     const Stage& stage = stages_[s];
     inputs = std::max(inputs, row_stride(stage.inputs));
-    outputs = std::max(outputs, row_stride(stage.outputs));
+    if (stage.inner_activation != ActivationKind::identity)
+      outputs = std::max(outputs, row_stride(stage.outputs));
     const auto epsilon =
         stage.norm == StageNorm::batch ? std::get<BatchNorm>(network.layers[stage.norm_layer]).epsilon : 0.0;
     norms.push_back(stage.norm == StageNorm::none

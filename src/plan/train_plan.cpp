@@ -18,18 +18,21 @@ TrainPlan::TrainPlan(const Network& network, const std::vector<std::size_t>& bat
   const std::vector<Stage>& stages = forward_.stages();
   const std::size_t count = stages.size();
   const std::size_t rows = forward_.largest_batch();
+  // Costs a barrier and saves a buffer. Small batches are quicker without.
+  weights_first_ = rows >= 256;
   for (std::size_t s = 0; s < count; ++s) slice_queues_.emplace_back(workers);
   std::size_t blocks = 0;
   for (const std::size_t size : batch_sizes) blocks = std::max(blocks, forward_.products(size).blocks.parts);
 
-  // Time s: forward stage s. Time backward_time(s): backward stage s; its weight gradient, which
-  // reads z of the stage below and d of this one, runs one later.
-  const auto backward_time = [&](std::size_t s) { return count + (count - 1 - s); };
+  // Time s: forward stage s. Time backward_time(s): the tiles of backward stage s. Its weight gradient,
+  // which reads d of this stage and its source, comes before those of the stage below or beside them.
+  const auto backward_time = [&](std::size_t s) { return count + 2 * (count - 1 - s) + 1; };
+  const auto weights_time = [&](std::size_t s) { return backward_time(s) + (weights_first_ ? 1 : 2); };
   std::vector<Lifetime> lifetimes;
   for (std::size_t s = 0; s < count; ++s) {
     const std::size_t size = rows * row_stride(stages[s].outputs);
-    lifetimes.push_back({size, s, backward_time(s) + (keeps_source(stages, s) ? 1 : 0)});
-    lifetimes.push_back({size, s + 1 == count ? count - 1 : backward_time(s + 1), backward_time(s) + 1});
+    lifetimes.push_back({size, s, keeps_source(stages, s) ? weights_time(s) : backward_time(s)});
+    lifetimes.push_back({size, s + 1 == count ? count - 1 : backward_time(s + 1), weights_time(s)});
   }
   const Placement placement = place(lifetimes);
   memory_ = AlignedBuffer<float>(placement.total);
@@ -74,9 +77,10 @@ void TrainPlan::run_backward(const Worker& worker, const Batch& batch) {
                           [&](std::size_t slice) { weight_gradient_slice(worker, s, batch, slices[slice]); });
   };
   for (std::size_t s = stages().size(); s-- > 0;) {
-    // The stage above makes its source from z of this one, which is about to be overwritten.
+    // The stage above may make its source from z of this one, which is about to be overwritten.
     const bool above_first =
-        s + 1 < stages().size() && keeps_source(stages(), s) && !keeps_source(stages(), s + 1);
+        s + 1 < stages().size() &&
+        (weights_first_ || (keeps_source(stages(), s) && !keeps_source(stages(), s + 1)));
     if (above_first) {
       weight_gradient(s + 1);
       worker.sync();

@@ -52,7 +52,9 @@ class TrainPlan {
   std::optional<Fault> first_fault(std::size_t rows) const;
   const std::vector<Stage>& stages() const { return forward_.stages(); }
   const NormState& norm(std::size_t stage) const { return forward_.norms[stage]; }
+  // All that it allocates; and of that the activations and gradients of a batch, which grow with it.
   std::size_t bytes() const;
+  std::size_t activation_bytes() const { return memory_.size() * sizeof(float); }
 
  private:
   void run_backward(const Worker& worker, const Batch& batch);
@@ -73,6 +75,7 @@ class TrainPlan {
   std::vector<BlockSums> norm_sums_;     // by stage, of its prologue's normalisation
   std::vector<TaskQueue> slice_queues_;  // by stage
   std::vector<RunningSlot> running_;
+  bool weights_first_ = false;  // a stage's weight gradient before the tiles of the stage below
   bool going_on_ = false;
 };
 
