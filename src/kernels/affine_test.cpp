@@ -30,9 +30,11 @@ TEST(Affine, equals_the_reference_rounded_once) {
           std::vector<double> inv_std(n + 1, kGuard);
           make_affine(n, mean.data(), variance.data(), 1e-5, gamma.data(), beta.data(), centre.data(),
                       scale.data(), shift.data(), inv_std.data());
-          ASSERT_TRUE(centre[n] == kGuard && scale[n] == kGuard && shift[n] == kGuard && inv_std[n] == kGuard);
+          ASSERT_TRUE(centre[n] == kGuard && scale[n] == kGuard && shift[n] == kGuard &&
+                      inv_std[n] == kGuard);
           for (std::size_t c = 0; c < n; ++c) {
-            const auto exact = reference::make_affine<long double>(mean[c], variance[c], 1e-5L, gamma[c], beta[c]);
+            const auto exact =
+                reference::make_affine<long double>(mean[c], variance[c], 1e-5L, gamma[c], beta[c]);
             const auto at_scale = static_cast<double>(exact.scale);
             ASSERT_EQ(centre[c], static_cast<float>(mean[c]));
             ASSERT_NEAR(scale[c], at_scale, kUnit * (1 + 1e-6) * std::abs(at_scale));
@@ -52,8 +54,8 @@ TEST(Affine, has_scale_0_where_the_variance_and_epsilon_are_0_and_never_infinity
   on_every_target([&] {
     std::vector<float> centre(9), scale(9), shift(9);
     std::vector<double> inv_std(9);
-    make_affine(9, mean.data(), variance.data(), 0, nullptr, nullptr, centre.data(), scale.data(), shift.data(),
-                inv_std.data());
+    make_affine(9, mean.data(), variance.data(), 0, nullptr, nullptr, centre.data(), scale.data(),
+                shift.data(), inv_std.data());
     EXPECT_EQ(scale[0], 0);
     EXPECT_EQ(inv_std[8], 0);
     EXPECT_EQ(scale[8], 0);
@@ -67,15 +69,17 @@ TEST(Affine, has_scale_0_where_the_variance_and_epsilon_are_0_and_never_infinity
 TEST(Affine, input_gradient_equals_the_reference) {
   constexpr std::uint64_t kBatch = 60;
   for (const std::size_t n : kCounts) {
-    const std::vector<double> mean = doubles(n, 3e6, 1, 1), sum_d = doubles(n, 0, 5, 5), sum_dx = doubles(n, 0, 7, 6);
+    const std::vector<double> mean = doubles(n, 3e6, 1, 1), sum_d = doubles(n, 0, 5, 5),
+                              sum_dx = doubles(n, 0, 7, 6);
     std::vector<double> variance = doubles(n, 0, 2, 2);
     for (double& v : variance) v *= v;
     const std::vector<float> gamma = normal_vector(n, 1, 1, 3);
     on_every_target([&] {
       std::vector<float> centre(n), scale(n), slope(n), offset(n + 1, kGuard);
       std::vector<double> d_gamma(n + 1, kGuard);
-      make_input_gradient(n, kBatch, mean.data(), variance.data(), 1e-5, gamma.data(), sum_d.data(), sum_dx.data(),
-                          centre.data(), scale.data(), slope.data(), offset.data(), d_gamma.data());
+      make_input_gradient(n, kBatch, mean.data(), variance.data(), 1e-5, gamma.data(), sum_d.data(),
+                          sum_dx.data(), centre.data(), scale.data(), slope.data(), offset.data(),
+                          d_gamma.data());
       ASSERT_TRUE(offset[n] == kGuard && d_gamma[n] == kGuard);
       for (std::size_t c = 0; c < n; ++c) {
         const double inverse = 1 / std::sqrt(variance[c] + 1e-5), lost = mean[c] - double{centre[c]};
@@ -84,10 +88,11 @@ TEST(Affine, input_gradient_equals_the_reference) {
         ASSERT_NEAR(d_gamma[c], sum_d_x_norm, 8 * kWideUnit * terms);
         // d_x for some d and x, through the coefficients and by the definition.
         const double d = 0.75, distance = 1.25;
-        const double exact = reference::input_gradient<double>(d, (distance - lost) * inverse, kBatch, sum_d[c],
-                                                               sum_d_x_norm, gamma[c], inverse);
+        const double exact = reference::input_gradient<double>(d, (distance - lost) * inverse, kBatch,
+                                                               sum_d[c], sum_d_x_norm, gamma[c], inverse);
         const double result = scale[c] * (d + slope[c] * distance + offset[c]);
-        const double parts = std::abs(scale[c]) * (std::abs(d) + std::abs(slope[c] * distance) + std::abs(offset[c]));
+        const double parts =
+            std::abs(scale[c]) * (std::abs(d) + std::abs(slope[c] * distance) + std::abs(offset[c]));
         // Scale, slope and offset are rounded once each.
         ASSERT_NEAR(result, exact, 3 * kUnit * parts);
       }
