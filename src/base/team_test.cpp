@@ -62,5 +62,33 @@ TEST(Team, the_completion_of_a_barrier_sees_all_work_before_it_and_is_seen_by_al
   }
 }
 
+TEST(TaskQueue, every_task_runs_once_in_every_round) {
+  for (const std::size_t threads : {1u, 2u, 3u, 4u}) {
+    Team team(threads);
+    TaskQueue queue(threads);
+    for (const std::size_t tasks : {0u, 1u, 2u, 5u, 64u}) {
+      std::vector<int> runs(tasks, 0);
+      for (int round = 1; round <= 100; ++round) {
+        queue.refill();
+        team.run([&](const Worker& worker) { queue.take(worker, tasks, [&](std::size_t t) { ++runs[t]; }); });
+        ASSERT_EQ(runs, std::vector<int>(tasks, round)) << threads << " threads";
+      }
+    }
+  }
+}
+
+TEST(TaskQueue, those_who_are_free_run_the_tasks_of_one_who_is_late) {
+  Team team(3);
+  TaskQueue queue(3);
+  queue.refill();
+  std::vector<std::size_t> by(9, 3);
+  team.run([&](const Worker& worker) {
+    if (worker.index == 1) worker.sync();  // comes when the others have nothing left
+    queue.take(worker, by.size(), [&](std::size_t t) { by[t] = worker.index; });
+    if (worker.index != 1) worker.sync();
+  });
+  for (const std::size_t worker : by) EXPECT_TRUE(worker == 0 || worker == 2) << worker;
+}
+
 }  // namespace
 }  // namespace ztilde
