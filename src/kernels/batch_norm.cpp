@@ -125,19 +125,25 @@ struct Lanes {
   std::size_t rows;
 };
 
+struct Helpers {
+  explicit Helpers(std::size_t threads) : team(threads), lanes(threads) {}
+  Team team;
+  TaskQueue lanes;
+};
+
 // Starting threads costs more than most calls take, so each calling thread keeps the last it used.
-Team& team_of(std::size_t threads) {
-  thread_local std::unique_ptr<Team> team;
-  if (!team || team->threads() != threads) {
-    team.reset();
-    team = std::make_unique<Team>(threads);
+Helpers& helpers_of(std::size_t threads) {
+  thread_local std::unique_ptr<Helpers> helpers;
+  if (!helpers || helpers->team.threads() != threads) {
+    helpers.reset();
+    helpers = std::make_unique<Helpers>(threads);
   }
-  return *team;
+  return *helpers;
 }
 
 // The threads of a call. What one core does faster than it wakes another stays on one.
 std::size_t threads_for(ConstView x, std::size_t threads) {
-  constexpr std::size_t kLeastElements = std::size_t{1} << 18;
+  constexpr std::size_t kLeastElements = std::size_t{1} << 20;
   if (x.rows * x.channels < kLeastElements) return 1;
   return threads == 0 ? available_cores() : threads;
 }
@@ -148,8 +154,11 @@ void for_each_lane(const Lanes& lanes, std::size_t threads, const Task& task) {
   if (threads == 1 || lanes.count() == 1) {
     for (std::size_t lane = 0; lane < lanes.count(); ++lane) task(lane, 0);
   } else {
-    team_of(threads).run([&](const Worker& worker) {
-      worker.share(lanes.count(), [&](std::size_t lane) { task(lane, worker.index); });
+    // Threads between two calls are asleep: whoever is awake does not wait for one that wakes.
+    Helpers& helpers = helpers_of(threads);
+    helpers.lanes.refill();
+    helpers.team.run([&](const Worker& worker) {
+      helpers.lanes.take(worker, lanes.count(), [&](std::size_t lane) { task(lane, worker.index); });
     });
   }
 }
