@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kBlockRows = 128;
 // The last block of a run is computed as one of these sizes: few products to prepare, little waste.
-constexpr std::size_t kBlockSizes[] = {1, 4, 16, 64, kBlockRows};
+constexpr std::size_t kBlockSizes[] = {4, 16, 64, kBlockRows};
 
 }  // namespace
 
@@ -58,12 +58,10 @@ InferencePlan::InferencePlan(const Network& network, std::size_t largest_batch, 
   refresh();
 
   const std::size_t largest_block = blocks(largest_batch).largest();
+  const bool panels = kernels::packs_in_panels();
   for (const std::size_t size : kBlockSizes) {
-    // A single row has its own product; and where a row's bits depend on the number of rows, there
-    // is only one number.
-    if (size == 1 && kernels::packs_in_panels()) continue;
-    if (size < kBlockRows && !kernels::packs_in_panels()) continue;
-    if (largest_batch == 1 && kernels::packs_in_panels()) break;
+    if (panels && largest_batch == 1) break;     // a single row has a product of its own
+    if (!panels && size < kBlockRows) continue;  // a row's bits depend on the rows beside it: always as many
     block_sizes_.push_back(size);
     auto& of_size = products_.emplace_back();
     for (const Stage& stage : stages_) {
