@@ -6,13 +6,12 @@ Usage: activation_memory.py PEER_ZTILDE
 
 import subprocess
 import sys
-from pathlib import Path
 
 import torch
 
 from common import parse_network
+from compare import HERE, read_networks
 from peer_torch import make_model
-
 
 ROWS = 4096  # so many that the gradients of the parameters hardly count
 
@@ -44,16 +43,14 @@ def bytes_at_peak(line: str) -> float:
 
 
 def main() -> None:
-    shapes = Path(__file__).resolve().parent.parent / "shapes" / "networks.txt"
+    shapes = HERE.parent / "shapes" / "networks.txt"
     ours = subprocess.run([sys.argv[1], "--activation-memory", shapes], check=True, capture_output=True, text=True)
     bytes_of = {name: numbers for name, *numbers in map(str.split, ours.stdout.splitlines())}
     print("| network | ztilde, bytes a row | with all scratch | PyTorch, bytes a row | ratio |\n|---|---|---|---|---|")
-    for line in shapes.read_text(encoding="utf-8").splitlines():
-        if line and not line.startswith("#"):
-            name = line.split()[0]
-            own, scratch = map(float, bytes_of[name])
-            other = bytes_at_peak(line)
-            print(f"| {name} | {own:,.0f} | {scratch:,.0f} | {other:,.0f} | {own / other:.2f} |")
+    for name, _, line in read_networks([]):
+        own, scratch = map(float, bytes_of[name])
+        other = bytes_at_peak(line)
+        print(f"| {name} | {own:,.0f} | {scratch:,.0f} | {other:,.0f} | {own / other:.2f} |")
 
 
 if __name__ == "__main__":
