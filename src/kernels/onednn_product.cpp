@@ -29,7 +29,7 @@ memory::desc matrix(std::size_t rows, std::size_t columns, std::size_t row_strid
 memory::desc panels(std::size_t inputs, std::size_t outputs) {
   return {{static_cast<memory::dim>(inputs), static_cast<memory::dim>(outputs)},
           memory::data_type::f32,
-          memory::format_tag::BA16a64b};
+          panel_outputs(outputs) == 64 ? memory::format_tag::BA16a64b : memory::format_tag::BA16a48b};
 }
 
 // Of its products this one adds along the inputs in one order for any rows, and takes panels.

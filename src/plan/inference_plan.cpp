@@ -161,6 +161,7 @@ void InferencePlan::run_blocks(const Worker& worker, const Batch& batch, const C
 }
 
 void InferencePlan::run_one_row(const Worker& worker, const Batch& batch, const Consume& consume) {
+  constexpr std::size_t kLine = kFloatsPerLine;  // what workers share lies on cache lines of one of them
   View z;
   for (std::size_t s = 0; s < stages_.size(); ++s) {
     const Stage& stage = stages_[s];
@@ -168,10 +169,10 @@ void InferencePlan::run_one_row(const Worker& worker, const Batch& batch, const 
     prologue(s, batch, 0, z, source);
     z = View(row_z_[s % 2].data(), 1, stage.outputs);
     if (stage.dense_layer) {
-      const Cut panels{kernels::panel_count(stage.outputs), worker.count};
+      const Cut lines{(stage.outputs + kLine - 1) / kLine, worker.count};
       kernels::one_row_product(source.data, packed_[s].weight.data(),
                                stage.bias ? packed_[s].bias.data() : nullptr, stage.inputs, stage.outputs,
-                               panels.first(worker.index), panels.size(worker.index), z.data);
+                               kLine * lines.first(worker.index), kLine * lines.size(worker.index), z.data);
     } else if (worker.index == 0) {
       copy_rows(source, z);
     }
