@@ -38,14 +38,15 @@ BatchForward::BatchForward(const Network& network, std::vector<std::size_t> batc
                            bool dropout, std::uint64_t seed)
     : tensors(stage_tensors(network, lower(network), parameters, gradients)),
       stages_(lower(network)),
+      largest_batch_(*std::max_element(batch_sizes.begin(), batch_sizes.end())),
+      order_(backward_order(stages_, largest_batch_)),
       dropout_(dropout),
       seed_(seed),
       cache_(workers) {
   std::size_t tile_rows = 0, blocks = 0, inputs = 0, outputs = 0, slice = 0;
   for (const std::size_t rows : batch_sizes) {
     const BatchProducts& products =
-        products_.emplace_back(prepare_products(cache_, stages_, rows, gradients != nullptr));
-    largest_batch_ = std::max(largest_batch_, rows);
+        products_.emplace_back(prepare_products(cache_, stages_, rows, gradients ? &order_ : nullptr));
     tile_rows = std::max(tile_rows, products.largest_tile());
     slice = std::max(slice, row_stride(products.largest_slice()));
     blocks = std::max(blocks, products.blocks.parts);

@@ -48,6 +48,7 @@ class BatchForward {
 
   const std::vector<Stage>& stages() const { return stages_; }
   std::size_t largest_batch() const { return largest_batch_; }
+  const BackwardOrder& order() const { return order_; }
   void set_z(std::vector<kernels::View> z) { z_ = std::move(z); }
 
   // Before the workers start: the step whose random numbers they use.
@@ -84,6 +85,7 @@ class BatchForward {
  private:
   std::vector<Stage> stages_;
   std::size_t largest_batch_ = 0;
+  BackwardOrder order_;
   bool dropout_;
   std::uint64_t seed_;
   std::uint64_t step_ = 0;

@@ -10,8 +10,10 @@ namespace ztilde {
 Placement place(std::span<const Lifetime> buffers) {
   std::vector<std::size_t> order(buffers.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return buffers[a].size > buffers[b].size; });
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return buffers[a].size != buffers[b].size ? buffers[a].size > buffers[b].size
+                                              : buffers[a].first < buffers[b].first;
+  });
 
   Placement placement{std::vector<std::size_t>(buffers.size(), 0), 0};
   std::vector<std::size_t> placed;  // by offset

@@ -18,7 +18,8 @@ struct Placement {
   std::size_t total = 0;
 };
 
-// Largest first, each at the lowest place free for its whole life.
+// Largest first, equal ones as they come to life, each at the lowest place free for its whole life: for
+// buffers of one size no placement is smaller.
 Placement place(std::span<const Lifetime> buffers);
 
 }  // namespace ztilde

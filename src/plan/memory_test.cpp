@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <algorithm>
+#include <array>
+
 #include "tensor/aligned_buffer.hpp"
 
 namespace ztilde {
@@ -36,6 +39,17 @@ RC_GTEST_PROP(Memory, buffers_alive_together_never_overlap,
       RC_ASSERT(!(together && overlap));
     }
   }
+}
+
+RC_GTEST_PROP(Memory, equal_buffers_take_no_more_than_the_most_alive_at_one_time,
+              (const std::vector<std::array<unsigned char, 2>>& seeds)) {
+  std::vector<Lifetime> buffers;
+  std::array<std::size_t, 24> alive{};
+  for (const auto& [first, length] : seeds) {
+    buffers.push_back({160, first % 16u, first % 16u + length % 8u});
+    for (std::size_t time = buffers.back().first; time <= buffers.back().last; ++time) ++alive[time];
+  }
+  RC_ASSERT(place(buffers).total == 160 * *std::max_element(alive.begin(), alive.end()));
 }
 
 }  // namespace

@@ -85,8 +85,19 @@ std::vector<Slice> cut_into_slices(std::size_t channels) {
 
 }  // namespace
 
+BackwardOrder backward_order(const std::vector<Stage>& stages, std::size_t largest_batch) {
+  BackwardOrder order;
+  order.weights_first = largest_batch >= 256;  // small batches are quicker without
+  for (std::size_t s = 0; s < stages.size(); ++s) {
+    order.keeps_source.push_back(s > 0 && stages[s].dense_layer && stages[s].inputs == stages[s].outputs);
+    if (order.weights_first && order.keeps_source[s]) order.finishes_first = s;
+  }
+  if (order.finishes_first > 0) order.keeps_source[order.finishes_first] = false;
+  return order;
+}
+
 BatchProducts prepare_products(ProductCache& cache, const std::vector<Stage>& stages, std::size_t rows,
-                               bool with_gradients) {
+                               const BackwardOrder* order) {
   BatchProducts products{rows, cut_into_blocks(rows), {}, {}};
   const auto prepare = [&](std::size_t limit) {
     products.tiles = cut_into_tiles(products.blocks, cache.workers(), limit);
@@ -114,7 +125,7 @@ BatchProducts prepare_products(ProductCache& cache, const std::vector<Stage>& st
         return of_sizes;
       };
       products.stages[s].forward = for_tiles(ProductKind::forward, stage.bias);
-      if (with_gradients && s > 0) {
+      if (order && s > 0) {
         products.stages[s].input_gradient = for_tiles(ProductKind::input_gradient, false);
       }
     }
@@ -122,11 +133,11 @@ BatchProducts prepare_products(ProductCache& cache, const std::vector<Stage>& st
   };
   // Where a row's bits depend on the product's number of rows, that must not depend on the workers.
   if (!prepare(tile_rows(stages))) prepare(0);
-  if (!with_gradients) return products;
+  if (!order) return products;
   for (std::size_t s = 0; s < stages.size(); ++s) {
     const Stage& stage = stages[s];
     if (!stage.dense_layer) continue;
-    const bool by_outputs = keeps_source(stages, s);
+    const bool by_outputs = order->keeps_source[s];
     products.stages[s].weight_gradient = cut_into_slices(by_outputs ? stage.outputs : stage.inputs);
     for (Slice& slice : products.stages[s].weight_gradient) {
       const std::size_t inputs = by_outputs ? stage.inputs : slice.channels;

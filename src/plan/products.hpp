@@ -56,11 +56,19 @@ struct StageProducts {
   std::vector<Slice> weight_gradient;
 };
 
-// Whether the backward pass keeps what this stage's contraction reads until its weight gradient is
-// done: where it fits exactly into z of the same stage, which nobody reads any more by then.
-inline bool keeps_source(const std::vector<Stage>& stages, std::size_t s) {
-  return s > 0 && stages[s].dense_layer && stages[s].inputs == stages[s].outputs;
-}
+// How the backward pass goes through the stages. Depends on their shapes and the largest batch alone.
+struct BackwardOrder {
+  // A stage's weight gradient comes before the tiles of the stage below, not beside them. Costs a
+  // barrier and saves a buffer.
+  bool weights_first = false;
+  // By stage: what the contraction reads is kept until its weight gradient is done, where it fits exactly
+  // into z of the same stage, which nobody reads any more by then.
+  std::vector<bool> keeps_source;
+  // Where the most is alive at one time: this stage finishes d of all rows and makes its weight gradient
+  // first, so that d of the stage below can take the place of its z. 0: none.
+  std::size_t finishes_first = 0;
+};
+BackwardOrder backward_order(const std::vector<Stage>& stages, std::size_t largest_batch);
 
 struct BatchProducts {
   std::size_t rows = 0;
@@ -71,8 +79,8 @@ struct BatchProducts {
   std::size_t largest_slice() const;  // channels
 };
 
-// with_gradients: the products of the backward pass too.
+// order: null without a backward pass.
 BatchProducts prepare_products(ProductCache& cache, const std::vector<Stage>& stages, std::size_t rows,
-                               bool with_gradients);
+                               const BackwardOrder* order);
 
 }  // namespace ztilde

@@ -11,6 +11,17 @@ namespace ztilde {
 using kernels::ConstView;
 using kernels::View;
 
+namespace {
+
+template <class Visit>
+void for_blocks(const BatchProducts& products, const Tile& tile, const Visit& visit) {
+  for (std::size_t block = tile.first_block; block < tile.end_block; ++block) {
+    visit(block, products.blocks.first(block) - tile.first_row, products.blocks.size(block));
+  }
+}
+
+}  // namespace
+
 TrainPlan::TrainPlan(const Network& network, const std::vector<std::size_t>& batch_sizes, std::size_t workers,
                      const float* parameters, float* gradients, const double* fixed_statistics,
                      std::uint64_t seed)
@@ -18,21 +29,23 @@ TrainPlan::TrainPlan(const Network& network, const std::vector<std::size_t>& bat
   const std::vector<Stage>& stages = forward_.stages();
   const std::size_t count = stages.size();
   const std::size_t rows = forward_.largest_batch();
-  // Costs a barrier and saves a buffer. Small batches are quicker without.
-  weights_first_ = rows >= 256;
   for (std::size_t s = 0; s < count; ++s) slice_queues_.emplace_back(workers);
   std::size_t blocks = 0;
   for (const std::size_t size : batch_sizes) blocks = std::max(blocks, forward_.products(size).blocks.parts);
 
   // Time s: forward stage s. Time backward_time(s): the tiles of backward stage s. Its weight gradient,
-  // which reads d of this stage and its source, comes before those of the stage below or beside them.
+  // which reads d of this stage and its source, comes before those of the stage below or beside them, or
+  // in the middle of its own.
+  const BackwardOrder& order = forward_.order();
   const auto backward_time = [&](std::size_t s) { return count + 2 * (count - 1 - s) + 1; };
-  const auto weights_time = [&](std::size_t s) { return backward_time(s) + (weights_first_ ? 1 : 2); };
+  const auto weights_time = [&](std::size_t s) { return backward_time(s) + (order.weights_first ? 1 : 2); };
   std::vector<Lifetime> lifetimes;
   for (std::size_t s = 0; s < count; ++s) {
     const std::size_t size = rows * row_stride(stages[s].outputs);
-    lifetimes.push_back({size, s, keeps_source(stages, s) ? weights_time(s) : backward_time(s)});
-    lifetimes.push_back({size, s + 1 == count ? count - 1 : backward_time(s + 1), weights_time(s)});
+    const bool above_finishes_first = s + 1 < count && s + 1 == order.finishes_first;
+    lifetimes.push_back({size, s, order.keeps_source[s] ? weights_time(s) : backward_time(s)});
+    lifetimes.push_back(
+        {size, s + 1 == count ? count - 1 : backward_time(s + 1) + above_finishes_first, weights_time(s)});
   }
   const Placement placement = place(lifetimes);
   memory_ = AlignedBuffer<float>(placement.total);
@@ -76,17 +89,30 @@ void TrainPlan::run_backward(const Worker& worker, const Batch& batch) {
     slice_queues_[s].take(worker, slices.size(),
                           [&](std::size_t slice) { weight_gradient_slice(worker, s, batch, slices[slice]); });
   };
+  const BackwardOrder& order = forward_.order();
   for (std::size_t s = stages().size(); s-- > 0;) {
+    const bool above = s + 1 < stages().size() && s + 1 != order.finishes_first;
     // The stage above may make its source from z of this one, which is about to be overwritten.
     const bool above_first =
-        s + 1 < stages().size() &&
-        (weights_first_ || (keeps_source(stages(), s) && !keeps_source(stages(), s + 1)));
+        above && (order.weights_first || (order.keeps_source[s] && !order.keeps_source[s + 1]));
     if (above_first) {
       weight_gradient(s + 1);
       worker.sync();
     }
-    for (const Tile& tile : products.tiles[worker.index]) backward_tile(worker, s, products, tile, batch);
-    if (s + 1 < stages().size() && !above_first) weight_gradient(s + 1);
+    const std::vector<Tile>& tiles = products.tiles[worker.index];
+    if (s > 0 && s == order.finishes_first) {
+      for (const Tile& tile : tiles) finish_gradient(worker, s, products, tile);
+      worker.sync();
+      weight_gradient(s);
+      worker.sync();
+      for (const Tile& tile : tiles) go_below(worker, s, products, tile, batch);
+    } else {
+      for (const Tile& tile : tiles) {
+        finish_gradient(worker, s, products, tile);
+        if (s > 0) go_below(worker, s, products, tile, batch);
+      }
+    }
+    if (above && !above_first) weight_gradient(s + 1);
     worker.sync([&] {
       const StageTensors& t = forward_.tensors[s];
       if (stages()[s].bias) merge_column_sums(bias_sums_[s], products.blocks, t.d_bias);
@@ -99,48 +125,46 @@ void TrainPlan::run_backward(const Worker& worker, const Batch& batch) {
   worker.sync();
 }
 
-void TrainPlan::backward_tile(const Worker& worker, std::size_t s, const BatchProducts& products,
-                              const Tile& tile, const Batch& batch) {
+void TrainPlan::finish_gradient(const Worker& worker, std::size_t s, const BatchProducts& products,
+                                const Tile& tile) {
   const Stage& stage = stages()[s];
-  const StageTensors& tensors = forward_.tensors[s];
   const std::size_t first = tile.first_row, rows = tile.rows;
-  WorkerScratch& mine = forward_.scratch[worker.index];
   const View d = d_[s].block(first, rows);
-  const auto for_blocks = [&](auto&& visit) {
-    for (std::size_t block = tile.first_block; block < tile.end_block; ++block) {
-      visit(block, products.blocks.first(block) - first, products.blocks.size(block));
-    }
-  };
-
   // The stage above left the gradient with respect to its normalised values; go through the
   // normalisation and the inner activation to z.
   if (stage.sums) {
     const NormState& norm = forward_.norms[s + 1];
-    const ConstView x = forward_.inner(s, first, rows, mine.inner.data());
+    const ConstView x = forward_.inner(s, first, rows, forward_.scratch[worker.index].inner.data());
     kernels::input_gradient(x, norm.input_gradient(), d);
     if (stage.inner_activation != ActivationKind::identity) {
       kernels::activate_backward(forward_.z(s, first, rows), stage.inner_activation, d);
     }
   }
   if (stage.bias) {
-    for_blocks([&](std::size_t block, std::size_t row, std::size_t count) {
+    for_blocks(products, tile, [&](std::size_t block, std::size_t row, std::size_t count) {
       kernels::column_sums(d.block(row, count), bias_sums_[s].sum_of(block));
     });
   }
-  if (s == 0) return;
+}
 
+void TrainPlan::go_below(const Worker& worker, std::size_t s, const BatchProducts& products, const Tile& tile,
+                         const Batch& batch) {
+  const Stage& stage = stages()[s];
+  const std::size_t first = tile.first_row, rows = tile.rows;
+  WorkerScratch& mine = forward_.scratch[worker.index];
+  const View d = d_[s].block(first, rows);
   const View d_below = d_[s - 1].block(first, rows);
   if (stage.dense_layer) {
-    products.stages[s].input_gradient[tile.product]->run(worker.index, d_below.data, tensors.weight, nullptr,
-                                                         d.data, mine.product.data());
+    products.stages[s].input_gradient[tile.product]->run(
+        worker.index, d_below.data, forward_.tensors[s].weight, nullptr, d.data, mine.product.data());
   } else {
     copy_rows(d, d_below);
   }
   forward_.drop_out(stage, first, 0, d_below);
-  const View kept = keeps_source(stages(), s) ? forward_.z(s, first, rows) : View();
+  const View kept = forward_.order().keeps_source[s] ? forward_.z(s, first, rows) : View();
   if (stage.norm == StageNorm::batch) {
     const ConstView x = forward_.inner(s - 1, first, rows, mine.inner.data());
-    for_blocks([&](std::size_t block, std::size_t row, std::size_t count) {
+    for_blocks(products, tile, [&](std::size_t block, std::size_t row, std::size_t count) {
       kernels::normalise_activate_backward(x.block(row, count), forward_.norms[s].affine(), stage.activation,
                                            d_below.block(row, count), norm_sums_[s].sum_of(block),
                                            norm_sums_[s].squares_of(block),
@@ -162,7 +186,7 @@ void TrainPlan::weight_gradient_slice(const Worker& worker, std::size_t s, const
                                       const Slice& slice) {
   WorkerScratch& mine = forward_.scratch[worker.index];
   const StageTensors& tensors = forward_.tensors[s];
-  if (keeps_source(stages(), s)) {
+  if (forward_.order().keeps_source[s]) {
     slice.product->run(worker.index, forward_.z(s, 0, batch.rows).data,
                        tensors.d_weight + slice.first * stages()[s].inputs, nullptr, d_[s].data + slice.first,
                        mine.product.data());

@@ -58,8 +58,11 @@ class TrainPlan {
 
  private:
   void run_backward(const Worker& worker, const Batch& batch);
-  void backward_tile(const Worker& worker, std::size_t s, const BatchProducts& products, const Tile& tile,
-                     const Batch& batch);
+  // d of a tile's rows, from what the stage above left there.
+  void finish_gradient(const Worker& worker, std::size_t s, const BatchProducts& products, const Tile& tile);
+  // From there to what this stage leaves to the one below.
+  void go_below(const Worker& worker, std::size_t s, const BatchProducts& products, const Tile& tile,
+                const Batch& batch);
   void weight_gradient_slice(const Worker& worker, std::size_t s, const Batch& batch, const Slice& slice);
 
   struct RunningSlot {
@@ -75,7 +78,6 @@ class TrainPlan {
   std::vector<BlockSums> norm_sums_;     // by stage, of its prologue's normalisation
   std::vector<TaskQueue> slice_queues_;  // by stage
   std::vector<RunningSlot> running_;
-  bool weights_first_ = false;  // a stage's weight gradient before the tiles of the stage below
   bool going_on_ = false;
 };
 

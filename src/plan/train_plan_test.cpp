@@ -162,6 +162,16 @@ TEST(TrainPlan, gamma_sqrt_of_variance_and_beta_mean_make_batch_norm_the_identit
     EXPECT_NEAR(identity.output[i], without.output[i], 3e-6);
 }
 
+TEST(TrainPlan, equal_layers_of_a_large_batch_keep_one_buffer_more_than_there_are_layers) {
+  constexpr std::size_t kRows = 256, kLayers = 3, kWidth = 64, kOutputs = 4;
+  const Network network =
+      dense_network({.inputs = 20, .outputs = kOutputs, .hidden = std::vector<std::size_t>(kLayers, kWidth)});
+  std::vector<float> parameters(parameter_arena_size(network)), gradients(parameters.size());
+  const std::vector<double> statistics = testing_networks::random_statistics(network);
+  const TrainPlan plan(network, {kRows}, 2, parameters.data(), gradients.data(), statistics.data(), 0);
+  EXPECT_EQ(plan.activation_bytes(), ((kLayers + 1) * kWidth + 2 * kOutputs) * kRows * sizeof(float));
+}
+
 TEST(TrainPlan, a_nan_is_named_by_layer_and_channel_and_changes_no_gradient) {
   const Network network{4, {Dense{5, false}, BatchNorm{}, Activation{}, Dense{2, true}}};
   std::vector<float> parameters = testing_networks::random_parameters(network);
