@@ -18,6 +18,15 @@ enum class OptimizerKind { sgd, momentum, nesterov, rmsprop, adam, adamw };
 enum class ScheduleKind { constant, cosine, step, onecycle };
 enum class InitKind { he, xavier, normal };
 
+// Where a run is kept while it goes on, so that it can go on later (docs/checkpoints.md). Changes
+// nothing about the result.
+struct CheckpointOptions {
+  std::string path;               // empty: nowhere
+  std::uint64_t every_steps = 0;  // 0: at the end of every epoch; in both cases at the end of the run
+  bool resume = false;            // go on from `path` where there is one, to the bits of an unbroken run
+  std::string note;               // the caller's own words, kept in the file; ASCII
+};
+
 struct TrainOptions {
   std::optional<Network> network;  // instead of the eight that follow
   std::vector<std::size_t> hidden = {256, 256};
@@ -48,6 +57,7 @@ struct TrainOptions {
 
   std::size_t threads = 0;  // 0: all cores. Never changes the result
   std::uint64_t seed = 0;
+  CheckpointOptions checkpoint;
 };
 
 double default_learning_rate(OptimizerKind optimizer);
@@ -64,6 +74,7 @@ struct TrainPlanSummary {
   Network network;
   double learning_rate = 0;
   double weight_decay = 0;
+  std::uint64_t resumed_steps = 0;    // those that the checkpoint had behind it
   std::vector<std::string> warnings;  // constant columns, batches of 2, …; one sentence each
 };
 
@@ -86,7 +97,9 @@ struct HistoryPoint {
 struct TrainObserver {
   std::function<void(const TrainPlanSummary&)> on_start;
   std::function<void(const HistoryPoint&)> on_point;  // a few times a second, and at each epoch's end
-  std::function<bool()> should_stop;                  // asked after every step; true ends training
+  std::function<bool()>
+      should_stop;  // asked after every step, and before the last measurements; true ends training
+  std::function<void(std::uint64_t)> on_checkpoint;  // after one is safely on disk: its steps
 };
 
 struct TrainResult {
@@ -101,14 +114,23 @@ struct TrainResult {
   std::uint64_t steps = 0;
   double seconds = 0;
   double rows_per_second = 0;
-  bool stopped_early = false;  // by patience
-  bool interrupted = false;    // by should_stop
+  bool stopped_early = false;      // by patience
+  bool interrupted = false;        // by should_stop, or by a checkpoint that could not be saved
+  std::string checkpoint_problem;  // why not; the one before is as it was
 };
 
 // Throws Error(data) for what cannot work, before the first step; Error(diverged) naming layer,
-// channel and step when NaN or infinity is born.
+// channel and step when NaN or infinity is born: a checkpoint stays as it was then. An interrupted run
+// whose data would take seconds to pass over again gives a model with running statistics.
 TrainResult train(const Dataset& data, const TrainOptions& options, const TrainObserver& observer = {});
 TrainResult train(const Dataset& data, const Dataset& valid, const TrainOptions& options,
                   const TrainObserver& observer = {});
+
+// What a checkpoint says of its run; empty where there is no such file. Throws Error for what is none.
+struct CheckpointInfo {
+  std::uint64_t steps = 0, epochs = 0;  // done; whole ones
+  std::string note;
+};
+std::optional<CheckpointInfo> read_checkpoint_info(const std::string& path);
 
 }  // namespace ztilde

@@ -129,7 +129,8 @@ PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOp
 
   Model model;
   model.network = network_for(data, options);
-  require_memory(model.network, data.rows, options);
+  require_memory(model.network, data.rows, valid || options.valid_fraction > 0,
+                 memory_of(data) + (valid ? memory_of(*valid) : 0), options);
   model.task = data.task;
   model.column_names = data.column_names;
   model.target_name = data.target_name;

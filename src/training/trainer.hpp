@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/team.hpp"
@@ -32,6 +33,15 @@ class Trainer {
   double step(const Batch& batch, double rate);
 
   std::uint64_t steps() const { return steps_; }
+  // All numbers that a step changes: visit(name, span of float, double or std::uint64_t).
+  template <class Visit>
+  void for_each_number(Visit&& visit) {
+    visit("parameters", std::span(model.parameters));
+    visit("statistics", std::span(model.statistics));
+    visit("statistic_batches", std::span(model.statistic_batches));
+    visit("steps", std::span(&steps_, 1));
+    optimiser_.for_each_number(visit);
+  }
   std::size_t bytes() const;
   const TrainPlan& plan() const { return plan_; }
 
