@@ -134,7 +134,15 @@ void list_output(OptionTable& table, TrainArguments& arguments) {
   table.group("Output");
   table.text("--out", "FILE", arguments.out, "the model file");
   table.text("--log", "FILE", arguments.log, "the history as it goes, one JSON object a line");
-  table.flag("--force", arguments.force, "overwrite the files of --out and --log");
+  CheckpointOptions& checkpoint = arguments.training.checkpoint;
+  table.text("--checkpoint", "FILE", checkpoint.path, "everything needed to go on later, as it goes");
+  table.custom({"--checkpoint-every", "STEPS", "how often it is saved: after so many steps, or each epoch",
+                "epoch", "epoch, from 1", [&checkpoint](const std::string& label, const std::string& text) {
+                  checkpoint.every_steps = text == "epoch" ? 0 : parse_whole(label, text, {.least = 1});
+                }});
+  table.flag("--resume", checkpoint.resume,
+             "go on from --checkpoint, to the same model as without a break; begin where there is none yet");
+  table.flag("--force", arguments.force, "overwrite the files of --out, --log and --checkpoint");
   table.flag("--json", arguments.json, "one JSON object instead of words at the end");
   table.choice(
       "--progress", arguments.progress,
@@ -162,6 +170,7 @@ OptionTable train_options(TrainArguments& arguments) {
   list_training(table, arguments);
   list_output(table, arguments);
   table.example("ztilde train --data iris.csv --target species --out iris.ztilde");
+  table.example("ztilde train --data iris.csv --checkpoint iris.ckpt --resume");
   table.example("ztilde train --data train-images-idx3-ubyte.gz \\");
   table.example("    --labels train-labels-idx1-ubyte.gz --hidden 512,256 --epochs 10");
   return table;
@@ -181,19 +190,22 @@ void check_train_options(const OptionTable& table, const TrainArguments& argumen
   if (!arguments.net.empty()) {
     table.exclude("--net", kNetworkOptions, "the file describes the whole network");
   }
-  require_other_file({"--out", arguments.out}, {{"--data", arguments.input.data},
-                                                {"--labels", arguments.input.labels},
-                                                {"--valid", arguments.valid.data},
-                                                {"--valid-labels", arguments.valid.labels},
-                                                {"--net", arguments.net},
-                                                {"--config", table.config_file()},
-                                                {"--log", arguments.log}});
-  require_other_file({"--log", arguments.log}, {{"--data", arguments.input.data},
-                                                {"--labels", arguments.input.labels},
-                                                {"--valid", arguments.valid.data},
-                                                {"--valid-labels", arguments.valid.labels},
-                                                {"--net", arguments.net},
-                                                {"--config", table.config_file()}});
+  const std::string& checkpoint = arguments.training.checkpoint.path;
+  if (checkpoint.empty()) {
+    for (const char* option : {"--resume", "--checkpoint-every"}) {
+      if (table.given(option)) refuse(option, "given without --checkpoint; name its file");
+    }
+  }
+  if (checkpoint == "-") refuse("--checkpoint", "it cannot go to standard output; name a file");
+  std::vector<NamedPath> others = {
+      {"--data", arguments.input.data},  {"--labels", arguments.input.labels},
+      {"--valid", arguments.valid.data}, {"--valid-labels", arguments.valid.labels},
+      {"--net", arguments.net},          {"--config", table.config_file()}};
+  for (const NamedPath& output : {NamedPath{"--checkpoint", checkpoint}, NamedPath{"--log", arguments.log},
+                                  NamedPath{"--out", arguments.out}}) {
+    require_other_file(output, others);
+    others.push_back(output);
+  }
   if (arguments.out == "-") refuse("--out", "a model cannot go to standard output; name a file");
 }
 

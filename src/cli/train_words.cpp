@@ -64,6 +64,23 @@ std::string steps_words(const TrainArguments& arguments, const TrainPlanSummary&
   return text;
 }
 
+std::string written_words(const TrainArguments& arguments) {
+  std::string text = shown_path(arguments.out);
+  if (!arguments.log.empty()) text += ", " + shown_path(arguments.log);
+  const CheckpointOptions& checkpoint = arguments.training.checkpoint;
+  if (checkpoint.path.empty()) return text;
+  return text + fmt::format(", and {} every {}", shown_path(checkpoint.path),
+                            checkpoint.every_steps == 0 ? "epoch" : counted(checkpoint.every_steps, "step"));
+}
+
+// Where a run with --resume begins.
+std::string resume_words(const TrainArguments& arguments, const TrainPlanSummary& plan) {
+  const std::string file = shown_path(arguments.training.checkpoint.path);
+  if (plan.resumed_steps == 0) return fmt::format("{} is not there yet: the first step is next", file);
+  return fmt::format("{} has {} of {} behind it", file, with_commas(plan.resumed_steps),
+                     counted(plan.steps_per_epoch * arguments.training.epochs, "step"));
+}
+
 std::string next_step(const TrainArguments& arguments, const TrainResult& result) {
   const bool images = result.model.column_names.empty();
   return fmt::format("ztilde evaluate {} --data {}", shown_path(arguments.out),
@@ -99,8 +116,8 @@ std::string plan_words(const OptionTable& table, const TrainArguments& arguments
       arguments.training.threads == 0 ? available_cores() : arguments.training.threads;
   text += field("needs",
                 fmt::format("{} of memory, {}", shown_bytes(plan.memory_bytes), counted(threads, "thread")));
-  text += field("writes",
-                shown_path(arguments.out) + (arguments.log.empty() ? "" : ", " + shown_path(arguments.log)));
+  text += field("writes", written_words(arguments));
+  if (arguments.training.checkpoint.resume) text += field("resumes", resume_words(arguments, plan));
   return text + "\n";
 }
 
@@ -131,6 +148,21 @@ std::string result_words(const TrainArguments& arguments, const TrainPlanSummary
   return text + field("next", next_step(arguments, result));
 }
 
+std::string interruption_words(const TrainArguments& arguments, const TrainResult& result,
+                               std::uint64_t checkpoint_steps) {
+  if (!result.interrupted) {
+    return fmt::format("the signal came at the end of training: the model in {} is finished",
+                       shown_path(arguments.out));
+  }
+  std::string text = fmt::format("interrupted after {}: ", counted(result.steps, "step"));
+  if (checkpoint_steps == result.steps)
+    text += fmt::format("all of it is in {}, ", shown_path(arguments.training.checkpoint.path));
+  text += fmt::format("the best model so far is in {}", shown_path(arguments.out));
+  if (result.model.statistics_source != arguments.training.statistics)
+    text += ", with running statistics, as measuring those of all rows would have taken long";
+  return text;
+}
+
 std::string result_json(const TrainArguments& arguments, const TrainPlanSummary& plan,
                         const TrainResult& result) {
   nlohmann::ordered_json object = {{"rows", plan.train_rows},
@@ -146,6 +178,8 @@ std::string result_json(const TrainArguments& arguments, const TrainPlanSummary&
   object["model"] = arguments.out;
   if (plan.valid_rows > 0) object["best_epoch"] = result.best_epoch;
   if (result.interrupted) object["interrupted"] = true;
+  if (!arguments.training.checkpoint.path.empty()) object["checkpoint"] = arguments.training.checkpoint.path;
+  if (plan.resumed_steps > 0) object["resumed_steps"] = plan.resumed_steps;
   return json_line(object);
 }
 

@@ -13,6 +13,9 @@ std::string plan_words(const OptionTable& table, const TrainArguments& arguments
                        const TrainPlanSummary& plan);
 std::string result_words(const TrainArguments& arguments, const TrainPlanSummary& plan,
                          const TrainResult& result);
+// One line; checkpoint_steps: those of the checkpoint as it was saved, 0 for none.
+std::string interruption_words(const TrainArguments& arguments, const TrainResult& result,
+                               std::uint64_t checkpoint_steps);
 std::string result_json(const TrainArguments& arguments, const TrainPlanSummary& plan,
                         const TrainResult& result);
 
