@@ -31,6 +31,7 @@ struct Setting {
   std::string standard_output;  // a file to open for writing, instead of keeping it
   bool close_output = false;
   std::string columns;  // of the terminal, as the environment says
+  std::string fault;    // of tests/faults.cpp: "3:kill"
   // Called with the process's id while it runs.
   std::function<void(pid_t)> meanwhile;
 };
@@ -60,6 +61,12 @@ inline Result ztilde(const TemporaryFolder& folder, std::vector<std::string> arg
     ::dup2(redirected ? ::open(setting.standard_output.c_str(), O_WRONLY) : ::fileno(out), STDOUT_FILENO);
     ::dup2(::fileno(err), STDERR_FILENO);
     if (!setting.columns.empty()) ::setenv("COLUMNS", setting.columns.c_str(), 1);
+    if (!setting.fault.empty()) {
+      ::setenv("ZTILDE_FAULT", setting.fault.c_str(), 1);
+      ::setenv("LD_PRELOAD", ZTILDE_FAULTS, 1);
+      // A sanitised program would want its own library to be the first.
+      ::setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 1);
+    }
     if (setting.close_output) ::close(STDOUT_FILENO);
     ::execv(ZTILDE_PROGRAM, texts.data());
     ::_exit(127);
