@@ -185,13 +185,17 @@ void take_tensors(const std::vector<Tensor>& tensors, const std::string& file_na
 
 }  // namespace
 
-std::string to_bytes(const Model& model, const std::string& file_name) {
+safetensors::Pieces to_pieces(const Model& model, const std::string& file_name) {
   try {
     check_model(model);
   } catch (const Error& error) {
     refuse(file_name, fmt::format("this model cannot be saved: {}", error.what()));
   }
-  return pieces_with_checksum({to_metadata(model), tensors_of(model)}).joined();
+  return pieces_with_checksum({to_metadata(model), tensors_of(model)});
+}
+
+std::string to_bytes(const Model& model, const std::string& file_name) {
+  return to_pieces(model, file_name).joined();
 }
 
 Model from_bytes(std::string_view content, const std::string& file_name) {
@@ -217,7 +221,8 @@ Model from_bytes(std::string_view content, const std::string& file_name) {
 }  // namespace model_file
 
 void save(const Model& model, const std::string& path) {
-  write_file_atomically(path, model_file::to_bytes(model, shown_path(path)));
+  const safetensors::Pieces pieces = model_file::to_pieces(model, shown_path(path));
+  write_file_atomically(path, pieces.parts());
 }
 
 Model load(const std::string& path) {

@@ -185,6 +185,12 @@ bool looks_like_one(std::string_view content) {
   return content.size() > kLengthBytes && content[kLengthBytes] == '{';
 }
 
+std::vector<std::string_view> Pieces::parts() const {
+  std::vector<std::string_view> all = {header};
+  all.insert(all.end(), tensors.begin(), tensors.end());
+  return all;
+}
+
 std::string Pieces::joined() const {
   std::size_t size = header.size();
   for (const std::string_view bytes : tensors) size += bytes.size();

@@ -33,8 +33,9 @@ std::string write(const File& file);
 
 // The same file in pieces, so that the tensors need no copy.
 struct Pieces {
-  std::string header;                     // everything before the data
-  std::vector<std::string_view> tensors;  // views of the File's
+  std::string header;                           // everything before the data
+  std::vector<std::string_view> tensors;        // views of the File's
+  std::vector<std::string_view> parts() const;  // all of them, views of this too
   std::string joined() const;
 };
 Pieces pieces(const File& file);
