@@ -35,10 +35,10 @@ double memory_needed(const Network& network, std::size_t rows, bool validates, c
   for (const Stage& stage : lower(network)) outputs += static_cast<double>(stage.outputs);
   const double step = 2 * outputs * static_cast<double>(std::min(rows, options.batch));
   const auto states = static_cast<double>(states_of(options.optimizer));
-  double arenas = 2 + states;
-  if (validates) arenas += 2;
+  const double best = validates ? 1 : 0, packed = best;
   // One that is read holds the parameters, the optimiser's state and the best model.
-  if (options.checkpoint.resume) arenas += 1 + states + (validates ? 1 : 0);
+  const double checkpoint = options.checkpoint.resume ? 1 + states + best : 0;
+  const double arenas = 2 + states + best + std::max(packed, checkpoint);
   const double training = sizeof(float) * (arenas * static_cast<double>(parameter_count(network)) + step);
   return std::max(training, population_memory(network, rows, options));
 }

@@ -49,21 +49,22 @@ struct Since {
 
 TrainPlanSummary summarise(const PreparedRun& run, const Trainer& trainer,
                            const std::optional<InferencePlan>& validation, const Dataset& data,
-                           const Dataset* valid, const TrainOptions& options) {
+                           const Dataset* valid, std::size_t resumed_bytes, const TrainOptions& options) {
   TrainPlanSummary summary;
   summary.train_rows = run.batcher.all().rows;
   summary.valid_rows = run.valid ? run.valid->rows : 0;
   summary.steps_per_epoch = run.batcher.plan().batches;
   summary.batches = run.batcher.plan().describe();
-  summary.parameters = parameter_count(run.model.network);
+  summary.parameters = parameter_count(trainer.model.network);
   const std::size_t rows = run.batcher.plan().rows;
+  const std::size_t best = validation ? trainer.model.parameters.size() * sizeof(float) : 0;
   const std::size_t training =
-      trainer.bytes() + (validation ? validation->bytes() + run.model.parameters.size() * sizeof(float) : 0);
+      trainer.bytes() + best + std::max(validation ? validation->bytes() : 0, resumed_bytes);
   summary.memory_bytes =
       memory_of(data) + (valid ? memory_of(*valid) : 0) + 2 * rows * sizeof(std::uint32_t) +
-      std::max(training, static_cast<std::size_t>(population_memory(run.model.network, rows, options)));
+      std::max(training, static_cast<std::size_t>(population_memory(trainer.model.network, rows, options)));
   summary.stages = describe(trainer.plan().stages());
-  summary.network = run.model.network;
+  summary.network = trainer.model.network;
   summary.learning_rate = run.schedule.rate;
   summary.weight_decay = run.optimiser.weight_decay;
   summary.resumed_steps = trainer.steps();
@@ -114,12 +115,6 @@ void require_sound(const Model& model, double loss, std::uint64_t steps) {
     }
   }
   if (!std::isfinite(loss)) throw divergence(model.network, steps, std::nullopt, loss);
-}
-
-TrainState state_at_start(const PreparedRun& run) {
-  TrainState state;
-  if (run.valid) state.best = run.model;
-  return state;
 }
 
 void keep_as_best(const Model& model, double loss, TrainState& state) {
@@ -189,11 +184,13 @@ class Keeper {
       throw Error(ErrorKind::data, "the checkpoint's note has characters beyond ASCII; spell them otherwise");
   }
 
-  void resume(const checkpoint::Length& run, Trainer& trainer, TrainState& state) const {
+  // Returns the bytes of what there was to read.
+  std::size_t resume(const checkpoint::Length& run, Trainer& trainer, TrainState& state) const {
     std::error_code ignored;
-    if (!options_.resume || !std::filesystem::exists(options_.path, ignored)) return;
-    checkpoint::from_bytes(read_file(options_.path), shown_path(options_.path), owner_.identity, run, trainer,
-                           state);
+    if (!options_.resume || !std::filesystem::exists(options_.path, ignored)) return 0;
+    const std::string content = read_file(options_.path);
+    checkpoint::from_bytes(content, shown_path(options_.path), owner_.identity, run, trainer, state);
+    return content.size();
   }
   bool due(std::uint64_t steps, bool epoch_end) const {
     if (options_.path.empty()) return false;
@@ -205,10 +202,8 @@ class Keeper {
     require_sound(trainer.model, 0, trainer.steps());
     std::vector<double> history;
     const safetensors::Pieces pieces = checkpoint::to_pieces(owner_, trainer, state, history);
-    std::vector<std::string_view> parts = {pieces.header};
-    parts.insert(parts.end(), pieces.tensors.begin(), pieces.tensors.end());
     try {
-      write_file_atomically(options_.path, parts);
+      write_file_atomically(options_.path, pieces.parts());
     } catch (const Error& error) {
       return error.what();
     }
@@ -227,21 +222,21 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const TrainO
   if (!options.checkpoint.path.empty()) lock.emplace(options.checkpoint.path);
   Team team(options.threads);
   PreparedRun run = prepare_run(data, valid, options, team);
-  std::optional<Trainer> trainer(std::in_place, run.model, run.objective, run.optimiser, run.batcher, team,
-                                 options.seed);
-  TrainState state = state_at_start(run);
+  std::optional<Trainer> trainer(std::in_place, std::move(run.model), run.objective, run.optimiser,
+                                 run.batcher, team, options.seed);
+  const Network& network = trainer->model.network;
+  TrainState state;
+  if (run.valid) state.best = trainer->model;
   const std::size_t batches = run.batcher.plan().batches;
-  const Keeper keeper(options.checkpoint,
-                      lock ? identity_of(data, valid, run.model.network, options) : RunIdentity{});
-  keeper.resume({batches, options.epochs}, *trainer, state);
+  const Keeper keeper(options.checkpoint, lock ? identity_of(data, valid, network, options) : RunIdentity{});
+  const std::size_t resumed_bytes = keeper.resume({batches, options.epochs}, *trainer, state);
   std::optional<InferencePlan> validation;
   if (run.valid) {
-    validation.emplace(run.model.network, run.valid->rows, team.threads(), trainer->model.parameters.data(),
+    validation.emplace(network, run.valid->rows, team.threads(), trainer->model.parameters.data(),
                        trainer->model.statistics.data());
   }
-
-  if (observer.on_start) observer.on_start(summarise(run, *trainer, validation, data, valid, options));
-  run.model.parameters = {};  // the trainer has its own
+  if (observer.on_start)
+    observer.on_start(summarise(run, *trainer, validation, data, valid, resumed_bytes, options));
 
   TrainResult result;
   const Clock clock(state.seconds);
@@ -329,6 +324,7 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const TrainO
   result.history = std::move(state.history);
   validation.reset();
   trainer.reset();  // its memory is needed for all rows at once
+  state.best = {};
   finish(run, options, team, hurried, result);
   return result;
 }
