@@ -13,9 +13,8 @@ namespace {
 // A run of 45 steps.
 std::vector<std::string> small_run(std::vector<std::string> more = {}) {
   std::vector<std::string> arguments = {
-      "train",   "--data",      "flowers.csv", "--hidden",          "8",      "--dropout", "0.1",
-      "--epochs", "5",          "--batch",     "8",                 "--quiet", "--out",     "model",
-      "--checkpoint", "run.ckpt", "--resume"};
+      "train",   "--data", "flowers.csv", "--hidden", "8",     "--dropout",    "0.1",      "--epochs", "5",
+      "--batch", "8",      "--quiet",     "--out",    "model", "--checkpoint", "run.ckpt", "--resume"};
   arguments.insert(arguments.end(), more.begin(), more.end());
   return arguments;
 }
@@ -24,8 +23,8 @@ std::vector<std::string> small_run(std::vector<std::string> more = {}) {
 std::string unbroken_model() {
   const TemporaryFolder folder;
   folder.write("flowers.csv", flowers(80));
-  const Result run = ztilde(folder, {"train", "--data", "flowers.csv", "--hidden", "8", "--dropout", "0.1", "--epochs",
-                                     "5", "--batch", "8", "--quiet", "--out", "model"});
+  const Result run = ztilde(folder, {"train", "--data", "flowers.csv", "--hidden", "8", "--dropout", "0.1",
+                                     "--epochs", "5", "--batch", "8", "--quiet", "--out", "model"});
   EXPECT_EQ(run.exit_code, 0) << run.err;
   return folder.read("model");
 }
@@ -119,9 +118,14 @@ Result interrupted(const TemporaryFolder& folder, int signal, std::vector<std::s
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     ::kill(process, signal);
   };
-  std::vector<std::string> arguments = {"train", "--data",       "flowers.csv", "--hidden",  "8",     "--epochs",
-                                        "1000000", "--log",      "log",         "--threads", "1",     "--checkpoint",
-                                        "run.ckpt", "--checkpoint-every", "1000000"};
+  std::vector<std::string> arguments = {"train",       "--data",
+                                        "flowers.csv", "--hidden",
+                                        "8",           "--epochs",
+                                        "1000000",     "--log",
+                                        "log",         "--threads",
+                                        "1",           "--checkpoint",
+                                        "run.ckpt",    "--checkpoint-every",
+                                        "1000000"};
   arguments.insert(arguments.end(), more.begin(), more.end());
   return ztilde(folder, arguments, setting);
 }
@@ -136,7 +140,8 @@ TEST(Interruption, saves_a_checkpoint_and_prints_the_command_that_goes_on) {
     EXPECT_EQ(last,
               "to go on: ztilde train --data flowers.csv --hidden 8 --epochs 1000000 --log log --threads 1 "
               "--checkpoint run.ckpt --checkpoint-every 1000000 --out 'a model' --resume");
-    EXPECT_THAT(run.err, testing::HasSubstr(": all of it is in run.ckpt, the best model so far is in a model"));
+    EXPECT_THAT(run.err,
+                testing::HasSubstr(": all of it is in run.ckpt, the best model so far is in a model"));
     EXPECT_EQ(folder.files(), 4u);  // rows, log, checkpoint, model
     EXPECT_EQ(ztilde(folder, {"evaluate", "a model", "--data", "flowers.csv"}).exit_code, 0);
     const Result again = ztilde(folder, {"evaluate", "run.ckpt", "--data", "flowers.csv"});
@@ -148,10 +153,11 @@ TEST(Interruption, saves_a_checkpoint_and_prints_the_command_that_goes_on) {
 TEST(Resume, replaces_its_own_model_and_goes_on_with_its_own_log_and_touches_nobody_elses) {
   const TemporaryFolder folder;
   folder.write("flowers.csv", flowers());
-  const auto run = [&](const std::string& out, const std::string& log, const std::vector<std::string>& more = {}) {
-    std::vector<std::string> arguments = {"train",  "--data", "flowers.csv", "--hidden", "8",     "--epochs",
-                                          "3",      "--out",  out,           "--log",    log,     "--checkpoint",
-                                          "run.ckpt", "--quiet"};
+  const auto run = [&](const std::string& out, const std::string& log,
+                       const std::vector<std::string>& more = {}) {
+    std::vector<std::string> arguments = {
+        "train", "--data", "flowers.csv", "--hidden",     "8",        "--epochs", "3", "--out",
+        out,     "--log",  log,           "--checkpoint", "run.ckpt", "--quiet"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return ztilde(folder, arguments);
   };
@@ -175,8 +181,8 @@ TEST(Resume, replaces_its_own_model_and_goes_on_with_its_own_log_and_touches_nob
 TEST(Resume, says_where_it_goes_on_and_refuses_what_is_not_its_checkpoint) {
   const TemporaryFolder folder;
   folder.write("flowers.csv", flowers());
-  const std::vector<std::string> base = {"train", "--data", "flowers.csv", "--hidden", "8", "--epochs", "3",
-                                         "--checkpoint", "run.ckpt"};
+  const std::vector<std::string> base = {"train",    "--data", "flowers.csv",  "--hidden", "8",
+                                         "--epochs", "3",      "--checkpoint", "run.ckpt"};
   const auto run = [&](const std::vector<std::string>& more) {
     std::vector<std::string> arguments = base;
     arguments.insert(arguments.end(), more.begin(), more.end());
@@ -205,8 +211,9 @@ TEST(TwoProcesses, on_one_output_the_second_is_refused_by_the_firsts_id) {
     process_id = std::to_string(process);
     for (int i = 0; i < 1000 && folder.read("log").empty(); ++i)
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    const std::vector<std::vector<std::string>> others = {
-        {"--out", "model"}, {"--out", "other", "--log", "log"}, {"--out", "other", "--checkpoint", "run.ckpt"}};
+    const std::vector<std::vector<std::string>> others = {{"--out", "model"},
+                                                          {"--out", "other", "--log", "log"},
+                                                          {"--out", "other", "--checkpoint", "run.ckpt"}};
     for (const std::vector<std::string>& files : others) {
       std::vector<std::string> second = quick_train("flowers.csv", {"--quiet", "--force"});
       second.insert(second.end(), files.begin(), files.end());
@@ -217,26 +224,63 @@ TEST(TwoProcesses, on_one_output_the_second_is_refused_by_the_firsts_id) {
     ::kill(process, SIGKILL);
   };
   EXPECT_EQ(ztilde(folder,
-                   {"train", "--data", "flowers.csv", "--hidden", "8", "--epochs", "1000000", "--out", "model", "--log",
-                    "log", "--checkpoint", "run.ckpt", "--threads", "1", "--quiet"},
+                   {"train", "--data", "flowers.csv", "--hidden", "8", "--epochs", "1000000", "--out",
+                    "model", "--log", "log", "--checkpoint", "run.ckpt", "--threads", "1", "--quiet"},
                    setting)
                 .exit_code,
             128 + SIGKILL);
-  const std::string words = ": process " + process_id + " is writing it; wait for its end, or choose another name\n";
-  EXPECT_THAT(refusals, testing::ElementsAre("error: model" + words, "error: log" + words, "error: run.ckpt" + words));
+  const std::string words =
+      ": process " + process_id + " is writing it; wait for its end, or choose another name\n";
+  EXPECT_THAT(refusals,
+              testing::ElementsAre("error: model" + words, "error: log" + words, "error: run.ckpt" + words));
   // The dead one is no obstacle.
-  EXPECT_EQ(ztilde(folder, quick_train("flowers.csv", {"--quiet", "--out", "model", "--log", "log", "--force"})).exit_code, 0);
+  EXPECT_EQ(
+      ztilde(folder, quick_train("flowers.csv", {"--quiet", "--out", "model", "--log", "log", "--force"}))
+          .exit_code,
+      0);
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+// What is said before the first step is what the system counts at the end: within 2 MB and a
+// fifth, for the allocator keeps some of what is freed.
+TEST(Memory, said_beforehand_is_what_the_run_takes_with_best_model_and_checkpoint) {
+  const TemporaryFolder folder;
+  folder.write("flowers.csv", flowers());
+  const auto run = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {"train",    "--data", "flowers.csv", "--hidden", "1000,1000,1000",
+                                          "--epochs", "1",      "--threads",   "1",        "--force"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return ztilde(folder, arguments);
+  };
+  const long program = ztilde(folder, {"train", "--data", "flowers.csv", "--hidden", "2", "--epochs", "1",
+                                       "--threads", "1", "--force", "--quiet"})
+                           .peak_kilobytes;
+  const std::vector<std::vector<std::string>> cases = {{"--valid-fraction", "0"},
+                                                       {},
+                                                       {"--optimizer", "sgd"},
+                                                       {"--checkpoint", "c", "--resume"},
+                                                       {"--checkpoint", "c", "--resume"}};
+  for (const std::vector<std::string>& more : cases) {
+    const Result done = run(more);
+    ASSERT_EQ(done.exit_code, 0) << done.err;
+    double said = 0;
+    ASSERT_EQ(std::sscanf(done.err.c_str() + done.err.find("needs "), "needs %lf MB", &said), 1) << done.err;
+    const double taken = static_cast<double>(done.peak_kilobytes - program) * 1024 / 1e6;
+    EXPECT_NEAR(taken, said, 0.2 * said + 2) << done.err;
+  }
+}
+#endif
 
 TEST(Divergence, leaves_the_checkpoint_and_names_its_step) {
   const TemporaryFolder folder;
   folder.write("flowers.csv", flowers());
-  const Result run =
-      ztilde(folder, {"train", "--data", "flowers.csv", "--norm", "none", "--optimizer", "sgd", "--lr", "1e12",
-                      "--batch", "16", "--quiet", "--checkpoint", "run.ckpt", "--checkpoint-every", "1"});
+  const Result run = ztilde(
+      folder, {"train", "--data", "flowers.csv", "--norm", "none", "--optimizer", "sgd", "--lr", "1e12",
+               "--batch", "16", "--quiet", "--checkpoint", "run.ckpt", "--checkpoint-every", "1"});
   EXPECT_EQ(run.exit_code, 3);
-  EXPECT_THAT(run.err, testing::MatchesRegex("error: training diverged at step [0-9]+: .*; run.ckpt is left as of "
-                                             "step [0-9]+\n"));
+  EXPECT_THAT(run.err,
+              testing::MatchesRegex("error: training diverged at step [0-9]+: .*; run.ckpt is left as of "
+                                    "step [0-9]+\n"));
   EXPECT_EQ(folder.files(), 2u);
 }
 

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,6 +25,7 @@ namespace ztilde::cli_test {
 struct Result {
   int exit_code = -1;  // 128 + signal where one ended it
   std::string out, err;
+  long peak_kilobytes = 0;  // the most memory it had
 };
 
 struct Setting {
@@ -73,8 +75,10 @@ inline Result ztilde(const TemporaryFolder& folder, std::vector<std::string> arg
   }
   if (setting.meanwhile) setting.meanwhile(child);
   int status = 0;
-  ::waitpid(child, &status, 0);
+  rusage usage{};
+  ::wait4(child, &status, 0, &usage);
   Result run;
+  run.peak_kilobytes = usage.ru_maxrss;
   run.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   run.out = content_of(out);
   run.err = content_of(err);

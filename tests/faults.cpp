@@ -32,7 +32,9 @@ Fault read_fault() {
   if (text == nullptr) return fault;
   char* end = nullptr;
   fault.at = ::strtol(text, &end, 10);
-  fault.kind = ::strcmp(end, ":kill") == 0 ? Kind::kill : ::strcmp(end, ":after") == 0 ? Kind::after : Kind::fail;
+  fault.kind = ::strcmp(end, ":kill") == 0    ? Kind::kill
+               : ::strcmp(end, ":after") == 0 ? Kind::after
+                                              : Kind::fail;
   return fault;
 }
 
@@ -114,9 +116,8 @@ int open64(const char* path, int flags, ...) {
 }
 
 ssize_t write(int descriptor, const void* bytes, size_t size) {
-  return run(fault.kind != Kind::none && is_saving(descriptor), ENOSPC, [&] {
-    return next<ssize_t(int, const void*, size_t)>("write")(descriptor, bytes, size);
-  });
+  return run(fault.kind != Kind::none && is_saving(descriptor), ENOSPC,
+             [&] { return next<ssize_t(int, const void*, size_t)>("write")(descriptor, bytes, size); });
 }
 
 int fsync(int descriptor) {
@@ -125,7 +126,8 @@ int fsync(int descriptor) {
 }
 
 int rename(const char* from, const char* to) {
-  return run(is_temporary(from), EACCES, [&] { return next<int(const char*, const char*)>("rename")(from, to); });
+  return run(is_temporary(from), EACCES,
+             [&] { return next<int(const char*, const char*)>("rename")(from, to); });
 }
 
 }  // extern "C"
