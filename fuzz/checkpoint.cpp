@@ -1,8 +1,9 @@
 // The checkpoint of a small run: as it is, and once more with a checksum that vouches for it and the
 // identity of the run.
+#include "training/checkpoint.hpp"
+
 #include "fuzz.hpp"
 #include "model/checksum.hpp"
-#include "training/checkpoint.hpp"
 #include "training/prepare.hpp"
 
 using namespace ztilde;

@@ -1,8 +1,9 @@
 // The model file: as it is, and once more with a checksum that vouches for it, behind which most of
 // the reader lies. A model that is taken can be written and read again.
+#include "model/model_file.hpp"
+
 #include "fuzz.hpp"
 #include "model/checksum.hpp"
-#include "model/model_file.hpp"
 
 using namespace ztilde;
 

@@ -40,13 +40,6 @@ class Clock {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-// What training did since some moment.
-struct Since {
-  double begun = 0;  // seconds
-  double loss = 0;   // Σ over rows
-  std::uint64_t rows = 0;
-};
-
 TrainPlanSummary summarise(const PreparedRun& run, const Trainer& trainer,
                            const std::optional<InferencePlan>& validation, const Dataset& data,
                            const Dataset* valid, std::size_t resumed_bytes, const TrainOptions& options) {
@@ -251,7 +244,7 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const TrainO
   };
   const auto point = [&](bool epoch_end) {
     const double now = clock.seconds();
-    const Since since = epoch_end ? Since{state.epoch_begun, state.epoch_loss, state.epoch_rows} : last_point;
+    const Since& since = epoch_end ? state.epoch_begin : last_point;
     HistoryPoint here;
     here.step = trainer->steps();
     here.epoch = state.epoch + 1;
@@ -268,15 +261,12 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const TrainO
   while (state.epoch < options.epochs && !out_of_patience(state, options) && !stopping) {
     run.batcher.begin_epoch(state.epoch);
     last_point = {clock.seconds()};
-    if (state.batch == 0) state.epoch_begun = last_point.begun;
+    if (state.batch == 0) state.epoch_begin = last_point;
     while (state.batch < batches && !stopping) {
       const Batch batch = run.batcher.batch(state.batch);
       const double loss = trainer->step(batch, run.schedule.at(trainer->steps()));
-      const double loss_sum = loss * static_cast<double>(batch.rows);
-      state.epoch_loss += loss_sum;
-      state.epoch_rows += batch.rows;
-      last_point.loss += loss_sum;
-      last_point.rows += batch.rows;
+      last_point.add(loss, batch.rows);
+      state.epoch_begin.add(loss, batch.rows);
       state.rows += batch.rows;
       const bool last = ++state.batch == batches;
       stopping = observer.should_stop && observer.should_stop();
@@ -301,8 +291,6 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const TrainO
     ++state.epoch;
     if (!whole_epoch) break;
     state.batch = 0;
-    state.epoch_loss = 0;
-    state.epoch_rows = 0;
     const bool over = state.epoch == options.epochs || out_of_patience(state, options);
     if (stopping || over || keeper.due(trainer->steps(), true)) save();
   }

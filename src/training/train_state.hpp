@@ -2,6 +2,7 @@
 // writes and reads these, and nothing else changes while training goes on.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <span>
@@ -11,13 +12,23 @@
 
 namespace ztilde {
 
+// What training did since some moment.
+struct Since {
+  double begun = 0;  // seconds
+  double loss = 0;   // Σ over rows
+  std::uint64_t rows = 0;
+
+  void add(double mean_loss, std::size_t batch_rows) {
+    loss += mean_loss * static_cast<double>(batch_rows);
+    rows += batch_rows;
+  }
+};
+
 struct TrainState {
   std::uint64_t epoch = 0, batch = 0;  // the next step's, both from 0
   std::uint64_t rows = 0;              // trained on so far, each time
   double seconds = 0;                  // spent so far
-  // Of the epoch in progress: when it began, Σ of losses over rows, rows.
-  double epoch_begun = 0, epoch_loss = 0;
-  std::uint64_t epoch_rows = 0;
+  Since epoch_begin;                   // the epoch in progress
 
   Model best;                    // parameters and statistics of best_epoch; empty without validation rows
   std::uint64_t best_epoch = 0;  // from 1; 0: none yet
@@ -32,9 +43,9 @@ struct TrainState {
     visit("batch", std::span(&batch, 1));
     visit("rows", std::span(&rows, 1));
     visit("seconds", std::span(&seconds, 1));
-    visit("epoch_begun", std::span(&epoch_begun, 1));
-    visit("epoch_loss", std::span(&epoch_loss, 1));
-    visit("epoch_rows", std::span(&epoch_rows, 1));
+    visit("epoch_begun", std::span(&epoch_begin.begun, 1));
+    visit("epoch_loss", std::span(&epoch_begin.loss, 1));
+    visit("epoch_rows", std::span(&epoch_begin.rows, 1));
     visit("best_epoch", std::span(&best_epoch, 1));
     visit("best_loss", std::span(&best_loss, 1));
     visit("best_parameters", std::span(best.parameters));
