@@ -27,11 +27,14 @@ class Trainer {
   Trainer(const Trainer&) = delete;  // the plan points into the model
   Trainer& operator=(const Trainer&) = delete;
 
-  // Forward, loss, backward, optimiser and running statistics for one batch. Returns the mean loss.
+  // Forward, loss, backward, optimiser and running statistics for one batch. Returns the mean loss,
+  // weighted where rows or classes have weights.
   // Throws Error(diverged), with nothing changed by this step, when NaN or infinity is met.
   double step(const Batch& batch, double rate);
 
   std::uint64_t steps() const { return steps_; }
+  // What the last step's rows counted for in its loss.
+  double weight() const { return weight_; }
   std::size_t bytes() const;
   const TrainPlan& plan() const { return plan_; }
 
@@ -45,6 +48,7 @@ class Trainer {
   Optimiser optimiser_;
   std::vector<double> block_losses_;
   std::uint64_t steps_ = 0;
+  double weight_ = 0;
 };
 
 }  // namespace ztilde
