@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ztilde/dataset.hpp"
@@ -17,6 +18,13 @@ namespace ztilde {
 enum class OptimizerKind { sgd, momentum, nesterov, rmsprop, adam, adamw };
 enum class ScheduleKind { constant, cosine, step, onecycle };
 enum class InitKind { he, xavier, normal };
+
+// How often a row's loss counts by its class, times the row's own weight. In the loss only, of training
+// and validation rows alike; metrics know nothing of it. Neither: every class counts once.
+struct ClassWeights {
+  bool balanced = false;  // training rows / (classes · rows of the class): each class counts as much in all
+  std::vector<std::pair<std::string, double>> given;  // by name, 0 or more; classes not named: 1
+};
 
 struct TrainOptions {
   std::optional<Network> network;  // instead of the eight that follow
@@ -39,6 +47,7 @@ struct TrainOptions {
   std::optional<double> weight_decay;  // empty: 0.01 for adamw, else 0
   bool decay_all = false;              // γ, β and biases too
   double clip_norm = 0;                // largest gradient norm; 0: no clipping
+  ClassWeights class_weights;
 
   std::size_t epochs = 20;
   std::size_t batch = 256;
@@ -64,11 +73,14 @@ struct TrainPlanSummary {
   Network network;
   double learning_rate = 0;
   double weight_decay = 0;
-  std::vector<std::string> warnings;  // constant columns, batches of 2, …; one sentence each
+  std::vector<std::size_t> class_rows;  // training rows of each class; empty for regression
+  std::vector<double> class_weights;    // by class, as used; empty where every class counts once
+  std::vector<std::string> warnings;    // constant columns, batches of 2, …; one sentence each
 };
 
-// One point of the history. Losses are means over rows; train_loss and rows_per_second are of the
-// training rows since the last point, or of the whole epoch at its end, as training saw them.
+// One point of the history. Losses are means over rows by their weights and class weights; train_loss and
+// rows_per_second are of the training rows since the last point, or of the whole epoch at its end, as
+// training saw them.
 struct HistoryPoint {
   std::uint64_t step = 0;  // steps done
   std::size_t epoch = 0;   // epochs begun, from 1
@@ -97,6 +109,7 @@ struct TrainResult {
   std::size_t best_epoch = 0;         // the epoch whose model this is, from 1
   double train_loss = 0;              // of the saved model on the training rows, as it will be used
   std::optional<double> valid_loss, valid_accuracy, valid_rmse;  // of the saved model
+  std::optional<Scores> valid_scores;  // the same and all others, without class weights
   std::size_t epochs = 0;
   std::uint64_t steps = 0;
   double seconds = 0;

@@ -7,7 +7,9 @@
 
 #include "model/scoring.hpp"
 #include "plan/population.hpp"
+#include "training/class_weights.hpp"
 #include "training/prepare.hpp"
+#include "training/train_rows.hpp"
 #include "training/trainer.hpp"
 
 namespace ztilde {
@@ -28,14 +30,16 @@ class Clock {
 
 // What training did since some moment.
 struct Since {
-  double begun = 0;  // seconds
-  double loss = 0;   // Σ over rows
+  double begun = 0;             // seconds
+  double loss = 0, weight = 0;  // Σ over rows
   std::uint64_t rows = 0;
 
-  void add(double mean_loss, std::size_t batch_rows) {
-    loss += mean_loss * static_cast<double>(batch_rows);
+  void add(double mean_loss, double batch_weight, std::size_t batch_rows) {
+    loss += mean_loss * batch_weight;
+    weight += batch_weight;
     rows += batch_rows;
   }
+  double mean_loss() const { return weight > 0 ? loss / weight : 0; }
 };
 
 TrainPlanSummary summarise(const PreparedRun& run, const Trainer& trainer, const Dataset& data) {
@@ -52,6 +56,8 @@ TrainPlanSummary summarise(const PreparedRun& run, const Trainer& trainer, const
   summary.network = run.model.network;
   summary.learning_rate = run.schedule.rate;
   summary.weight_decay = run.optimiser.weight_decay;
+  summary.class_rows = rows_by_class(run.batcher.all(), run.model.classes.size());
+  summary.class_weights = run.objective.class_weights;
   summary.warnings = run.warnings;
   return summary;
 }
@@ -101,10 +107,10 @@ void require_sound(const Model& model, double loss, std::uint64_t steps) {
   if (!std::isfinite(loss)) throw divergence(model.network, steps, std::nullopt, loss);
 }
 
-TrainResult run_training(const Dataset& data, const Dataset* valid, const TrainOptions& options,
-                         const TrainObserver& observer) {
+TrainResult run_training(const Dataset& data, const Dataset* valid, const Split* chosen,
+                         const TrainOptions& options, const TrainObserver& observer) {
   Team team(options.threads);
-  PreparedRun run = prepare_run(data, valid, options, team);
+  PreparedRun run = prepare_run(data, valid, options, team, chosen);
   Trainer trainer(run.model, run.objective, run.optimiser, run.batcher, team, options.seed);
   if (observer.on_start) observer.on_start(summarise(run, trainer, data));
 
@@ -129,8 +135,7 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const TrainO
     here.step = trainer.steps();
     here.epoch = epoch + 1;
     here.epoch_end = epoch_end;
-    here.train_loss =
-        since.loss / static_cast<double>(since.rows) * run.objective.target_std * run.objective.target_std;
+    here.train_loss = since.mean_loss() * run.objective.target_std * run.objective.target_std;
     here.learning_rate = run.schedule.at(trainer.steps() - 1);
     here.seconds = now;
     here.rows_per_second = static_cast<double>(since.rows) / std::max(now - since.begun, 1e-9);
@@ -145,8 +150,8 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const TrainO
     for (std::size_t index = 0; index < batches; ++index) {
       const Batch batch = run.batcher.batch(index);
       const double loss = trainer.step(batch, run.schedule.at(trainer.steps()));
-      last_point.add(loss, batch.rows);
-      epoch_begin.add(loss, batch.rows);
+      last_point.add(loss, trainer.weight(), batch.rows);
+      epoch_begin.add(loss, trainer.weight(), batch.rows);
       rows_done += batch.rows;
       const bool last = index + 1 == batches;
       if (observer.should_stop && observer.should_stop() && !(last && epoch + 1 == options.epochs)) {
@@ -196,6 +201,7 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const TrainO
   }
   if (run.valid) {
     const Scores scores = score_model(model, *run.valid, run.objective, team);
+    result.valid_scores = score_fully(model, *run.valid, run.objective, team);
     result.valid_loss = scores.loss;
     if (data.task == Task::classify) result.valid_accuracy = scores.accuracy;
     if (data.task == Task::regress) result.valid_rmse = scores.rmse;
@@ -217,12 +223,17 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const TrainO
 }  // namespace
 
 TrainResult train(const Dataset& data, const TrainOptions& options, const TrainObserver& observer) {
-  return run_training(data, nullptr, options, observer);
+  return run_training(data, nullptr, nullptr, options, observer);
 }
 
 TrainResult train(const Dataset& data, const Dataset& valid, const TrainOptions& options,
                   const TrainObserver& observer) {
-  return run_training(data, &valid, options, observer);
+  return run_training(data, &valid, nullptr, options, observer);
+}
+
+TrainResult train_rows(const Dataset& data, const Split& rows, const TrainOptions& options,
+                       const TrainObserver& observer) {
+  return run_training(data, nullptr, &rows, options, observer);
 }
 
 }  // namespace ztilde
