@@ -89,7 +89,7 @@ TEST(ClassWeights, are_said_used_and_recorded) {
   };
   const auto none = trained("none").second;
   const auto [said, balanced] = trained("balanced");
-  EXPECT_NE(said.find("counting 5 times"), said.npos) << said;
+  EXPECT_NE(said.find("(10 %) counting 5"), said.npos) << said;
   EXPECT_GT(balanced["by_class"][1]["recall"].get<double>(), none["by_class"][1]["recall"].get<double>() + 0.2);
   const auto recorded = [&] {
     const auto object = parsed(ztilde(folder, {"inspect", "model.ztilde", "--json"}).out);
