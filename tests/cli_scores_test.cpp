@@ -47,7 +47,8 @@ TEST(Metrics, stand_in_the_json_of_evaluate_and_train) {
 
   const auto regression =
       parsed(ztilde(folder, quick_train("houses.csv", {"--json", "--out", "houses"})).out);
-  for (const char* key : {"valid_rmse", "valid_mae", "valid_r2"}) EXPECT_TRUE(regression.contains(key)) << key;
+  for (const char* key : {"valid_rmse", "valid_mae", "valid_r2"})
+    EXPECT_TRUE(regression.contains(key)) << key;
   EXPECT_EQ(keys(parsed(ztilde(folder, {"evaluate", "houses", "--data", "houses.csv", "--json"}).out)),
             (std::vector<std::string>{"loss", "mae", "r2", "rmse", "rows"}));
 }
@@ -60,7 +61,8 @@ TEST(Metrics, that_absent_classes_leave_undefined_are_absent_and_said_so) {
   folder.write("houses.csv", houses());
   ASSERT_EQ(ztilde(folder, quick_train("rare.csv", {"--quiet"})).exit_code, 0);
   ASSERT_EQ(ztilde(folder, quick_train("houses.csv", {"--quiet", "--out", "houses"})).exit_code, 0);
-  const Result json = ztilde(folder, {"evaluate", "model.ztilde", "--data", "one.csv", "--json", "--confusion"});
+  const Result json =
+      ztilde(folder, {"evaluate", "model.ztilde", "--data", "one.csv", "--json", "--confusion"});
   const auto scores = parsed(json.out);
   EXPECT_FALSE(scores.contains("auc"));
   EXPECT_EQ(scores["absent_classes"], nlohmann::json({"yes"}));
@@ -90,7 +92,8 @@ TEST(ClassWeights, are_said_used_and_recorded) {
   const auto none = trained("none").second;
   const auto [said, balanced] = trained("balanced");
   EXPECT_NE(said.find("(10 %) counting 5"), said.npos) << said;
-  EXPECT_GT(balanced["by_class"][1]["recall"].get<double>(), none["by_class"][1]["recall"].get<double>() + 0.2);
+  EXPECT_GT(balanced["by_class"][1]["recall"].get<double>(),
+            none["by_class"][1]["recall"].get<double>() + 0.2);
   const auto recorded = [&] {
     const auto object = parsed(ztilde(folder, {"inspect", "model.ztilde", "--json"}).out);
     return object["training"]["options"].dump();
@@ -161,9 +164,11 @@ TEST(Folds, and_class_weights_that_cannot_be_are_refused_in_one_line) {
       {{"--folds", "3", "--valid", "rare.csv"},
        "--valid: does not go with --folds; each fold is validated with rows of --data"},
       {{"--folds", "3", "--log", "log"},
-       "--log: does not go with --folds; it would be the log of many trainings; --json has every fold's metrics"},
+       "--log: does not go with --folds; it would be the log of many trainings; --json has every fold's "
+       "metrics"},
       {{"--folds", "3", "--valid-fraction", "0.2"},
-       "--valid-fraction: does not go with --folds; it is used with --patience only, to hold out rows to stop "
+       "--valid-fraction: does not go with --folds; it is used with --patience only, to hold out rows to "
+       "stop "
        "by"},
       {{"--data", "few.csv", "--folds", "2", "--hidden", "none"},
        "class 'yes' has 1 row, and folds need 2 of each class, one to learn from and one to validate with; "
@@ -177,8 +182,7 @@ TEST(Folds, and_class_weights_that_cannot_be_are_refused_in_one_line) {
        "a class weight is given for 'yess', which is no class of the target; did you mean yes?"},
       {{"--class-weights", "odd.json"},
        "odd.json: the weight of 'yes' is no number; write it as {\"yes\": 3, \"no\": 1}"},
-      {{"--class-weights", "list.json"},
-       "list.json: is no JSON object; write it as {\"yes\": 3, \"no\": 1}"},
+      {{"--class-weights", "list.json"}, "list.json: is no JSON object; write it as {\"yes\": 3, \"no\": 1}"},
       {{"--class-weights", "broken.json"},
        "broken.json: is not valid JSON; write it as {\"yes\": 3, \"no\": 1}"},
       {{"--class-weights", "twice.json"}, "twice.json: class 'yes' is given twice; give it once"},

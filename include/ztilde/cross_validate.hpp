@@ -36,7 +36,7 @@ struct CrossValidation {
 
 // Every member may be empty.
 struct FoldObserver {
-  TrainObserver training;  // of each fold's training in turn
+  TrainObserver training;                         // of each fold's training in turn
   std::function<void(std::size_t fold)> on_fold;  // before each, from 0
   std::function<void(std::size_t fold, const FoldResult&)> on_fold_end;
 };

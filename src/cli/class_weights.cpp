@@ -15,7 +15,7 @@ namespace ztilde::cli {
 namespace {
 
 constexpr std::size_t kMostListed = 10;
-constexpr double kUneven = 1.5;    // the most frequent class over the rarest, from where on it is worth a line
+constexpr double kUneven = 1.5;  // the most frequent class over the rarest, from where on it is worth a line
 constexpr double kVeryUneven = 3;  // from where on it is worth a hint
 
 // Keeps the file's order of classes, and sees those given twice.
@@ -56,9 +56,10 @@ void parse_class_weights(std::string_view label, const std::string& text, ClassW
   for (const std::string& part : split_list(text)) {
     const std::size_t equals = part.rfind('=');
     if (equals == part.npos || equals == 0) {
-      refuse(label, fmt::format("'{}' is no NAME=WEIGHT; give balanced, none, a list like yes=3,no=1 or a JSON "
-                                "file",
-                                printable(part)));
+      refuse(label,
+             fmt::format("'{}' is no NAME=WEIGHT; give balanced, none, a list like yes=3,no=1 or a JSON "
+                         "file",
+                         printable(part)));
     }
     add(weights.given, std::string(label), part.substr(0, equals),
         parse_real(label, part.substr(equals + 1), {.least = 0}));
@@ -103,7 +104,7 @@ std::string class_balance_words(const std::vector<std::string>& classes, const T
   const auto [rarest, commonest] = std::ranges::minmax_element(plan.class_rows);
   const double ratio = static_cast<double>(*commonest) / std::max(1.0, static_cast<double>(*rarest));
   const bool weighted = !plan.class_weights.empty();
-  if (ratio < kUneven && *rarest > 0 && !weighted) return "";
+  if (ratio<kUneven&& * rarest> 0 && !weighted) return "";
 
   std::string text;
   if (classes.size() <= kMostListed) {
@@ -112,7 +113,9 @@ std::string class_balance_words(const std::vector<std::string>& classes, const T
       if (weighted) text += fmt::format(" counting {:.3g} times", plan.class_weights[c]);
     }
   } else {
-    const auto name = [&](auto at) { return classes[static_cast<std::size_t>(at - plan.class_rows.begin())]; };
+    const auto name = [&](auto at) {
+      return classes[static_cast<std::size_t>(at - plan.class_rows.begin())];
+    };
     text = fmt::format("from {} to {}", rows_of(name(rarest), *rarest, plan.train_rows),
                        rows_of(name(commonest), *commonest, plan.train_rows));
     if (weighted) {

@@ -52,7 +52,8 @@ std::string value_of(const std::vector<Metric>& metrics, const std::string& name
 void check_folds(const OptionTable& table, const TrainArguments& arguments) {
   if (arguments.folds == 0) return;
   table.exclude("--folds", {"--valid", "--valid-labels"}, "each fold is validated with rows of --data");
-  table.exclude("--folds", {"--log"}, "it would be the log of many trainings; --json has every fold's metrics");
+  table.exclude("--folds", {"--log"},
+                "it would be the log of many trainings; --json has every fold's metrics");
   table.exclude("--folds", {"--checkpoint", "--checkpoint-every", "--resume"},
                 "they keep one training; leave them out");
   if (arguments.training.patience == 0) {
@@ -123,12 +124,9 @@ nlohmann::ordered_json folds_object(const CrossValidation& result, Task task) {
                                    {"metrics", nlohmann::ordered_json::object()}};
   for (std::size_t fold = 0; fold < result.folds.size(); ++fold) {
     const FoldResult& done = result.folds[fold];
-    nlohmann::ordered_json one = {{"fold", fold + 1},
-                                  {"train_rows", done.train_rows},
-                                  {"valid_rows", done.valid_rows},
-                                  {"epochs", done.epochs},
-                                  {"best_epoch", done.best_epoch},
-                                  {"train_loss", done.train_loss}};
+    nlohmann::ordered_json one = {
+        {"fold", fold + 1},      {"train_rows", done.train_rows}, {"valid_rows", done.valid_rows},
+        {"epochs", done.epochs}, {"best_epoch", done.best_epoch}, {"train_loss", done.train_loss}};
     for (const Metric& metric : metrics_of(task, done.scores)) one[metric.name] = metric.value;
     one["seconds"] = done.seconds;
     object["folds"].push_back(std::move(one));

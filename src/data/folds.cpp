@@ -19,9 +19,10 @@ void require_two_of_each(const Dataset& data, const std::vector<std::size_t>& si
   const auto index = static_cast<std::size_t>(lonely - sizes.begin());
   const std::string name =
       index < data.classes.size() ? printable(data.classes[index]) : fmt::format("{}", index);
-  throw Error(ErrorKind::data, fmt::format("class '{}' has 1 row, and folds need 2 of each class, one to learn "
-                                           "from and one to validate with; leave it out or give more rows",
-                                           name));
+  throw Error(ErrorKind::data,
+              fmt::format("class '{}' has 1 row, and folds need 2 of each class, one to learn "
+                          "from and one to validate with; leave it out or give more rows",
+                          name));
 }
 
 }  // namespace
@@ -29,13 +30,13 @@ void require_two_of_each(const Dataset& data, const std::vector<std::size_t>& si
 std::vector<std::vector<std::uint32_t>> cut_into_folds(const Dataset& data, std::size_t folds,
                                                        std::uint64_t seed) {
   if (folds < 2) {
-    throw Error(ErrorKind::data, fmt::format("{} cannot validate each other; give at least 2",
-                                             counted(folds, "fold")));
+    throw Error(ErrorKind::data,
+                fmt::format("{} cannot validate each other; give at least 2", counted(folds, "fold")));
   }
   if (folds > data.rows) {
-    throw Error(ErrorKind::data, fmt::format("{} of {} would leave some empty; give at most {}",
-                                             counted(folds, "fold"), counted(data.rows, "row"),
-                                             with_commas(data.rows)));
+    throw Error(ErrorKind::data,
+                fmt::format("{} of {} would leave some empty; give at most {}", counted(folds, "fold"),
+                            counted(data.rows, "row"), with_commas(data.rows)));
   }
   std::vector<std::uint32_t> order = all_rows(data);
   const std::vector<std::uint32_t> groups = groups_of(data, order);

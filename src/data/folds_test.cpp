@@ -90,7 +90,8 @@ TEST(Split, of_some_rows_is_that_of_a_data_set_of_these_alone) {
   const Dataset data = classified({30, 30, 30});
   std::vector<std::uint32_t> odd;
   for (std::uint32_t row = 1; row < 90; row += 2) odd.push_back(row);
-  const Split some = split_these_rows(data, odd, 0.2, 5), alone = split_rows(classified({15, 15, 15}), 0.2, 5);
+  const Split some = split_these_rows(data, odd, 0.2, 5),
+              alone = split_rows(classified({15, 15, 15}), 0.2, 5);
   ASSERT_EQ(some.valid.size(), 9u);
   for (std::size_t i = 0; i < 9; ++i) EXPECT_EQ(some.valid[i], odd[alone.valid[i]]);
 }

@@ -67,7 +67,9 @@ TEST(AreaUnderCurve, of_reversed_scores_is_one_minus_it) {
   }
 }
 
-TEST(AreaUnderCurve, of_scores_that_are_all_the_same_is_a_half) { EXPECT_EQ(area(random_rows(50, 1, 1)), 0.5); }
+TEST(AreaUnderCurve, of_scores_that_are_all_the_same_is_a_half) {
+  EXPECT_EQ(area(random_rows(50, 1, 1)), 0.5);
+}
 
 TEST(AreaUnderCurve, does_not_change_when_scores_are_stretched_but_stay_in_order) {
   auto rows = random_rows(200, 3, 30);

@@ -84,8 +84,9 @@ Scores score_keeping(InferencePlan& plan, Team& team, const Batch& batch, const 
   scores.rows = batch.rows;
   if (!regress) {
     scores.loss = total.loss.loss / loss_weight(objective, batch);
-    scores.accuracy = batch.weights ? total.right / loss_weight({}, batch)
-                                    : static_cast<double>(total.loss.correct) / static_cast<double>(batch.rows);
+    scores.accuracy = batch.weights
+                          ? total.right / loss_weight({}, batch)
+                          : static_cast<double>(total.loss.correct) / static_cast<double>(batch.rows);
     return scores;
   }
   const double weights = loss_weight({}, batch);

@@ -9,8 +9,11 @@
 
 namespace ztilde {
 
-// Every row of a data set, in its order. Throws Error(data) where its parts do not fit together, as
-// those of a data set made by hand may not.
+// Throws Error(data) where the parts of a data set do not fit together, as those of one made by hand
+// may not: what would be read out of bounds, or be in everything that follows.
+void require_sound(const Dataset& data);
+
+// Every row of a data set, in its order. Throws Error(data) where it is not sound.
 Batch whole(const Dataset& data);
 
 // Whether some rows' classes are the first of a model's: the classes of an IDX file are counted from

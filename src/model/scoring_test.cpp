@@ -48,8 +48,7 @@ TEST(Scores, of_two_classes_are_those_worked_out_by_hand) {
   EXPECT_NEAR(*scores.balanced_accuracy, 2.0 / 3, 1e-16);
   EXPECT_EQ(*scores.auc, 7.5 / 9);
   const auto cost = [](double z, double y) { return std::log1p(std::exp(z)) - z * y; };
-  const double loss =
-      (cost(-2, 0) + cost(-1, 0) + cost(-1, 1) + cost(1, 1) + cost(3, 1) + cost(0.5, 0)) / 6;
+  const double loss = (cost(-2, 0) + cost(-1, 0) + cost(-1, 1) + cost(1, 1) + cost(3, 1) + cost(0.5, 0)) / 6;
   EXPECT_NEAR(scores.loss, loss, 1e-14);
   EXPECT_EQ(scores.confusion, (std::vector<std::uint64_t>{2, 1, 1, 2}));
   EXPECT_EQ(names(metrics_of(Task::classify, scores)),
@@ -150,8 +149,7 @@ TEST(Scores, have_the_same_bits_on_any_number_of_threads) {
   const RandomStream stream(6, Purpose::initialise, 0, 0);
   Dataset data = rows_of(model, {}, {});
   data.rows = 2000;
-  for (std::size_t i = 0; i < 7 * data.rows; ++i)
-    data.floats.push_back(static_cast<float>(stream.normal(i)));
+  for (std::size_t i = 0; i < 7 * data.rows; ++i) data.floats.push_back(static_cast<float>(stream.normal(i)));
   for (std::size_t r = 0; r < data.rows; ++r) {
     data.targets.push_back(static_cast<float>(stream.below(7, 90000 + r)));
     data.weights.push_back(static_cast<float>(stream.uniform(99000 + r)));

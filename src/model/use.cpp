@@ -33,36 +33,6 @@ void require_sound_weights(const Dataset& data) {
   if (sum == 0) throw Error(ErrorKind::data, "all weights are 0; give some rows a weight above 0");
 }
 
-// What would be read out of bounds, or be in everything that follows.
-void require_sound(const Dataset& data) {
-  if (data.columns == 0) throw Error(ErrorKind::data, "the data have no columns; give them at least one");
-  if (data.rows > 0 && data.rows * data.columns / data.rows != data.columns) {
-    throw Error(ErrorKind::data, "the data have more rows and columns than memory holds");
-  }
-  require_size("input numbers", data.bytes.size() + data.floats.size(), data.rows * data.columns);
-  if (data.is_bytes()) require_size("float inputs beside their bytes", data.floats.size(), 0);
-  for (std::size_t i = 0; i < data.floats.size(); ++i) {
-    if (std::isfinite(data.floats[i])) continue;
-    throw Error(ErrorKind::data, fmt::format("input {} is {} in row {}; fill it in or leave the row out",
-                                             i % data.columns, data.floats[i], i / data.columns));
-  }
-  if (!data.targets.empty()) require_size("targets", data.targets.size(), data.rows);
-  require_sound_weights(data);
-  const auto classes = static_cast<float>(data.classes.size());
-  for (std::size_t r = 0; r < data.targets.size(); ++r) {
-    const float target = data.targets[r];
-    const bool sound = data.task == Task::regress
-                           ? std::isfinite(target)
-                           : target >= 0 && target < classes && target == std::floor(target);
-    if (sound) continue;
-    throw Error(ErrorKind::data,
-                data.task == Task::regress
-                    ? fmt::format("the target is {} in row {}; fill it in or leave the row out", target, r)
-                    : fmt::format("the target is {} in row {}; it must be the index of one of {}", target, r,
-                                  counted(data.classes.size(), "class")));
-  }
-}
-
 void require_columns(const Model& model, const Dataset& data) {
   if (data.columns != model.network.inputs) {
     throw Error(ErrorKind::data,
@@ -171,6 +141,35 @@ Scores evaluate(const Model& model, const Dataset& data, std::size_t threads) {
                      model.statistics.data());
   return score_fully(plan, team, whole(data), objective_of(model.task, output_count(model)),
                      model.classes.size());
+}
+
+void require_sound(const Dataset& data) {
+  if (data.columns == 0) throw Error(ErrorKind::data, "the data have no columns; give them at least one");
+  if (data.rows > 0 && data.rows * data.columns / data.rows != data.columns) {
+    throw Error(ErrorKind::data, "the data have more rows and columns than memory holds");
+  }
+  require_size("input numbers", data.bytes.size() + data.floats.size(), data.rows * data.columns);
+  if (data.is_bytes()) require_size("float inputs beside their bytes", data.floats.size(), 0);
+  for (std::size_t i = 0; i < data.floats.size(); ++i) {
+    if (std::isfinite(data.floats[i])) continue;
+    throw Error(ErrorKind::data, fmt::format("input {} is {} in row {}; fill it in or leave the row out",
+                                             i % data.columns, data.floats[i], i / data.columns));
+  }
+  if (!data.targets.empty()) require_size("targets", data.targets.size(), data.rows);
+  require_sound_weights(data);
+  const auto classes = static_cast<float>(data.classes.size());
+  for (std::size_t r = 0; r < data.targets.size(); ++r) {
+    const float target = data.targets[r];
+    const bool sound = data.task == Task::regress
+                           ? std::isfinite(target)
+                           : target >= 0 && target < classes && target == std::floor(target);
+    if (sound) continue;
+    throw Error(ErrorKind::data,
+                data.task == Task::regress
+                    ? fmt::format("the target is {} in row {}; fill it in or leave the row out", target, r)
+                    : fmt::format("the target is {} in row {}; it must be the index of one of {}", target, r,
+                                  counted(data.classes.size(), "class")));
+  }
 }
 
 Batch whole(const Dataset& data) {

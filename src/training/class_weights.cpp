@@ -46,8 +46,8 @@ std::vector<double> class_weights_for(const Dataset& data, const Batch& rows, co
   for (const auto& [name, weight] : wanted.given) {
     const auto found = std::ranges::find(data.classes, name);
     if (found == data.classes.end()) {
-      refuse(fmt::format("a class weight is given for '{}', which is no class of the target{}", printable(name),
-                         did_you_mean(name, data.classes)));
+      refuse(fmt::format("a class weight is given for '{}', which is no class of the target{}",
+                         printable(name), did_you_mean(name, data.classes)));
     }
     if (!(std::isfinite(weight) && weight >= 0))
       refuse(fmt::format("the class weight of '{}' is {}; weights are 0 or more", printable(name), weight));

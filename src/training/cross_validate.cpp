@@ -15,6 +15,16 @@
 namespace ztilde {
 namespace {
 
+// Some rows of a data set that is known to be sound.
+Batch batch_of(const Dataset& data, const std::vector<std::uint32_t>& rows) {
+  return {{data.is_bytes() ? data.bytes.data() : nullptr, data.is_bytes() ? nullptr : data.floats.data(),
+           data.columns},
+          rows.data(),
+          rows.size(),
+          data.targets.data(),
+          data.weights.empty() ? nullptr : data.weights.data()};
+}
+
 // The rows of all parts but one, ascending.
 std::vector<std::uint32_t> others(const std::vector<std::vector<std::uint32_t>>& parts, std::size_t fold) {
   std::vector<std::uint32_t> rows;
@@ -61,14 +71,15 @@ std::vector<MetricSpread> spread_over(Task task, const std::vector<FoldResult>& 
 }
 
 std::vector<std::string> rare_class_warnings(const Dataset& data, std::size_t folds) {
-  const std::vector<std::size_t> counts = rows_by_class(whole(data), data.classes.size());
+  const std::vector<std::uint32_t> rows = all_rows(data);
+  const std::vector<std::size_t> counts = rows_by_class(batch_of(data, rows), data.classes.size());
   std::vector<std::string> warnings;
   for (std::size_t c = 0; c < counts.size(); ++c) {
     if (counts[c] == 0 || counts[c] >= folds) continue;
-    warnings.push_back(fmt::format("class '{}' has {}, so {} none of it to validate with",
-                                   printable(data.classes[c]), counted(counts[c], "row"),
-                                   folds - counts[c] == 1 ? std::string("1 fold has")
-                                                          : with_commas(folds - counts[c]) + " folds have"));
+    warnings.push_back(fmt::format(
+        "class '{}' has {}, so {} none of it to validate with", printable(data.classes[c]),
+        counted(counts[c], "row"),
+        folds - counts[c] == 1 ? std::string("1 fold has") : with_commas(folds - counts[c]) + " folds have"));
   }
   return warnings;
 }
@@ -80,15 +91,13 @@ CrossValidation cross_validate(const Dataset& data, const TrainOptions& options,
   if (data.rows == 0) throw Error(ErrorKind::data, "the data have no rows");
   if (data.targets.empty())
     throw Error(ErrorKind::data, "the data have no target; give labels or a target column");
-  Batch fold_rows = whole(data);
+  require_sound(data);
   const std::vector<std::vector<std::uint32_t>> parts = cut_into_folds(data, folds, options.seed);
   CrossValidation result;
   for (std::size_t fold = 0; fold < folds; ++fold) {
-    fold_rows.row_index = parts[fold].data();
-    fold_rows.rows = parts[fold].size();
-    if (loss_weight({}, fold_rows) > 0) continue;
-    throw Error(ErrorKind::data, fmt::format("the rows of fold {} of {} all weigh 0; give fewer folds",
-                                             fold + 1, folds));
+    if (loss_weight({}, batch_of(data, parts[fold])) > 0) continue;
+    throw Error(ErrorKind::data,
+                fmt::format("the rows of fold {} of {} all weigh 0; give fewer folds", fold + 1, folds));
   }
   result.warnings = rare_class_warnings(data, folds);
   for (std::size_t fold = 0; fold < folds && !result.interrupted; ++fold) {
@@ -99,17 +108,16 @@ CrossValidation cross_validate(const Dataset& data, const TrainOptions& options,
       result.interrupted = true;
       break;
     }
-    fold_rows.row_index = parts[fold].data();
-    fold_rows.rows = parts[fold].size();
     Team team(options.threads);
     const Objective objective = objective_of(data.task, layer_outputs(trained.model.network).back());
-    result.folds.push_back({.train_rows = rows.train.size(),
-                            .valid_rows = parts[fold].size(),
-                            .epochs = trained.epochs,
-                            .best_epoch = trained.best_epoch,
-                            .train_loss = trained.train_loss,
-                            .scores = score_fully(trained.model, fold_rows, objective, team),
-                            .seconds = trained.seconds});
+    result.folds.push_back(
+        {.train_rows = rows.train.size(),
+         .valid_rows = parts[fold].size(),
+         .epochs = trained.epochs,
+         .best_epoch = trained.best_epoch,
+         .train_loss = trained.train_loss,
+         .scores = score_fully(trained.model, batch_of(data, parts[fold]), objective, team),
+         .seconds = trained.seconds});
     if (observer.on_fold_end) observer.on_fold_end(fold, result.folds.back());
   }
   result.metrics = spread_over(data.task, result.folds);
