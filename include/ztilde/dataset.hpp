@@ -24,6 +24,7 @@ struct Dataset {
   Task task = Task::classify;
   std::string target_name;
   std::vector<std::string> classes;
+  std::vector<float> weights;  // empty: all 1
 
   // Columns asked for with CsvOptions::keep, as text: kept[i][row] belongs to kept_names[i].
   std::vector<std::string> kept_names;

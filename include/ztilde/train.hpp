@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ztilde/dataset.hpp"
@@ -25,6 +26,13 @@ struct CheckpointOptions {
   std::uint64_t every_steps = 0;  // 0: at the end of every epoch; in both cases at the end of the run
   bool resume = false;            // go on from `path` where there is one, to the bits of an unbroken run
   std::string note;               // the caller's own words, kept in the file; ASCII
+};
+
+// How often a row's loss counts by its class, times the row's own weight. In the loss only, of training
+// and validation rows alike; metrics know nothing of it. Neither: every class counts once.
+struct ClassWeights {
+  bool balanced = false;  // training rows / (classes · rows of the class): each class counts as much in all
+  std::vector<std::pair<std::string, double>> given;  // by name, 0 or more; classes not named: 1
 };
 
 struct TrainOptions {
@@ -48,6 +56,7 @@ struct TrainOptions {
   std::optional<double> weight_decay;  // empty: 0.01 for adamw, else 0
   bool decay_all = false;              // γ, β and biases too
   double clip_norm = 0;                // largest gradient norm; 0: no clipping
+  ClassWeights class_weights;
 
   std::size_t epochs = 20;
   std::size_t batch = 256;
@@ -74,12 +83,15 @@ struct TrainPlanSummary {
   Network network;
   double learning_rate = 0;
   double weight_decay = 0;
-  std::uint64_t resumed_steps = 0;    // those that the checkpoint had behind it
-  std::vector<std::string> warnings;  // constant columns, batches of 2, …; one sentence each
+  std::uint64_t resumed_steps = 0;      // those that the checkpoint had behind it
+  std::vector<std::size_t> class_rows;  // training rows of each class; empty for regression
+  std::vector<double> class_weights;    // by class, as used; empty where every class counts once
+  std::vector<std::string> warnings;    // constant columns, batches of 2, …; one sentence each
 };
 
-// One point of the history. Losses are means over rows; train_loss and rows_per_second are of the
-// training rows since the last point, or of the whole epoch at its end, as training saw them.
+// One point of the history. Losses are means over rows by their weights and class weights; train_loss and
+// rows_per_second are of the training rows since the last point, or of the whole epoch at its end, as
+// training saw them.
 struct HistoryPoint {
   std::uint64_t step = 0;  // steps done
   std::size_t epoch = 0;   // epochs begun, from 1
@@ -110,6 +122,7 @@ struct TrainResult {
   std::size_t best_epoch = 0;         // the epoch whose model this is, from 1
   double train_loss = 0;              // of the saved model on the training rows, as it will be used
   std::optional<double> valid_loss, valid_accuracy, valid_rmse;  // of the saved model
+  std::optional<Scores> valid_scores;  // the same and all others, without class weights
   std::size_t epochs = 0;
   std::uint64_t steps = 0;
   double seconds = 0;

@@ -53,7 +53,7 @@ Outputs::Outputs(const TrainArguments& arguments) {
     return resumed_ && resumed_->note.find(which) != std::string::npos;
   };
   continues_log_ = !arguments.log.empty() && is_ours(log) && exists(arguments.log);
-  claim(arguments.out, arguments.force || is_ours(out));
+  if (!arguments.out.empty()) claim(arguments.out, arguments.force || is_ours(out));
   if (!arguments.log.empty()) claim(arguments.log, arguments.force || is_ours(log));
 }
 

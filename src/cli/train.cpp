@@ -7,10 +7,13 @@
 
 #include "base/files.hpp"
 #include "base/text.hpp"
+#include "cli/class_weights.hpp"
 #include "cli/input.hpp"
 #include "cli/interrupt.hpp"
+#include "cli/json_text.hpp"
 #include "cli/outputs.hpp"
 #include "cli/streams.hpp"
+#include "cli/train_folds.hpp"
 #include "cli/train_options.hpp"
 #include "cli/train_words.hpp"
 #include "cli/training_log.hpp"
@@ -143,7 +146,33 @@ void record_options(const OptionTable& table, const TrainPlanSummary& plan, Mode
   for (auto& [name, text] : model.training.options) {
     if (name == "lr") text = fmt::format("{}", plan.learning_rate);
     if (name == "weight-decay") text = fmt::format("{}", plan.weight_decay);
+    if (name == "class-weights" && !plan.class_weights.empty()) {
+      const bool balanced = text == "balanced";
+      text = (balanced ? "balanced: " : "") + class_weights_text(model.classes, plan.class_weights, balanced);
+    }
   }
+}
+
+// The arguments of the one training on all rows that follows the folds: nothing is left to validate, and
+// only patience needs rows to stop by.
+TrainArguments after_folds(TrainArguments arguments) {
+  arguments.folds = 0;
+  if (arguments.training.patience == 0) arguments.training.valid_fraction = 0;
+  return arguments;
+}
+
+// What was said of the folds, and then of the model of all rows, where there is one.
+std::string report(const TrainArguments& arguments, Task task, const std::optional<FoldsRun>& folds,
+                   const Session* session, const TrainResult* result) {
+  if (arguments.json) {
+    nlohmann::ordered_json object = folds ? folds_object(folds->result, task) : nlohmann::ordered_json();
+    if (session) object.update(result_object(arguments, session->plan(), *result));
+    return json_line(object);
+  }
+  std::string text = folds && !arguments.quiet ? folds_words(folds->result, task) : "";
+  if (session && !arguments.quiet)
+    text += (folds ? "\n" : "") + result_words(arguments, session->plan(), *result);
+  return text;
 }
 
 }  // namespace
@@ -153,6 +182,7 @@ Outcome run_train(const Arguments& arguments_given) {
   OptionTable table = train_options(arguments);
   if (!table.parse(arguments_given)) return {table.help()};
   check_train_options(table, arguments);
+  if (arguments.folds > 0 && !table.given("--out")) arguments.out.clear();
   const Outputs outputs(arguments);
   arguments.training.checkpoint.note = outputs.note();
   const Messages messages(arguments.quiet);
@@ -160,9 +190,23 @@ Outcome run_train(const Arguments& arguments_given) {
   if (!arguments.net.empty()) {
     arguments.training.network = network_from_json(read_file(arguments.net), arguments.net);
   }
+  if (!arguments.class_weights_file.empty())
+    arguments.training.class_weights = read_class_weights(arguments.class_weights_file);
   const Dataset data = read_training_rows(table, arguments);
   std::optional<Dataset> valid;
   if (!arguments.valid.data.empty()) valid = read_validation_rows(arguments, data, messages);
+
+  std::optional<FoldsRun> folds;
+  if (arguments.folds > 0) {
+    folds = run_folds(table, arguments, data);
+    if (folds->signal != 0) {
+      messages.say(fmt::format("interrupted after {}", counted(folds->result.folds.size(), "fold")));
+      return {report(arguments, data.task, folds, nullptr, nullptr), 128 + folds->signal};
+    }
+    if (arguments.out.empty()) return {report(arguments, data.task, folds, nullptr, nullptr)};
+    arguments = after_folds(arguments);
+    messages.say("\nnow one model on all rows");
+  }
 
   Session session(table, arguments, data, outputs);
   TrainResult result = session.run(valid ? &*valid : nullptr);
@@ -186,10 +230,10 @@ Outcome run_train(const Arguments& arguments_given) {
     if (result.interrupted && session.checkpoint_steps() > 0) {
       messages.say("to go on: " + resume_command(arguments_given, arguments));
     }
-    return {arguments.json ? result_json(arguments, session.plan(), result) : "", 128 + session.signal()};
+    return {arguments.json ? report(arguments, data.task, folds, &session, &result) : "",
+            128 + session.signal()};
   }
-  if (arguments.json) return {result_json(arguments, session.plan(), result)};
-  return {arguments.quiet ? "" : result_words(arguments, session.plan(), result)};
+  return {report(arguments, data.task, folds, &session, &result)};
 }
 
 }  // namespace ztilde::cli

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "cli/class_weights.hpp"
+#include "cli/train_folds.hpp"
 
 namespace ztilde::cli {
 namespace {
@@ -47,6 +49,13 @@ void list_data(OptionTable& table, TrainArguments& arguments) {
   table.text("--valid-labels", "PATH", arguments.valid.labels, "the IDX labels of --valid");
   table.real("--valid-fraction", "F", arguments.training.valid_fraction, kAnyShare,
              "without --valid: the share of the rows held out, stratified for classes; 0 for none");
+  table.custom(
+      {"--folds", "K",
+       "cross-validation: K times train on all rows but a Kth, stratified for classes, and score the "
+       "model on that; with --out, then train one model on all rows and save it",
+       "off", "off, from 2", [&arguments](const std::string& label, const std::string& text) {
+         arguments.folds = text == "off" ? 0 : parse_whole(label, text, {.least = 2});
+       }});
 }
 
 void list_network(OptionTable& table, TrainArguments& arguments) {
@@ -117,6 +126,15 @@ void list_training(OptionTable& table, TrainArguments& arguments) {
                          default_weight_decay(OptimizerKind::sgd)));
   table.flag("--decay-all", training.decay_all, "weight decay for gamma, beta and biases too");
   table.real("--clip", "NORM", training.clip_norm, {}, "largest norm of the gradient; 0: any");
+  table.custom(
+      {"--class-weights", "WORD",
+       "how often a row counts in the loss by its class: balanced, so that all classes count alike "
+       "(rows / (classes * rows of the class)), a list NAME=W,NAME=W… or a JSON file; metrics do not "
+       "mind",
+       "none", "none, balanced, a list, a file",
+       [&arguments](const std::string& label, const std::string& text) {
+         parse_class_weights(label, text, arguments.training.class_weights, arguments.class_weights_file);
+       }});
   table.whole("--epochs", "N", training.epochs, {.least = 1}, "passes over the training rows");
   table.whole("--batch", "N", training.batch, {.least = 1}, "rows in a step; from 2 with batch norm");
   table.custom({"--patience", "N", "stop after N epochs without a better validation loss, keep the best",
@@ -132,7 +150,7 @@ void list_training(OptionTable& table, TrainArguments& arguments) {
 
 void list_output(OptionTable& table, TrainArguments& arguments) {
   table.group("Output");
-  table.text("--out", "FILE", arguments.out, "the model file");
+  table.text("--out", "FILE", arguments.out, "the model file; with --folds none unless given");
   table.text("--log", "FILE", arguments.log, "the history as it goes, one JSON object a line");
   CheckpointOptions& checkpoint = arguments.training.checkpoint;
   table.text("--checkpoint", "FILE", checkpoint.path, "everything needed to go on later, as it goes");
@@ -178,6 +196,7 @@ OptionTable train_options(TrainArguments& arguments) {
 
 void check_train_options(const OptionTable& table, const TrainArguments& arguments) {
   require_data(arguments.input);
+  check_folds(table, arguments);
   if (!arguments.valid.data.empty()) {
     table.exclude("--valid", {"--valid-fraction"}, "give one of the two");
   } else if (!arguments.valid.labels.empty()) {
@@ -197,10 +216,13 @@ void check_train_options(const OptionTable& table, const TrainArguments& argumen
     }
   }
   if (checkpoint == "-") refuse("--checkpoint", "it cannot go to standard output; name a file");
-  std::vector<NamedPath> others = {
-      {"--data", arguments.input.data},  {"--labels", arguments.input.labels},
-      {"--valid", arguments.valid.data}, {"--valid-labels", arguments.valid.labels},
-      {"--net", arguments.net},          {"--config", table.config_file()}};
+  std::vector<NamedPath> others = {{"--data", arguments.input.data},
+                                   {"--labels", arguments.input.labels},
+                                   {"--valid", arguments.valid.data},
+                                   {"--valid-labels", arguments.valid.labels},
+                                   {"--net", arguments.net},
+                                   {"--config", table.config_file()},
+                                   {"--class-weights", arguments.class_weights_file}};
   for (const NamedPath& output : {NamedPath{"--checkpoint", checkpoint}, NamedPath{"--log", arguments.log},
                                   NamedPath{"--out", arguments.out}}) {
     require_other_file(output, others);

@@ -1,6 +1,7 @@
 // What training says: before its first step, and at its end in words or as JSON.
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "cli/train_options.hpp"
@@ -16,7 +17,7 @@ std::string result_words(const TrainArguments& arguments, const TrainPlanSummary
 // One line; checkpoint_steps: those of the checkpoint as it was saved, 0 for none.
 std::string interruption_words(const TrainArguments& arguments, const TrainResult& result,
                                std::uint64_t checkpoint_steps);
-std::string result_json(const TrainArguments& arguments, const TrainPlanSummary& plan,
-                        const TrainResult& result);
+nlohmann::ordered_json result_object(const TrainArguments& arguments, const TrainPlanSummary& plan,
+                                     const TrainResult& result);
 
 }  // namespace ztilde::cli

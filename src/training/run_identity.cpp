@@ -22,6 +22,7 @@ void add(Fingerprint& fingerprint, const std::vector<std::string>& texts) {
 void add_inputs(Fingerprint& fingerprint, const Dataset& data) {
   fingerprint.add(std::span(data.bytes));
   fingerprint.add(std::span(data.floats));
+  fingerprint.add(std::span(data.weights));
 }
 
 std::string text_of(OptimizerKind kind) {
@@ -63,6 +64,13 @@ std::string text_of(StatisticsSource source) {
 std::string text_of(bool value) { return value ? "on" : "off"; }
 // The shortest digits that read back as the same double.
 std::string text_of(double value) { return fmt::format("{}", value); }
+std::string text_of(const ClassWeights& weights) {
+  if (weights.balanced) return "balanced";
+  std::string text;
+  for (const auto& [name, weight] : weights.given)
+    text += fmt::format("{}{}={}", text.empty() ? "" : ",", printable(name), weight);
+  return text.empty() ? "none" : text;
+}
 std::string text_of(std::uint64_t value) { return fmt::format("{}", value); }
 
 }  // namespace

@@ -35,6 +35,7 @@ void for_each_option(const TrainOptions& options, Visit&& visit) {
   visit("--weight-decay", options.weight_decay.value_or(default_weight_decay(options.optimizer)));
   visit("--decay-all", options.decay_all);
   visit("--clip", options.clip_norm);
+  visit("--class-weights", options.class_weights);
   visit("--epochs", options.epochs);
   visit("--batch", options.batch);
   visit("--patience", options.patience);

@@ -12,8 +12,10 @@
 #include "model/scoring.hpp"
 #include "plan/population.hpp"
 #include "training/checkpoint.hpp"
+#include "training/class_weights.hpp"
 #include "training/memory_needed.hpp"
 #include "training/prepare.hpp"
+#include "training/train_rows.hpp"
 #include "training/train_state.hpp"
 #include "training/trainer.hpp"
 
@@ -61,6 +63,8 @@ TrainPlanSummary summarise(const PreparedRun& run, const Trainer& trainer,
   summary.learning_rate = run.schedule.rate;
   summary.weight_decay = run.optimiser.weight_decay;
   summary.resumed_steps = trainer.steps();
+  summary.class_rows = rows_by_class(run.batcher.all(), trainer.model.classes.size());
+  summary.class_weights = run.objective.class_weights;
   summary.warnings = run.warnings;
   return summary;
 }
@@ -152,7 +156,10 @@ void finish(const PreparedRun& run, const TrainOptions& options, Team& team, boo
     result.valid_accuracy = then.valid_accuracy;
     result.valid_rmse = then.valid_rmse;
   } else {
-    if (run.valid) set_valid_scores(result, score_model(model, *run.valid, run.objective, team), model.task);
+    if (run.valid) {
+      set_valid_scores(result, score_model(model, *run.valid, run.objective, team), model.task);
+      result.valid_scores = score_fully(model, *run.valid, run.objective, team);
+    }
     result.train_loss = score_model(model, run.batcher.all(), run.objective, team).loss;
   }
   require_sound(model, result.train_loss, result.steps);
@@ -209,12 +216,12 @@ class Keeper {
   checkpoint::Owner owner_;
 };
 
-TrainResult run_training(const Dataset& data, const Dataset* valid, const TrainOptions& options,
-                         const TrainObserver& observer) {
+TrainResult run_training(const Dataset& data, const Dataset* valid, const Split* chosen,
+                         const TrainOptions& options, const TrainObserver& observer) {
   std::optional<OutputLock> lock;
   if (!options.checkpoint.path.empty()) lock.emplace(options.checkpoint.path);
   Team team(options.threads);
-  PreparedRun run = prepare_run(data, valid, options, team);
+  PreparedRun run = prepare_run(data, valid, options, team, chosen);
   std::optional<Trainer> trainer(std::in_place, std::move(run.model), run.objective, run.optimiser,
                                  run.batcher, team, options.seed);
   const Network& network = trainer->model.network;
@@ -249,8 +256,7 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const TrainO
     here.step = trainer->steps();
     here.epoch = state.epoch + 1;
     here.epoch_end = epoch_end;
-    here.train_loss =
-        since.loss / static_cast<double>(since.rows) * run.objective.target_std * run.objective.target_std;
+    here.train_loss = since.mean_loss() * run.objective.target_std * run.objective.target_std;
     here.learning_rate = run.schedule.at(trainer->steps() - 1);
     here.seconds = now;
     here.rows_per_second = static_cast<double>(since.rows) / std::max(now - since.begun, 1e-9);
@@ -265,8 +271,8 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const TrainO
     while (state.batch < batches && !stopping) {
       const Batch batch = run.batcher.batch(state.batch);
       const double loss = trainer->step(batch, run.schedule.at(trainer->steps()));
-      last_point.add(loss, batch.rows);
-      state.epoch_begin.add(loss, batch.rows);
+      last_point.add(loss, trainer->weight(), batch.rows);
+      state.epoch_begin.add(loss, trainer->weight(), batch.rows);
       state.rows += batch.rows;
       const bool last = ++state.batch == batches;
       stopping = observer.should_stop && observer.should_stop();
@@ -320,12 +326,17 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const TrainO
 }  // namespace
 
 TrainResult train(const Dataset& data, const TrainOptions& options, const TrainObserver& observer) {
-  return run_training(data, nullptr, options, observer);
+  return run_training(data, nullptr, nullptr, options, observer);
 }
 
 TrainResult train(const Dataset& data, const Dataset& valid, const TrainOptions& options,
                   const TrainObserver& observer) {
-  return run_training(data, &valid, options, observer);
+  return run_training(data, &valid, nullptr, options, observer);
+}
+
+TrainResult train_rows(const Dataset& data, const Split& rows, const TrainOptions& options,
+                       const TrainObserver& observer) {
+  return run_training(data, nullptr, &rows, options, observer);
 }
 
 }  // namespace ztilde

@@ -14,14 +14,16 @@ namespace ztilde {
 
 // What training did since some moment.
 struct Since {
-  double begun = 0;  // seconds
-  double loss = 0;   // Σ over rows
+  double begun = 0;             // seconds
+  double loss = 0, weight = 0;  // Σ over rows
   std::uint64_t rows = 0;
 
-  void add(double mean_loss, std::size_t batch_rows) {
-    loss += mean_loss * static_cast<double>(batch_rows);
+  void add(double mean_loss, double batch_weight, std::size_t batch_rows) {
+    loss += mean_loss * batch_weight;
+    weight += batch_weight;
     rows += batch_rows;
   }
+  double mean_loss() const { return weight > 0 ? loss / weight : 0; }
 };
 
 struct TrainState {
@@ -45,6 +47,7 @@ struct TrainState {
     visit("seconds", std::span(&seconds, 1));
     visit("epoch_begun", std::span(&epoch_begin.begun, 1));
     visit("epoch_loss", std::span(&epoch_begin.loss, 1));
+    visit("epoch_weight", std::span(&epoch_begin.weight, 1));
     visit("epoch_rows", std::span(&epoch_begin.rows, 1));
     visit("best_epoch", std::span(&best_epoch, 1));
     visit("best_loss", std::span(&best_loss, 1));

@@ -28,7 +28,8 @@ class Trainer {
   Trainer(const Trainer&) = delete;  // the plan points into the model
   Trainer& operator=(const Trainer&) = delete;
 
-  // Forward, loss, backward, optimiser and running statistics for one batch. Returns the mean loss.
+  // Forward, loss, backward, optimiser and running statistics for one batch. Returns the mean loss,
+  // weighted where rows or classes have weights.
   // Throws Error(diverged), with nothing changed by this step, when NaN or infinity is met.
   double step(const Batch& batch, double rate);
 
@@ -42,6 +43,8 @@ class Trainer {
     visit("steps", std::span(&steps_, 1));
     optimiser_.for_each_number(visit);
   }
+  // What the last step's rows counted for in its loss.
+  double weight() const { return weight_; }
   std::size_t bytes() const;
   const TrainPlan& plan() const { return plan_; }
 
@@ -55,6 +58,7 @@ class Trainer {
   Optimiser optimiser_;
   std::vector<double> block_losses_;
   std::uint64_t steps_ = 0;
+  double weight_ = 0;
 };
 
 }  // namespace ztilde
