@@ -92,6 +92,8 @@ CrossValidation cross_validate(const Dataset& data, const TrainOptions& options,
   if (data.targets.empty())
     throw Error(ErrorKind::data, "the data have no target; give labels or a target column");
   require_sound(data);
+  if (!options.checkpoint.path.empty())
+    throw Error(ErrorKind::data, "folds are several runs, and a checkpoint keeps one; give no checkpoint");
   const std::vector<std::vector<std::uint32_t>> parts = cut_into_folds(data, folds, options.seed);
   CrossValidation result;
   for (std::size_t fold = 0; fold < folds; ++fold) {

@@ -157,6 +157,14 @@ TEST(CrossValidation, that_is_interrupted_keeps_the_folds_that_are_whole) {
   EXPECT_EQ(metric(result, "accuracy").folds, 2u);
 }
 
+TEST(CrossValidation, refuses_a_checkpoint) {
+  const TemporaryFolder folder;
+  TrainOptions options = quick();
+  options.checkpoint.path = folder / "run.ckpt";
+  EXPECT_EQ(failure(folder, [&] { cross_validate(clouds(30, 3), options, 3); }),
+            "data: folds are several runs, and a checkpoint keeps one; give no checkpoint");
+}
+
 TEST(CrossValidation, refuses_folds_that_weigh_nothing) {
   const TemporaryFolder folder;
   Dataset data = clouds(20, 2);
