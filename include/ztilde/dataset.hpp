@@ -11,6 +11,30 @@ namespace ztilde {
 
 enum class Task { classify, regress };
 
+enum class ColumnKind { numeric, categorical };
+
+// An input column. A cell of a categorical one is its category's index as a float, 0 … k - 1, and
+// k for a category that is none of them; the category "" is that of missing cells.
+struct Column {
+  std::string name;
+  ColumnKind kind = ColumnKind::numeric;
+  std::vector<std::string> categories;
+  bool operator==(const Column&) const = default;
+};
+
+// What becomes of a missing number: refused, or NaN in the floats for the network to fill in, with
+// or without an input of its own that says so.
+enum class MissingUse { refuse, mean, indicator };
+
+// How a table is meant beside its inputs and target. A model keeps it, to read other tables alike.
+struct TableRules {
+  std::string weight_name;           // empty: all rows count alike
+  std::vector<std::string> ignored;  // columns left out on purpose
+  MissingUse missing = MissingUse::refuse;
+  std::vector<std::string> missing_words;  // further spellings of a missing value
+  bool operator==(const TableRules&) const = default;
+};
+
 // rows × columns inputs, row-major without gaps: bytes (images) or floats, one of the two.
 struct Dataset {
   std::size_t rows = 0;
@@ -18,6 +42,9 @@ struct Dataset {
   std::vector<std::uint8_t> bytes;
   std::vector<float> floats;
   std::vector<std::string> column_names;  // empty for images
+  std::vector<Column> column_info;        // parallel to column_names; empty: all are numeric
+  TableRules rules;
+  std::vector<float> weights;  // by row, at least 0 and not all 0; empty: all 1
 
   // Empty when the rows have no target. A class is its index in `classes`.
   std::vector<float> targets;

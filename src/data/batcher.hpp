@@ -14,10 +14,12 @@ namespace ztilde {
 class Batcher {
  public:
   // rows: the row numbers to train on, of a source that outlives the batcher.
+  // weights: as Batch::weights.
   Batcher(RowSource source, const float* targets, std::vector<std::uint32_t> rows, const BatchPlan& plan,
-          std::uint64_t seed)
+          std::uint64_t seed, const float* weights = nullptr)
       : source_(source),
         targets_(targets),
+        weights_(weights),
         rows_(std::move(rows)),
         order_(rows_.size()),
         plan_(plan),
@@ -25,16 +27,17 @@ class Batcher {
 
   void begin_epoch(std::uint64_t epoch) { shuffle(rows_, seed_, epoch, order_); }
   Batch batch(std::size_t index) const {
-    return {source_, order_.data() + plan_.first_row(index), plan_.size(index), targets_};
+    return {source_, order_.data() + plan_.first_row(index), plan_.size(index), targets_, weights_};
   }
   // All rows, in their own order.
-  Batch all() const { return {source_, rows_.data(), rows_.size(), targets_}; }
+  Batch all() const { return {source_, rows_.data(), rows_.size(), targets_, weights_}; }
 
   const BatchPlan& plan() const { return plan_; }
 
  private:
   RowSource source_;
   const float* targets_;
+  const float* weights_;
   std::vector<std::uint32_t> rows_, order_;
   BatchPlan plan_;
   std::uint64_t seed_;

@@ -21,6 +21,7 @@ struct Batch {
   const std::uint32_t* row_index = nullptr;  // [rows]; null: rows 0 … rows - 1 of the source
   std::size_t rows = 0;
   const float* targets = nullptr;  // by row of the source; null where there are none
+  const float* weights = nullptr;  // by row of the source; null: all 1
 };
 
 inline void copy_rows(kernels::ConstView from, kernels::View to) {
