@@ -97,6 +97,8 @@ std::string counted(std::uint64_t number, std::string_view singular) {
   if (ends("s") || ends("x") || (ends("ch") && !ends("epoch")) || ends("sh")) {
     return fmt::format("{} {}es", with_commas(number), singular);
   }
+  if (ends("ry"))
+    return fmt::format("{} {}ies", with_commas(number), singular.substr(0, singular.size() - 1));
   return fmt::format("{} {}s", with_commas(number), singular);
 }
 

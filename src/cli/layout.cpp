@@ -52,7 +52,8 @@ std::string wrapped(const std::string& left, std::size_t indent, std::string_vie
 
 std::string layer_words(const Layer& layer) {
   return std::visit(
-      layers::overloaded{[](const Standardise&) { return std::string("standardise"); },
+      layers::overloaded{[](const Encode&) { return std::string("encode"); },
+                         [](const Standardise&) { return std::string("standardise"); },
                          [](const Dense&) { return std::string("dense"); },
                          [](const BatchNorm&) { return std::string("batch norm"); },
                          [](const Activation& a) { return std::string(to_string(a.kind)); },

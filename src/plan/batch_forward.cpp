@@ -38,6 +38,7 @@ BatchForward::BatchForward(const Network& network, std::vector<std::size_t> batc
                            bool dropout, std::uint64_t seed)
     : tensors(stage_tensors(network, lower(network), parameters, gradients)),
       stages_(lower(network)),
+      encoder_(network, parameters, gradients, fixed_statistics),
       largest_batch_(*std::max_element(batch_sizes.begin(), batch_sizes.end())),
       order_(backward_order(stages_, largest_batch_)),
       dropout_(dropout),
@@ -118,7 +119,7 @@ ConstView BatchForward::source(std::size_t s, const Batch& batch, std::size_t fi
   const View result(out, rows, channels, stride);
   ConstView x;
   if (s == 0) {
-    gather(batch, first_row, first_channel, norm.affine(first_channel), result);
+    inputs(batch, first_row, first_channel, result);
     x = result;
     if (stage.activation != ActivationKind::identity) kernels::activate(x, stage.activation, result);
   } else {

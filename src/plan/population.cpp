@@ -48,7 +48,8 @@ std::optional<Fault> measure_population(const Network& network, const float* par
 }
 
 std::vector<std::size_t> measure_inputs(const Batch& all_rows, std::size_t columns, Team& team,
-                                        std::span<double> mean, std::span<double> variance) {
+                                        std::span<double> mean, std::span<double> variance,
+                                        const Encoder& encoder) {
   const Cut blocks = cut_into_blocks(all_rows.rows);
   const std::size_t stride = row_stride(columns);
   BlockSums sums(blocks.parts, columns, true);
@@ -57,7 +58,7 @@ std::vector<std::size_t> measure_inputs(const Batch& all_rows, std::size_t colum
     float* mine = memory.data() + worker.index * blocks.largest() * stride;
     worker.share(blocks.parts, [&](std::size_t block) {
       const View x(mine, blocks.size(block), columns, stride);
-      gather(all_rows, blocks.first(block), 0, {}, x);
+      encoder.gather(all_rows, blocks.first(block), 0, {}, x);
       kernels::shifted_sums(x, sums.shift_of(block), sums.sum_of(block), sums.squares_of(block));
     });
   });

@@ -23,7 +23,8 @@ class ReferencePlan {
       : network_(network),
         channels_(layer_outputs(network)),
         parameter_slots_(parameter_slots(network)),
-        statistic_slots_(statistic_slots(network)) {
+        statistic_slots_(statistic_slots(network)),
+        encoding_slots_(encoding_slots(network)) {
     validate(network);
     channels_.insert(channels_.begin(), network.inputs);
   }
@@ -101,6 +102,17 @@ class ReferencePlan {
     return std::span<const T>(statistics_).subspan(statistic_offset(i) + channels_[i], channels_[i]);
   }
 
+  // By column of an Encode layer: its table in the parameters or their gradient.
+  template <class Value>
+  auto tables(std::span<Value> arena) const {
+    return [this, arena](std::size_t column) {
+      for (const ParameterSlot& slot : parameter_slots_) {
+        if (slot.column == column) return arena.subspan(slot.offset, slot.size());
+      }
+      return std::span<Value>();
+    };
+  }
+
   // A layer's part of the parameters or of their gradient; empty where it has no such tensor.
   template <class Value>
   std::span<Value> tensor(std::span<Value> arena, std::size_t layer, std::string_view name) const {
@@ -118,6 +130,10 @@ class ReferencePlan {
     const auto weight = tensor(std::span<const T>(parameters_), i, "weight");
     const auto bias = tensor(std::span<const T>(parameters_), i, "bias");
     std::visit(layers::overloaded{
+                   [&](const Encode& encode) {
+                     reference::encode_forward<T>(encode, encoding_slots_, statistics_,
+                                                  tables(std::span<const T>(parameters_)), x, y);
+                   },
                    [&](const Standardise&) { reference::standardise_forward(x, mean(i), variance(i), y); },
                    [&](const Dense&) { reference::dense_forward(x, weight, bias, y); },
                    [&](const BatchNorm& norm) {
@@ -147,6 +163,10 @@ class ReferencePlan {
     const auto d_bias = tensor(std::span<T>(d_parameters), i, "bias");
     std::visit(
         layers::overloaded{
+            [&](const Encode& encode) {
+              reference::encode_backward<T>(encode, encoding_slots_, statistics_,
+                                            tables(std::span<T>(d_parameters)), x, d_y, d_x);
+            },
             [&](const Standardise&) { reference::standardise_backward(variance(i), d_y, d_x); },
             [&](const Dense&) { reference::dense_backward(x, weight, d_y, d_x, d_weight, d_bias); },
             [&](const BatchNorm& norm) {
@@ -168,6 +188,7 @@ class ReferencePlan {
   std::vector<std::size_t> channels_;  // that enter layer i; the last entry leaves the network
   std::vector<ParameterSlot> parameter_slots_;
   std::vector<StatisticSlot> statistic_slots_;
+  std::vector<EncodingSlot> encoding_slots_;
 
   std::uint64_t seed_ = 0, step_ = 0;
   std::vector<T> parameters_, statistics_;
