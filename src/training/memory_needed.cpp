@@ -35,7 +35,7 @@ double memory_needed(const Network& network, std::size_t rows, const TrainOption
   bool measures = false;
   for (const Stage& stage : lower(network)) {
     const auto outputs = static_cast<double>(stage.outputs);
-    all += outputs;
+    all += outputs + static_cast<double>(stage.table_inputs()) / 2;  // their gradient alone is stored
     two_in_a_row = std::max(two_in_a_row, before + outputs);
     before = outputs;
     measures |= stage.norm == StageNorm::batch && options.statistics == StatisticsSource::population;

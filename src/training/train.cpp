@@ -7,6 +7,7 @@
 
 #include "model/scoring.hpp"
 #include "plan/population.hpp"
+#include "training/encoding.hpp"
 #include "training/prepare.hpp"
 #include "training/trainer.hpp"
 
@@ -158,6 +159,7 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const TrainO
       }
     }
 
+    average_unseen(trainer.model.network, trainer.model.statistics, trainer.model.parameters);
     HistoryPoint end = point(epoch, true);
     if (validation) {
       validation->refresh();
