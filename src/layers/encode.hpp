@@ -71,9 +71,8 @@ namespace ztilde::reference {
 // How many of the ascending knots are at or below x.
 template <class T>
 std::size_t knots_up_to(std::span<const T> knots, const T& x) {
-  const auto above = std::upper_bound(knots.begin(), knots.end(), x, [](const T& a, const T& b) {
-    return real_part(a) < real_part(b);
-  });
+  const auto above = std::upper_bound(knots.begin(), knots.end(), x,
+                                      [](const T& a, const T& b) { return real_part(a) < real_part(b); });
   return static_cast<std::size_t>(above - knots.begin());
 }
 
@@ -118,7 +117,7 @@ void encode_forward(const Encode& layer, std::span<const EncodingSlot> slots, st
       if (column.kind == Encoding::numeric) {
         const bool missing = std::isnan(real_part(raw));
         y(r, place.first) = missing && !numbers.fill.empty() ? numbers.fill[0]
-                            : numbers.knots.empty() ? raw
+                            : numbers.knots.empty()          ? raw
                                                     : through_knots(numbers.knots, numbers.values, raw);
         if (place.indicator) y(r, *place.indicator) = T(missing ? 1 : 0);
         continue;
@@ -128,8 +127,8 @@ void encode_forward(const Encode& layer, std::span<const EncodingSlot> slots, st
                            real_part(numbers.frequency[slot]) == 0;
       for (std::size_t i = 0; i < place.count; ++i) {
         y(r, place.first + i) = column.kind == Encoding::embedding ? table(c)[slot * column.width + i]
-                                : average ? numbers.frequency[i]
-                                          : T(i == slot ? 1 : 0);
+                                : average                          ? numbers.frequency[i]
+                                                                   : T(i == slot ? 1 : 0);
       }
     }
   }
@@ -138,7 +137,8 @@ void encode_forward(const Encode& layer, std::span<const EncodingSlot> slots, st
 // Overwrites d_x (a category has no gradient); d_table(column) adds.
 template <class T, class Table>
 void encode_backward(const Encode& layer, std::span<const EncodingSlot> slots, std::span<const T> statistics,
-                     const Table& d_table, MatrixView<const T> x, MatrixView<const T> d_y, MatrixView<T> d_x) {
+                     const Table& d_table, MatrixView<const T> x, MatrixView<const T> d_y,
+                     MatrixView<T> d_x) {
   const layers::EncodeLayout layout = layers::layout_of(layer);
   for (std::size_t c = 0; c < layer.columns.size(); ++c) {
     const EncodedColumn& column = layer.columns[c];

@@ -64,7 +64,8 @@ TEST(encode, declares_a_table_for_each_embedding_and_its_fixed_numbers_before_th
     numbers += std::to_string(slot.column) + " " + std::string(slot.name) + " " + std::to_string(slot.size) +
                " at " + std::to_string(slot.offset) + "\n";
   }
-  EXPECT_EQ(numbers, "0 frequency 21 at 0\n2 fill 1 at 21\n2 knots 9 at 22\n2 values 9 at 31\n3 frequency 3 at 40\n");
+  EXPECT_EQ(numbers,
+            "0 frequency 21 at 0\n2 fill 1 at 21\n2 knots 9 at 22\n2 values 9 at 31\n3 frequency 3 at 40\n");
   EXPECT_EQ(statistic_slots(network)[0].offset, 43u);
   EXPECT_EQ(statistic_arena_size(network), 43u + 18);
 }
@@ -85,15 +86,17 @@ TEST(encode, refusals_name_the_column_and_the_cure) {
             "n: layer 0, column 0 is 3; it must be an object such as {\"kind\": \"numeric\"}");
   EXPECT_EQ(complaint(R"([{"kind": "onehot"}])"),
             "n: layer 0, column 0: unknown kind \"onehot\"; did you mean one_hot?");
-  EXPECT_EQ(complaint(R"([{"kid": "numeric"}])"), "n: layer 0, column 0: unknown field \"kid\"; did you mean kind?");
+  EXPECT_EQ(complaint(R"([{"kid": "numeric"}])"),
+            "n: layer 0, column 0: unknown field \"kid\"; did you mean kind?");
   EXPECT_EQ(complaint(R"([{"kind": "one_hot"}])"),
             "n: layer 0 (encode): column 0: \"categories\" is 0; one_hot needs at least 1");
   EXPECT_EQ(complaint(R"([{"kind": "embedding", "categories": 4}])"),
             "n: layer 0 (encode): column 0: \"width\" is 0; embedding needs at least 1");
   EXPECT_EQ(complaint(R"([{"kind": "one_hot", "categories": 4, "width": 2}])"),
             "n: layer 0 (encode): column 0: one_hot has no \"width\"; leave it out");
-  EXPECT_EQ(complaint(R"([{"kind": "one_hot", "categories": 4, "knots": 2}])"),
-            "n: layer 0 (encode): column 0: \"missing\" and \"knots\" are for numbers; leave them out of one_hot");
+  EXPECT_EQ(
+      complaint(R"([{"kind": "one_hot", "categories": 4, "knots": 2}])"),
+      "n: layer 0 (encode): column 0: \"missing\" and \"knots\" are for numbers; leave them out of one_hot");
   EXPECT_EQ(complaint(R"([{"categories": 4}])"),
             "n: layer 0 (encode): column 0: a numeric column has no \"categories\"; leave them out");
   EXPECT_EQ(complaint(R"([{"knots": 1}])"),

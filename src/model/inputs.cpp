@@ -43,8 +43,7 @@ void require_encodable(std::span<const Number> rows, const Encode& encode, const
       const auto number = static_cast<float>(rows[row * columns + c]);
       if (column.kind != Encoding::numeric) {
         require_category(c, row, number, column.categories, names);
-      } else if (!std::isfinite(number) &&
-                 !(std::isnan(number) && column.missing != MissingValue::none)) {
+      } else if (!std::isfinite(number) && !(std::isnan(number) && column.missing != MissingValue::none)) {
         refuse_number(c, row, number, names);
       }
     }
@@ -77,7 +76,8 @@ void require_inputs(std::span<const float> rows, const Encode& encode) {
 
 std::vector<std::size_t> missing_numbers(const Dataset& data) {
   std::vector<std::size_t> missing(data.columns);
-  for (std::size_t i = 0; i < data.floats.size(); ++i) missing[i % data.columns] += std::isnan(data.floats[i]);
+  for (std::size_t i = 0; i < data.floats.size(); ++i)
+    missing[i % data.columns] += std::isnan(data.floats[i]);
   return missing;
 }
 

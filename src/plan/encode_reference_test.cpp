@@ -102,8 +102,7 @@ TEST(encode, gradients_through_encode_dense_norm_relu_dense_are_those_of_the_for
     const Vector d_output = normal_numbers(rows * 3, 3);
     const auto loss = [&](const std::vector<Complex>& at_x, const std::vector<Complex>& at_parameters) {
       ReferencePlan<Complex> plan(network);
-      const auto output =
-          plan.forward_training(at_x, rows, at_parameters, to_complex(statistics), 0, 0);
+      const auto output = plan.forward_training(at_x, rows, at_parameters, to_complex(statistics), 0, 0);
       Complex sum(0);
       for (std::size_t i = 0; i < output.size(); ++i) sum += output[i] * d_output[i];
       return sum;

@@ -116,7 +116,8 @@ void Encoder::encode(const Source* source, std::size_t stride, const std::uint32
         if (category.table) {
           std::copy_n(category.table + slot * category.count + skip, count, features);
         } else if (slot == category.categories && category.average[slot] == 0) {
-          for (std::size_t i = 0; i < count; ++i) features[i] = static_cast<float>(category.average[skip + i]);
+          for (std::size_t i = 0; i < count; ++i)
+            features[i] = static_cast<float>(category.average[skip + i]);
         } else {
           std::fill_n(features, count, 0.0f);
           if (slot >= skip && slot < skip + count) features[slot - skip] = 1;

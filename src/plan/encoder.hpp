@@ -14,7 +14,7 @@ namespace ztilde {
 
 // Some features of one trained table: what one worker adds the gradient of.
 struct TableSlice {
-  std::size_t category = 0;        // which of the encoder's categorical columns
+  std::size_t category = 0;          // which of the encoder's categorical columns
   std::size_t first = 0, count = 0;  // features within the table
 };
 

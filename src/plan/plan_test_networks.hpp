@@ -16,7 +16,7 @@ struct Case {
   Network network;
 };
 
-// Every kind of column, in no order: 11 columns, 74 features, those of tables wider than a slice.
+// Every kind of column, in no order: 11 columns, 73 features, one table wider than a slice.
 inline Encode every_encoding() {
   EncodedColumn plain, filled, flagged, mapped, mapped_flagged;
   filled.missing = MissingValue::mean;
