@@ -59,6 +59,8 @@ class BatchForward {
   void run(const Worker& worker, const Batch& batch);
 
   const BatchProducts& products(std::size_t rows) const;
+  // How the rows of the batch count, once the first statistics are known.
+  const RowWeights& weights() const { return weights_; }
   std::optional<Fault> fault() const { return fault_; }
   std::size_t scratch_bytes() const;
 
@@ -100,6 +102,7 @@ class BatchForward {
   std::vector<BatchProducts> products_;  // by batch size
   std::vector<kernels::View> z_;
   std::optional<Fault> fault_;
+  RowWeights weights_;
 };
 
 }  // namespace ztilde

@@ -30,22 +30,30 @@ class ReferencePlan {
   }
 
   // Standardise takes its statistics from `statistics`; each BatchNorm takes the batch's own, which
-  // batch_statistics() then tells; Dropout takes its mask from (seed, layer index, step).
+  // batch_statistics() then tells, its rows counting by `weights` unless that is empty; Dropout takes its
+  // mask from (seed, layer index, step).
   const std::vector<T>& forward_training(const std::vector<T>& x, std::size_t rows,
                                          const std::vector<T>& parameters, const std::vector<T>& statistics,
-                                         std::uint64_t seed, std::uint64_t step) {
+                                         std::uint64_t seed, std::uint64_t step,
+                                         const std::vector<double>& weights = {}) {
     assert(x.size() == rows * network_.inputs && parameters.size() == parameter_arena_size(network_));
     assert(statistics.size() == statistic_arena_size(network_) && rows >= 1);
     seed_ = seed;
     step_ = step;
     parameters_ = parameters;
     statistics_ = statistics;
+    weights_ = weights;
     values_.assign(1, x);
     for (std::size_t i = 0; i < network_.layers.size(); ++i) {
       if (std::holds_alternative<BatchNorm>(network_.layers[i])) {
         const std::size_t channels = channels_[i];
         const std::span<T> both = std::span(statistics_).subspan(statistic_offset(i), 2 * channels);
-        reference::batch_statistics<T>(view(values_[i], i), both.first(channels), both.last(channels));
+        if (weights.empty()) {
+          reference::batch_statistics<T>(view(values_[i], i), both.first(channels), both.last(channels));
+        } else {
+          reference::weighted_batch_statistics<T>(view(values_[i], i), weights, both.first(channels),
+                                                  both.last(channels));
+        }
       }
       values_.push_back(forward_layer(i, values_[i], rows, true));
     }
@@ -171,7 +179,7 @@ class ReferencePlan {
             [&](const Dense&) { reference::dense_backward(x, weight, d_y, d_x, d_weight, d_bias); },
             [&](const BatchNorm& norm) {
               reference::batch_norm_backward(norm, x, mean(i), variance(i), weight, d_y, d_x, d_weight,
-                                             d_bias);
+                                             d_bias, weights_);
             },
             [&](const Activation& activation) { reference::activation_backward(activation, x, d_y, d_x); },
             [&](const Dropout& dropout) { reference::dropout(dropout, stream(i), d_y, d_x); },
@@ -192,6 +200,7 @@ class ReferencePlan {
 
   std::uint64_t seed_ = 0, step_ = 0;
   std::vector<T> parameters_, statistics_;
+  std::vector<double> weights_;         // of the rows in the statistics; empty: all 1
   std::vector<std::vector<T>> values_;  // what enters layer i; the last entry is the output
 };
 

@@ -137,7 +137,8 @@ void TrainPlan::run_backward(const Worker& worker, const Batch& batch) {
       const StageTensors& t = forward_.tensors[s];
       if (stages()[s].bias) merge_column_sums(bias_sums_[s], products.blocks, t.d_bias);
       if (stages()[s].norm == StageNorm::batch) {
-        forward_.norms[s].merge_backward(norm_sums_[s], products.blocks, t.d_gamma, t.d_beta);
+        forward_.norms[s].merge_backward(norm_sums_[s], products.blocks, forward_.weights(), t.d_gamma,
+                                         t.d_beta);
       }
     });
   }
@@ -160,7 +161,11 @@ void TrainPlan::finish_gradient(const Worker& worker, std::size_t s, const Batch
   if (stage.sums) {
     const NormState& norm = forward_.norms[s + 1];
     const ConstView x = forward_.inner(s, first, rows, forward_.scratch[worker.index].inner.data());
-    kernels::input_gradient(x, norm.input_gradient(), d);
+    if (forward_.weights().used) {
+      kernels::weighted_input_gradient(x, forward_.weights().of_row.data() + first, norm.input_gradient(), d);
+    } else {
+      kernels::input_gradient(x, norm.input_gradient(), d);
+    }
     if (stage.inner_activation != ActivationKind::identity) {
       kernels::activate_backward(forward_.z(s, first, rows), stage.inner_activation, d);
     }
@@ -248,10 +253,14 @@ void TrainPlan::weight_gradient_slice(const Worker& worker, std::size_t s, const
 
 void TrainPlan::update_running(std::size_t rows, std::span<double> statistics,
                                std::span<std::uint64_t> batches) const {
+  // Weighted rows are as many as would leave a mean as uncertain, and never so few that nothing is left.
+  const RowWeights& weights = forward_.weights();
+  const double counting = weights.used ? std::max(2.0, weights.total * weights.total / weights.squares)
+                                       : static_cast<double>(rows);
   for (const RunningSlot& running : running_) {
     const NormState& norm = forward_.norms[running.stage];
     const std::size_t channels = running.slot.channels;
-    batch_norm::update_running(norm.mean.span(), norm.variance.span(), rows, running.layer.keep,
+    batch_norm::update_running(norm.mean.span(), norm.variance.span(), counting, running.layer.keep,
                                running.layer.running_variance,
                                statistics.subspan(running.slot.offset, channels),
                                statistics.subspan(running.slot.offset + channels, channels));

@@ -32,7 +32,10 @@ struct Measured {
       : network{columns.size(), {Encode{std::move(columns)}, Dense{1}}} {
     statistics.resize(statistic_arena_size(network));
     Team team(threads);
-    const Batch batch{{nullptr, x.data(), network.inputs}, nullptr, x.size() / network.inputs, nullptr,
+    const Batch batch{{nullptr, x.data(), network.inputs},
+                      nullptr,
+                      x.size() / network.inputs,
+                      nullptr,
                       weights.empty() ? nullptr : weights.data()};
     without = measure_encoding(network, batch, team, statistics);
   }
@@ -179,8 +182,9 @@ Dataset table(std::size_t rows, std::uint64_t seed) {
     const auto shop = static_cast<std::size_t>(stream.uniform(4 * r) * 40);
     const double size = stream.normal(4 * r + 1);
     const bool missing = stream.uniform(4 * r + 2) < 0.3;
-    data.floats.insert(data.floats.end(), {static_cast<float>(shop), missing ? kMissing : static_cast<float>(size),
-                                           static_cast<float>(r % 2)});
+    data.floats.insert(
+        data.floats.end(),
+        {static_cast<float>(shop), missing ? kMissing : static_cast<float>(size), static_cast<float>(r % 2)});
     data.targets.push_back((shop * 7 % 5 < 2) != (missing || size > 0) ? 1 : 0);
   }
   return data;
@@ -242,9 +246,10 @@ TEST(train, what_no_column_can_hold_is_refused_by_name) {
   };
   Dataset data = table(100, 4);
   data.floats[3] = 40.5f;
-  EXPECT_EQ(complaint(data),
-            "input 0 (shop) is 40.5 in row 1; it must be the index of one of 40 categories, or 40 for none of "
-            "them");
+  EXPECT_EQ(
+      complaint(data),
+      "input 0 (shop) is 40.5 in row 1; it must be the index of one of 40 categories, or 40 for none of "
+      "them");
   data.floats[3] = kMissing;
   EXPECT_EQ(complaint(data),
             "input 0 (shop) is nan in row 1; it must be the index of one of 40 categories, or 40 for none of "
@@ -258,8 +263,9 @@ TEST(train, what_no_column_can_hold_is_refused_by_name) {
   EXPECT_TRUE(complaint(data).ends_with("); give --missing mean or --missing indicator"));
   data.rules.missing = MissingUse::mean;
   options.network = Network{3, {Dense{1}}};
-  EXPECT_EQ(complaint(data),
-            "column shop has 40 categories, the network encodes numbers; begin the network with an encode layer");
+  EXPECT_EQ(
+      complaint(data),
+      "column shop has 40 categories, the network encodes numbers; begin the network with an encode layer");
 }
 
 TEST(Predictor, refuses_raw_numbers_that_are_no_categories) {
