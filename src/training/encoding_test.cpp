@@ -268,6 +268,25 @@ TEST(train, what_no_column_can_hold_is_refused_by_name) {
       "column shop has 40 categories, the network encodes numbers; begin the network with an encode layer");
 }
 
+TEST(train, rows_of_weight_0_are_left_out_to_the_bit) {
+  Dataset data = table(600, 6);
+  data.weights.assign(600, 1.5f);
+  const Dataset rest = table(200, 7);
+  Dataset longer = data;
+  longer.rows = 800;
+  longer.floats.insert(longer.floats.end(), rest.floats.begin(), rest.floats.end());
+  longer.targets.insert(longer.targets.end(), rest.targets.begin(), rest.targets.end());
+  longer.weights.resize(800, 0.0f);
+  TrainOptions options = quick();
+  options.epochs = 2;
+  options.valid_fraction = 0;
+  const Model with = train(longer, options).model, without = train(data, options).model;
+  EXPECT_EQ(with.parameters, without.parameters);
+  EXPECT_EQ(with.statistics, without.statistics);
+  longer.weights.assign(800, 0.0f);
+  EXPECT_THROW(train(longer, options), Error);
+}
+
 TEST(Predictor, refuses_raw_numbers_that_are_no_categories) {
   TrainOptions options = quick();
   options.epochs = 1;

@@ -219,12 +219,19 @@ PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOp
     std::iota(train_rows.begin(), train_rows.end(), 0u);
   }
 
+  // A row that counts for nothing is left out: no batch is without weight, and bits are the same.
+  if (!data.weights.empty()) {
+    std::erase_if(train_rows, [&](std::uint32_t row) { return data.weights[row] == 0; });
+    if (train_rows.empty()) refuse("the training rows all weigh 0; give some a weight above 0");
+  }
+
   const BatchPlan batches =
       plan_batches(train_rows.size(), options.batch, has_batch_norm(model.network) ? 2 : 1);
   const Objective objective = objective_of(data.task, layer_outputs(model.network).back());
   PreparedRun run{std::move(model),
                   objective,
-                  Batcher(source, data.targets.data(), std::move(train_rows), batches, options.seed),
+                  Batcher(source, data.targets.data(), std::move(train_rows), batches, options.seed,
+                          data.weights.empty() ? nullptr : data.weights.data()),
                   std::nullopt,
                   std::move(valid_rows),
                   {},
