@@ -51,12 +51,17 @@ void backward_known(ConstView x, std::span<const double> mean, std::span<const d
                     ActivationKind g = ActivationKind::identity, std::size_t threads = 1);
 
 // running = keep · running + (1 - keep) · batch, for mean and variance. `rows` made the batch's
-// statistics ((Σ w)²/Σ w² where they are weighted); the unbiased convention (PyTorch's) multiplies the batch
-// variance by rows/(rows - 1). PyTorch's momentum is 1 - keep. A batch with a NaN or an infinity changes
-// nothing and returns false. Requires 0 <= keep <= 1, and rows >= 2 for unbiased.
-bool update_running(std::span<const double> batch_mean, std::span<const double> batch_variance, double rows,
-                    double keep, VarianceKind kind, std::span<double> running_mean,
+// statistics; the unbiased convention (PyTorch's) multiplies the batch variance by rows/(rows - 1).
+// PyTorch's momentum is 1 - keep. A batch with a NaN or an infinity changes nothing and returns
+// false. Requires 0 <= keep <= 1, and rows >= 2 for unbiased.
+bool update_running(std::span<const double> batch_mean, std::span<const double> batch_variance,
+                    std::uint64_t rows, double keep, VarianceKind kind, std::span<double> running_mean,
                     std::span<double> running_variance);
+
+// The same where the rows were weighted: the batch variance is multiplied by `factor`, 1 for the
+// population variance, n / (n - 1) with n = (Σ w)² / Σ w² for the unbiased one. Requires factor > 0.
+bool update_running(std::span<const double> batch_mean, std::span<const double> batch_variance, double factor,
+                    double keep, std::span<double> running_mean, std::span<double> running_variance);
 
 // The plain average of the statistics of all batches so far (PyTorch's momentum=None):
 // running += (batch - running) / batches_so_far, where batches_so_far counts this one.

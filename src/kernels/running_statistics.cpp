@@ -27,20 +27,26 @@ bool all_finite(std::span<const double> values) {
 }
 
 // What turns the population variance of a batch into the kind that is kept.
-double variance_factor(double rows, VarianceKind kind) {
+double variance_factor(std::uint64_t rows, VarianceKind kind) {
   if (kind == VarianceKind::population) return 1;
-  if (!(rows >= 2)) refuse("an unbiased variance needs at least 2 rows");
-  return rows / (rows - 1);
+  if (rows < 2) refuse("an unbiased variance needs at least 2 rows");
+  return static_cast<double>(rows) / static_cast<double>(rows - 1);
 }
 
 }  // namespace
 
-bool update_running(std::span<const double> batch_mean, std::span<const double> batch_variance, double rows,
-                    double keep, VarianceKind kind, std::span<double> running_mean,
+bool update_running(std::span<const double> batch_mean, std::span<const double> batch_variance,
+                    std::uint64_t rows, double keep, VarianceKind kind, std::span<double> running_mean,
                     std::span<double> running_variance) {
+  return update_running(batch_mean, batch_variance, variance_factor(rows, kind), keep, running_mean,
+                        running_variance);
+}
+
+bool update_running(std::span<const double> batch_mean, std::span<const double> batch_variance, double factor,
+                    double keep, std::span<double> running_mean, std::span<double> running_variance) {
   require_sizes(running_mean.size(), running_variance.size(), batch_mean.size(), batch_variance.size());
   if (!(keep >= 0 && keep <= 1)) refuse("keep is " + std::to_string(keep) + "; it must lie in 0 … 1");
-  const double factor = variance_factor(rows, kind);
+  if (!(factor > 0)) refuse("the variance's factor is " + std::to_string(factor) + "; it must be above 0");
   if (!all_finite(batch_mean) || !all_finite(batch_variance)) return false;
   const double take = 1 - keep;
   for (std::size_t c = 0; c < running_mean.size(); ++c) {
@@ -55,7 +61,7 @@ bool update_cumulative(std::span<const double> batch_mean, std::span<const doubl
                        std::span<double> running_mean, std::span<double> running_variance) {
   require_sizes(running_mean.size(), running_variance.size(), batch_mean.size(), batch_variance.size());
   if (batches_so_far < 1) refuse("batches_so_far counts this batch too and is at least 1");
-  const double factor = variance_factor(static_cast<double>(rows), kind);
+  const double factor = variance_factor(rows, kind);
   if (!all_finite(batch_mean) || !all_finite(batch_variance)) return false;
   const auto batches = static_cast<double>(batches_so_far);
   for (std::size_t c = 0; c < running_mean.size(); ++c) {

@@ -260,8 +260,9 @@ void TrainPlan::update_running(std::size_t rows, std::span<double> statistics,
   for (const RunningSlot& running : running_) {
     const NormState& norm = forward_.norms[running.stage];
     const std::size_t channels = running.slot.channels;
-    batch_norm::update_running(norm.mean.span(), norm.variance.span(), counting, running.layer.keep,
-                               running.layer.running_variance,
+    const bool unbiased = running.layer.running_variance == VarianceKind::unbiased;
+    batch_norm::update_running(norm.mean.span(), norm.variance.span(),
+                               unbiased ? counting / (counting - 1) : 1.0, running.layer.keep,
                                statistics.subspan(running.slot.offset, channels),
                                statistics.subspan(running.slot.offset + channels, channels));
     ++batches[running.slot_index];
