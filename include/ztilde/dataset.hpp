@@ -19,7 +19,7 @@ enum class ColumnKind { numeric, categorical };
 struct Column {
   std::string name;
   ColumnKind kind = ColumnKind::numeric;
-  std::vector<std::string> categories;
+  std::vector<std::string> categories = {};
   bool operator==(const Column&) const = default;
 };
 
@@ -29,8 +29,8 @@ enum class MissingUse { refuse, mean, indicator };
 
 // How a table is meant beside its inputs and target. A model keeps it, to read other tables alike.
 struct TableRules {
-  std::string weight_name;                 // empty: all rows count alike
-  std::vector<std::string> ignored;        // columns left out on purpose
+  std::string weight_name;           // empty: all rows count alike
+  std::vector<std::string> ignored;  // columns left out on purpose
   MissingUse missing = MissingUse::refuse;
   std::vector<std::string> missing_words;  // further spellings of a missing value
   bool operator==(const TableRules&) const = default;
@@ -46,7 +46,7 @@ struct Dataset {
   std::vector<std::string> column_names;  // empty for images
   std::vector<Column> column_info;        // parallel to column_names; empty: all are numeric
   TableRules rules;
-  std::vector<float> weights;             // by row, at least 0 and not all 0; empty: all 1
+  std::vector<float> weights;  // by row, at least 0 and not all 0; empty: all 1
 
   // Empty when the rows have no target. A class is its index in `classes`.
   std::vector<float> targets;
@@ -78,8 +78,8 @@ struct CsvOptions {
 
   enum class Target { required, if_present, ignored };
   Target target_use = Target::required;
-  std::string target;               // name or 1-based number; empty: the role target, else the last column
-  std::optional<Task> task;         // empty: decided from the target's texts, and said in notes
+  std::string target;                // name or 1-based number; empty: the role target, else the last column
+  std::optional<Task> task;          // empty: decided from the target's texts, and said in notes
   std::vector<std::string> classes;  // not empty: these and no others, by index
   std::vector<std::string> keep;     // columns to keep as text in Dataset::kept
 

@@ -47,6 +47,11 @@ void list_data(OptionTable& table, TrainArguments& arguments) {
   table.text("--valid-labels", "PATH", arguments.valid.labels, "the IDX labels of --valid");
   table.real("--valid-fraction", "F", arguments.training.valid_fraction, kAnyShare,
              "without --valid: the share of the rows held out, stratified for classes; 0 for none");
+  table.group("Tables");
+  add_format_options(table, arguments.input.table);
+  add_role_options(table, arguments.input.table);
+  add_missing_option(table, arguments.input.table);
+  add_unseen_option(table, arguments.input.table);
 }
 
 void list_network(OptionTable& table, TrainArguments& arguments) {
@@ -186,6 +191,7 @@ void check_train_options(const OptionTable& table, const TrainArguments& argumen
                                                 {"--valid", arguments.valid.data},
                                                 {"--valid-labels", arguments.valid.labels},
                                                 {"--net", arguments.net},
+                                                {"--columns", arguments.input.table.columns_file},
                                                 {"--config", table.config_file()},
                                                 {"--log", arguments.log}});
   require_other_file({"--log", arguments.log}, {{"--data", arguments.input.data},
@@ -193,6 +199,7 @@ void check_train_options(const OptionTable& table, const TrainArguments& argumen
                                                 {"--valid", arguments.valid.data},
                                                 {"--valid-labels", arguments.valid.labels},
                                                 {"--net", arguments.net},
+                                                {"--columns", arguments.input.table.columns_file},
                                                 {"--config", table.config_file()}});
   if (arguments.out == "-") refuse("--out", "a model cannot go to standard output; name a file");
 }

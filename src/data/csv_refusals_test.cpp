@@ -148,13 +148,13 @@ TEST(CsvRefusals, name_asked_for_columns_that_are_missing) {
                   ", and the header has 3 columns; give a name, or a number from 1 to 3");
   }
   options.target = "y";
-  options.columns = {"a", "agee"};
+  options.columns = {{.name = "a"}, {.name = "agee"}};
   EXPECT_EQ(refusal("a,age,y\n1,2,3\n", options),
             "data: t.csv:1: the header lacks column 'agee'; did you mean age?");
-  options.columns = {"p", "q", "a", "r", "s"};
+  options.columns = {{.name = "p"}, {.name = "q"}, {.name = "a"}, {.name = "r"}, {.name = "s"}};
   EXPECT_EQ(refusal("a,age,y\n1,2,3\n", options),
             "data: t.csv:1: the header lacks columns 'p', 'q', 'r' and 1 more; known are a, age, y");
-  options.columns = {"a", "y"};
+  options.columns = {{.name = "a"}, {.name = "y"}};
   EXPECT_EQ(refusal("a,age,y\n1,2,3\n", options),
             "data: t.csv:1:3: column 3 ('y') is both an input and the target; choose one");
   options.columns = {};

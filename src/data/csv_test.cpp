@@ -157,7 +157,7 @@ TEST(Csv, looks_given_classes_up_by_text_and_else_by_number) {
 
 TEST(Csv, reads_asked_for_columns_in_their_order_and_notes_the_others) {
   CsvOptions options;
-  options.columns = {"c", "a"};
+  options.columns = {{.name = "c"}, {.name = "a"}};
   options.target = "y";
   const Dataset data = read("a,id,b,y,c\n1,p,2,u,3\n4,q,5,v,6\n", options);
   EXPECT_EQ(data.column_names, (Names{"c", "a"}));
@@ -184,7 +184,7 @@ TEST(Csv, does_without_the_target_where_it_may) {
   EXPECT_EQ(ignored.column_names, (Names{"a", "b"}));
   EXPECT_TRUE(ignored.targets.empty());
   EXPECT_TRUE(ignored.notes.empty());
-  options.columns = {"b"};
+  options.columns = {{.name = "b"}};
   EXPECT_EQ(read("a,y,b\n1,,2\n", options).notes, Names{"columns: 1 column is ignored: 'a'"});
 }
 
@@ -195,7 +195,7 @@ TEST(Csv, wonders_about_a_header_of_numbers) {
 
 TEST(Csv, takes_a_nameless_column_that_it_does_not_read) {
   CsvOptions options;
-  options.columns = {"a"};
+  options.columns = {{.name = "a"}};
   EXPECT_EQ(read(",a,y\n0,1,u\n1,2,v\n", options).floats, (Floats{1, 2}));
 }
 

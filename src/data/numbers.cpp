@@ -33,7 +33,7 @@ int small_integer(std::string_view text) {
 }  // namespace
 
 template <class T>
-ParsedNumber<T> parse_number(std::string_view text) {
+ParsedNumber<T> parse_number(std::string_view text, char point) {
   if (const int value = small_integer(text); value >= 0) return {NumberKind::number, static_cast<T>(value)};
   text = trimmed(text);
   if (text.empty()) return {NumberKind::empty, 0};
@@ -42,7 +42,9 @@ ParsedNumber<T> parse_number(std::string_view text) {
     if (text.empty() || text.front() == '-') return {NumberKind::text, 0};
   }
   T value = 0;
-  const auto [end, code] = fast_float::from_chars(text.data(), text.data() + text.size(), value);
+  const fast_float::parse_options options(fast_float::chars_format::general, point);
+  const auto [end, code] =
+      fast_float::from_chars_advanced(text.data(), text.data() + text.size(), value, options);
   // Versions of fast_float differ in whether a number out of range is an error or an infinity.
   const bool out_of_range = code == std::errc::result_out_of_range;
   if ((code != std::errc() && !out_of_range) || end != text.data() + text.size()) {
@@ -56,7 +58,7 @@ ParsedNumber<T> parse_number(std::string_view text) {
       value};
 }
 
-template ParsedNumber<float> parse_number<float>(std::string_view text);
-template ParsedNumber<double> parse_number<double>(std::string_view text);
+template ParsedNumber<float> parse_number<float>(std::string_view text, char point);
+template ParsedNumber<double> parse_number<double>(std::string_view text, char point);
 
 }  // namespace ztilde

@@ -104,6 +104,9 @@ void check_model(const Model& model) {
   require_size(model.statistics.size(), statistic_arena_size(network), "statistics");
   require_size(model.statistic_batches.size(), statistic_slots(network).size(), "counts of batches");
   if (!model.column_names.empty()) require_size(model.column_names.size(), network.inputs, "column names");
+  if (!model.column_info.empty()) {
+    require_size(model.column_info.size(), network.inputs, "descriptions of columns");
+  }
   check_task(model);
   const std::size_t test_rows = model.test_inputs.size() / network.inputs;
   require_size(model.test_inputs.size(), test_rows * network.inputs, "test inputs");

@@ -32,6 +32,10 @@ void require_columns(const Model& model, const Dataset& data) {
                 "the data's columns are not the model's, in the model's order; give it the columns it was "
                 "trained on");
   }
+  if (model.column_info != data.column_info) {
+    throw Error(ErrorKind::data,
+                "the data's categories are not the model's; read the table with the columns of the model");
+  }
 }
 
 std::size_t output_count(const Model& model) { return layer_outputs(model.network).back(); }

@@ -203,6 +203,8 @@ PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOp
   require_memory(model.network, data.rows, options);
   model.task = data.task;
   model.column_names = data.column_names;
+  model.column_info = data.column_info;
+  model.rules = data.rules;
   model.target_name = data.target_name;
   model.classes = data.classes;
   model.parameters.resize(parameter_arena_size(model.network));
