@@ -20,11 +20,16 @@ constexpr std::size_t kFewNumbers = 20;  // so few distinct whole numbers may be
 
 const char* role_word(ColumnRole role) {
   switch (role) {
-    case ColumnRole::numeric: return "numeric";
-    case ColumnRole::categorical: return "categorical";
-    case ColumnRole::ignored: return "ignored";
-    case ColumnRole::weight: return "weight";
-    case ColumnRole::target: return "target";
+    case ColumnRole::numeric:
+      return "numeric";
+    case ColumnRole::categorical:
+      return "categorical";
+    case ColumnRole::ignored:
+      return "ignored";
+    case ColumnRole::weight:
+      return "weight";
+    case ColumnRole::target:
+      return "target";
   }
   return "";
 }
@@ -33,12 +38,18 @@ bool holds_numbers(const ColumnSurvey& column) { return column.numbers > column.
 
 std::string delimiter_words(char delimiter) {
   switch (delimiter) {
-    case ',': return "commas";
-    case '\t': return "tabs";
-    case ';': return "semicolons";
-    case '|': return "pipes";
-    case ' ': return "spaces";
-    default: return fmt::format("'{}'", delimiter);
+    case ',':
+      return "commas";
+    case '\t':
+      return "tabs";
+    case ';':
+      return "semicolons";
+    case '|':
+      return "pipes";
+    case ' ':
+      return "spaces";
+    default:
+      return fmt::format("'{}'", delimiter);
   }
 }
 
@@ -69,7 +80,8 @@ std::string column_words(const ColumnSurvey& column, std::uint64_t rows) {
   }
   if (column.numbers + column.texts == 0) return text + "; no values";
   if (holds_numbers(column)) {
-    text += fmt::format("; mean {}, from {} to {}", brief(column.mean), brief(column.least), brief(column.most));
+    text +=
+        fmt::format("; mean {}, from {} to {}", brief(column.mean), brief(column.least), brief(column.most));
     if (column.texts > 0) {
       text += fmt::format("; {} not numbers, the first is '{}' in line {}", with_commas(column.texts),
                           printable(column.odd), column.odd_line);
@@ -84,17 +96,19 @@ std::string column_words(const ColumnSurvey& column, std::uint64_t rows) {
 std::string survey_words(const TableSurvey& survey, const std::string& path, std::size_t width) {
   width = std::max(width, kNarrowest);
   std::size_t widest = 0;
-  for (const ColumnSurvey& column : survey.columns) widest = std::max(widest, columns_of(printable(column.name)));
+  for (const ColumnSurvey& column : survey.columns)
+    widest = std::max(widest, columns_of(printable(column.name)));
   const std::size_t indent = std::min(widest, width / 4) + 2;
-  std::string text = wrapped("", 0,
-                             fmt::format("{}: {}, {}, separated by {}", shown_path(path), counted(survey.rows, "row"),
-                                         counted(survey.columns.size(), "column"), delimiter_words(survey.delimiter)),
-                             width);
+  std::string text =
+      wrapped("", 0,
+              fmt::format("{}: {}, {}, separated by {}", shown_path(path), counted(survey.rows, "row"),
+                          counted(survey.columns.size(), "column"), delimiter_words(survey.delimiter)),
+              width);
   for (const std::string& note : survey.notes) text += wrapped("", 0, note, width);
   text += '\n';
   for (const ColumnSurvey& column : survey.columns) {
-    text += wrapped(column.name.empty() ? "''" : printable(column.name), indent, column_words(column, survey.rows),
-                    width);
+    text += wrapped(column.name.empty() ? "''" : printable(column.name), indent,
+                    column_words(column, survey.rows), width);
   }
   return text;
 }
@@ -121,7 +135,8 @@ std::string survey_json(const TableSurvey& survey, const std::string& path) {
     if (column.all_values) {
       entry["distinct"] = column.values.size();
       entry["values"] = ordered_json::array();
-      for (const auto& [value, count] : column.values) entry["values"].push_back({{"value", value}, {"count", count}});
+      for (const auto& [value, count] : column.values)
+        entry["values"].push_back({{"value", value}, {"count", count}});
     }
     object["columns"].push_back(std::move(entry));
   }
@@ -133,7 +148,8 @@ std::string roles_json(const TableSurvey& survey) {
   const char* separator = "\n  ";
   for (const ColumnSurvey& column : survey.columns) {
     if (column.name.empty()) continue;
-    text += fmt::format("{}{}: \"{}\"", separator, nlohmann::json(column.name).dump(), role_word(column.role));
+    text +=
+        fmt::format("{}{}: \"{}\"", separator, nlohmann::json(column.name).dump(), role_word(column.role));
     separator = ",\n  ";
   }
   return text + "\n}\n";

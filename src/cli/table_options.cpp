@@ -20,9 +20,10 @@ char parse_delimiter(const std::string& label, const std::string& text) {
   const auto c = static_cast<unsigned char>(text.empty() ? 0 : text[0]);
   const bool in_numbers = std::isalnum(c) || c == '.' || c == '-' || c == '+';
   if (text.size() == 1 && c < 0x7F && (c >= ' ' || c == '\t') && c != '"' && !in_numbers) return text[0];
-  refuse(label, fmt::format("'{}' is no delimiter; give one character that is no part of a number, or comma, tab, "
-                            "semicolon, pipe or space",
-                            printable(text)));
+  refuse(label,
+         fmt::format("'{}' is no delimiter; give one character that is no part of a number, or comma, tab, "
+                     "semicolon, pipe or space",
+                     printable(text)));
 }
 
 void add_role_option(OptionTable& table, TableArguments& arguments, std::string name, std::string value,
@@ -80,8 +81,8 @@ void add_role_options(OptionTable& table, TableArguments& arguments) {
   add_role_option(table, arguments, "--weight-column", "NAME", ColumnRole::weight,
                   "the column that says how much each row counts");
   table
-      .custom({"--missing-values", "WORD,…", "spellings of a missing value besides the usual (empty, NA, ?, …)",
-               "none", "",
+      .custom({"--missing-values", "WORD,…",
+               "spellings of a missing value besides the usual (empty, NA, ?, …)", "none", "",
                [&arguments](const std::string& label, const std::string& text) {
                  arguments.missing_words = parse_names(label, text);
                }})
@@ -89,9 +90,10 @@ void add_role_options(OptionTable& table, TableArguments& arguments) {
 }
 
 void add_missing_option(OptionTable& table, TableArguments& arguments) {
-  table.choice("--missing", arguments.missing,
-               {{"error", MissingUse::refuse}, {"mean", MissingUse::mean}, {"indicator", MissingUse::indicator}},
-               "missing numbers: refused, the column's mean, or that and an input that says so");
+  table.choice(
+      "--missing", arguments.missing,
+      {{"error", MissingUse::refuse}, {"mean", MissingUse::mean}, {"indicator", MissingUse::indicator}},
+      "missing numbers: refused, the column's mean, or that and an input that says so");
 }
 
 CsvOptions csv_options(const TableArguments& arguments) {

@@ -33,6 +33,7 @@ template <class T>
 ParsedNumber<T> Cells::number(std::string_view text) const {
   ParsedNumber<T> parsed = parse_number<T>(text, point_);
   if (parsed.kind == NumberKind::number) {
+    if (further_numbers_.empty()) return parsed;
     for (const double missing : further_numbers_) {
       if (static_cast<T>(missing) == parsed.value) return {NumberKind::empty, 0};
     }
@@ -65,9 +66,10 @@ std::string number_complaint(std::string_view text, std::size_t column, std::str
     return fmt::format("'{}' in {} is hexadecimal; write it as a decimal number", shown, where);
   }
   if (point == '.' && parse_number<float>(word, ',').kind == NumberKind::number) {
-    return fmt::format("'{}' in {} has a comma; say --decimal-comma if it stands before the decimals, else "
-                       "write the number without it",
-                       shown, where);
+    return fmt::format(
+        "'{}' in {} has a comma; say --decimal-comma if it stands before the decimals, else "
+        "write the number without it",
+        shown, where);
   }
   if (point == ',' && parse_number<float>(word).kind == NumberKind::number) {
     return fmt::format("'{}' in {} has a decimal point; leave --decimal-comma out, or write it with a comma",
@@ -88,10 +90,10 @@ void MissingCounts::require_none(const CsvRecords& records, const std::vector<st
   }
   if (columns > kMostListed)
     list += fmt::format(" and more in {}", counted(columns - kMostListed, "other column"));
-  throw records.error(line_, column_,
-                      fmt::format("{} ({}); fill them in or leave the rows out{}",
-                                  counted(total_, "missing value"), list,
-                                  fillable_ ? ", or train with --missing mean" : ""));
+  throw records.error(
+      line_, column_,
+      fmt::format("{} ({}); fill them in or leave the rows out{}", counted(total_, "missing value"), list,
+                  fillable_ ? ", or train with --missing mean" : ""));
 }
 
 }  // namespace ztilde

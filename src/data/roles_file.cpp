@@ -35,7 +35,8 @@ void read_roles(const std::string& path, CsvOptions& options) {
   // JSON would let the last of two equal names win.
   const auto watch = [&](int depth, json::parse_event_t event, json& parsed) {
     if (event == json::parse_event_t::key && depth == 1 && !seen.insert(parsed.get<std::string>()).second) {
-      refuse(fmt::format("column '{}' is there twice; give it one role", printable(parsed.get<std::string>())));
+      refuse(
+          fmt::format("column '{}' is there twice; give it one role", printable(parsed.get<std::string>())));
     }
     return true;
   };
@@ -56,7 +57,8 @@ void read_roles(const std::string& path, CsvOptions& options) {
     const std::string word = value.is_string() ? value.get<std::string>() : value.dump();
     const auto role = std::ranges::find(kRoles, word, &std::pair<std::string, ColumnRole>::first);
     if (!value.is_string() || role == kRoles.end()) {
-      refuse(fmt::format("the role of column '{}' is {}{}", printable(name), printable(word), did_you_mean(word, known)));
+      refuse(fmt::format("the role of column '{}' is {}{}", printable(name), printable(word),
+                         did_you_mean(word, known)));
     }
     options.roles.emplace_back(name, role->second);
   }

@@ -87,16 +87,18 @@ TableSurvey survey_table(CsvRecords& records, const CsvOptions& options) {
     survey.columns.push_back(std::move(column));
   }
   if (options.header && look_like_data(columns.names)) {
-    survey.notes.push_back("every name in the header is a number; is the header line missing? Then say --no-header");
+    survey.notes.push_back(
+        "every name in the header is a number; is the header line missing? Then say --no-header");
   }
   std::vector<Counter> counters(columns.names.size());
   std::vector<CsvField> fields;
   while (records.next(fields)) {
     if (fields.size() != columns.names.size()) {
-      throw records.error(fields[0].line, 0,
-                          fmt::format("{} where the first line has {}; add what is missing, or quote a field that "
-                                      "has delimiters in it",
-                                      counted(fields.size(), "field"), columns.names.size()));
+      throw records.error(
+          fields[0].line, 0,
+          fmt::format("{} where the first line has {}; add what is missing, or quote a field that "
+                      "has delimiters in it",
+                      counted(fields.size(), "field"), columns.names.size()));
     }
     for (std::size_t i = 0; i < fields.size(); ++i) add(survey.columns[i], counters[i], fields[i], cells);
     ++survey.rows;

@@ -28,11 +28,16 @@ NameIndex index_of(const std::vector<std::string>& names) {
 
 const char* role_name(ColumnRole role) {
   switch (role) {
-    case ColumnRole::numeric: return "numeric";
-    case ColumnRole::categorical: return "categorical";
-    case ColumnRole::ignored: return "ignored";
-    case ColumnRole::weight: return "the weight";
-    case ColumnRole::target: return "the target";
+    case ColumnRole::numeric:
+      return "numeric";
+    case ColumnRole::categorical:
+      return "categorical";
+    case ColumnRole::ignored:
+      return "ignored";
+    case ColumnRole::weight:
+      return "the weight";
+    case ColumnRole::target:
+      return "the target";
   }
   return "";
 }
@@ -139,7 +144,8 @@ std::vector<std::string> column_names(CsvRecords& records, bool header) {
   records.next(fields);
   for (const CsvField& field : fields) names.emplace_back(category_text(field));
   if (names.size() == 1 && names[0].empty()) {
-    throw records.error(fields[0].line, 0, "a blank line where the header should be; put the columns' names there");
+    throw records.error(fields[0].line, 0,
+                        "a blank line where the header should be; put the columns' names there");
   }
   NameIndex seen;
   for (std::size_t i = 0; i < names.size(); ++i) {
@@ -148,8 +154,9 @@ std::vector<std::string> column_names(CsvRecords& records, bool header) {
     if (fresh) continue;
     throw records.error(
         fields[i].line, i + 1,
-        fmt::format("columns {} and {} are both called '{}'; {}", first->second + 1, i + 1, printable(names[i]),
-                    look_like_data(names) ? "is the header line missing? Then say --no-header" : "rename one"));
+        fmt::format(
+            "columns {} and {} are both called '{}'; {}", first->second + 1, i + 1, printable(names[i]),
+            look_like_data(names) ? "is the header line missing? Then say --no-header" : "rename one"));
   }
   return names;
 }
@@ -187,18 +194,20 @@ TableColumns infer_columns(CsvRecords& records, std::vector<std::string> names, 
   const NameIndex index = index_of(columns.names);
   const auto declare = [&](std::size_t i, ColumnRole role) {
     if (said[i] && columns.roles[i] != role) {
-      throw records.error(1, i + 1,
-                          fmt::format("{} is to be both {} and {}; choose one",
-                                      named_column(i + 1, columns.names[i]), role_name(columns.roles[i]),
-                                      role_name(role)));
+      throw records.error(
+          1, i + 1,
+          fmt::format("{} is to be both {} and {}; choose one", named_column(i + 1, columns.names[i]),
+                      role_name(columns.roles[i]), role_name(role)));
     }
     const bool once = role == ColumnRole::target || role == ColumnRole::weight;
     const auto other = std::ranges::find(columns.roles, role);
-    if (once && other != columns.roles.end() && other - columns.roles.begin() != static_cast<std::ptrdiff_t>(i)) {
+    if (once && other != columns.roles.end() &&
+        other - columns.roles.begin() != static_cast<std::ptrdiff_t>(i)) {
       const auto o = static_cast<std::size_t>(other - columns.roles.begin());
-      throw records.error(1, i + 1,
-                          fmt::format("{} and {} are both to be {}; choose one", named_column(o + 1, columns.names[o]),
-                                      named_column(i + 1, columns.names[i]), role_name(role)));
+      throw records.error(
+          1, i + 1,
+          fmt::format("{} and {} are both to be {}; choose one", named_column(o + 1, columns.names[o]),
+                      named_column(i + 1, columns.names[i]), role_name(role)));
     }
     said[i] = true;
     columns.roles[i] = role;
@@ -227,7 +236,8 @@ TableColumns infer_columns(CsvRecords& records, std::vector<std::string> names, 
     columns.roles[i] = ColumnRole::categorical;
     if (values > kFewRows && 2 * seen.distinct > values) {
       columns.roles[i] = ColumnRole::ignored;
-      columns.reasons[i] = fmt::format("{} different texts in {}", with_commas(seen.distinct), counted(values, "row"));
+      columns.reasons[i] =
+          fmt::format("{} different texts in {}", with_commas(seen.distinct), counted(values, "row"));
     }
   }
   return columns;
