@@ -82,7 +82,8 @@ std::optional<std::size_t> find_name(const std::vector<std::string>& names, cons
 }
 
 // The columns of a model, wherever they are in this table.
-void find_model_columns(Places& places, const CsvRecords& records, const CsvOptions& options) {
+void find_model_columns(Places& places, const CsvRecords& records, const CsvOptions& options,
+                        const Cells& cells) {
   std::vector<std::string> wanted;
   for (const Column& column : options.columns) wanted.push_back(column.name);
   const std::vector<std::size_t> found = find_columns(records, places.names, wanted);
@@ -93,7 +94,11 @@ void find_model_columns(Places& places, const CsvRecords& records, const CsvOpti
     places.inputs.push_back(std::move(input));
   }
   if (options.target_use == CsvOptions::Target::ignored) return;
-  places.target = find_name(places.names, options.target);
+  const bool last = options.target.empty() && options.target_use == CsvOptions::Target::required;
+  places.target = last ? places.names.size() - 1 : find_name(places.names, options.target);
+  if (places.target && options.classes.empty() && !options.task) {
+    places.mostly_text_target = look_ahead(records, places.names.size(), cells)[*places.target].mostly_text();
+  }
   if (!places.target && options.target_use == CsvOptions::Target::required) {
     throw records.error(1, 0,
                         fmt::format("no column is called '{}', the target{}", printable(options.target),
@@ -108,7 +113,7 @@ Places find_places(CsvRecords& records, const CsvOptions& options, const Cells& 
   places.kept = find_columns(records, places.names, options.keep);
   data.rules = options.rules;
   if (!options.columns.empty()) {
-    find_model_columns(places, records, options);
+    find_model_columns(places, records, options, cells);
     require_names(records, places);
     return places;
   }

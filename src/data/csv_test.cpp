@@ -65,16 +65,16 @@ TEST(Csv, reads_all_line_ends_quotes_marks_and_missing_last_line_ends_alike) {
 }
 
 TEST(Csv, keeps_what_quotes_hold) {
-  const Dataset data =
-      read("x,\"the \"\"class\"\",\ngood\"\n1,\"say \"\"hi\"\"\"\n2,\"a,b\r\nc\"\n3,\" a \"\n4,5\" pipe\n");
+  const Dataset data = read(
+      "x,\"the \"\"class\"\",\ngood\"\n1,\"say \"\"hi\"\"\"\n2,\"a,b\r\nc\"\n3,\" a \"\n4,\"5\"\" pipe\"\n");
   EXPECT_EQ(data.target_name, "the \"class\",\ngood");
   EXPECT_EQ(data.classes, (Names{" a ", "5\" pipe", "a,b\r\nc", "say \"hi\""}));
   EXPECT_EQ(data.floats, (Floats{1, 2, 3, 4}));
 }
 
 TEST(Csv, notes_a_delimiter_other_than_the_comma) {
-  EXPECT_EQ(read("a;y\n1;u\n2;v\n").notes[0], "delimiter: semicolon, because the header has it");
-  EXPECT_EQ(read("a\ty\n1\tu\n2\tv\n").notes[0], "delimiter: tab, because the header has it");
+  EXPECT_EQ(read("a;y\n1;u\n2;v\n").notes[0], "delimiter: semicolon, because the first line has it");
+  EXPECT_EQ(read("a\ty\n1\tu\n2\tv\n").notes[0], "delimiter: tab, because the first line has it");
   EXPECT_EQ(read("\"a;;;\",y\n1,u\n2,v\n").column_names, Names{"a;;;"});
 }
 
@@ -164,9 +164,9 @@ TEST(Csv, reads_asked_for_columns_in_their_order_and_notes_the_others) {
   EXPECT_EQ(data.floats, (Floats{3, 1, 6, 4}));
   EXPECT_EQ(data.notes[0], "columns: 2 columns are ignored: 'id', 'b'");
   options.keep = {"id"};
-  const Dataset kept = read("a,id,b,y,c\n1, \"p ,2,u,3\n4,\"q,\"\"\",5,v,6\n", options);
+  const Dataset kept = read("a,id,b,y,c\n1, p ,2,u,3\n4,\"q,\"\"\",5,v,6\n", options);
   EXPECT_EQ(kept.kept_names, Names{"id"});
-  EXPECT_EQ(kept.kept, (std::vector<Names>{{" \"p ", "q,\""}}));
+  EXPECT_EQ(kept.kept, (std::vector<Names>{{" p ", "q,\""}}));
   EXPECT_EQ(kept.notes[0], "columns: 1 column is ignored: 'b'");
 }
 
@@ -190,7 +190,7 @@ TEST(Csv, does_without_the_target_where_it_may) {
 
 TEST(Csv, wonders_about_a_header_of_numbers) {
   EXPECT_EQ(read("0,1\n1,u\n2,v\n").notes[0],
-            "header: every name in it is a number; is the header line missing?");
+            "header: every name in it is a number; is the header line missing? Then say --no-header");
 }
 
 TEST(Csv, takes_a_nameless_column_that_it_does_not_read) {

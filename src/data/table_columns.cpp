@@ -42,33 +42,6 @@ const char* role_name(ColumnRole role) {
   return "";
 }
 
-std::vector<ColumnGlance> glance(CsvRecords& records, std::size_t columns, const Cells& cells) {
-  std::vector<ColumnGlance> glances(columns);
-  std::vector<std::unordered_set<std::string>> distinct(columns);
-  CsvRecords ahead = records.ahead();
-  std::vector<CsvField> fields;
-  while (ahead.next(fields)) {
-    for (std::size_t i = 0; i < std::min(columns, fields.size()); ++i) {
-      const NumberKind kind = cells.number<float>(fields[i].text).kind;
-      if (kind == NumberKind::empty) continue;
-      ColumnGlance& seen = glances[i];
-      distinct[i].emplace(category_text(fields[i]));
-      if (kind != NumberKind::text) {
-        ++seen.numbers;
-        continue;
-      }
-      if (seen.texts++ == 0) {
-        seen.text = fields[i].text;
-        seen.text_line = fields[i].line;
-      }
-      seen.with_comma +=
-          cells.point() == '.' && parse_number<float>(fields[i].text, ',').kind == NumberKind::number;
-    }
-  }
-  for (std::size_t i = 0; i < columns; ++i) glances[i].distinct = distinct[i].size();
-  return glances;
-}
-
 // The target by number, where no column is called so.
 std::size_t numbered_target(const CsvRecords& records, const std::vector<std::string>& names,
                             const std::string& target) {
@@ -105,6 +78,33 @@ std::optional<std::size_t> find_target(const CsvRecords& records, const TableCol
 }
 
 }  // namespace
+
+std::vector<ColumnGlance> look_ahead(const CsvRecords& records, std::size_t columns, const Cells& cells) {
+  std::vector<ColumnGlance> glances(columns);
+  std::vector<std::unordered_set<std::string>> distinct(columns);
+  CsvRecords ahead = records.ahead();
+  std::vector<CsvField> fields;
+  while (ahead.next(fields)) {
+    for (std::size_t i = 0; i < std::min(columns, fields.size()); ++i) {
+      const NumberKind kind = cells.number<float>(fields[i].text).kind;
+      if (kind == NumberKind::empty) continue;
+      ColumnGlance& seen = glances[i];
+      distinct[i].emplace(category_text(fields[i]));
+      if (kind != NumberKind::text) {
+        ++seen.numbers;
+        continue;
+      }
+      if (seen.texts++ == 0) {
+        seen.text = fields[i].text;
+        seen.text_line = fields[i].line;
+      }
+      const char other_point = cells.point() == '.' ? ',' : '.';
+      seen.numbers_otherwise += parse_number<float>(fields[i].text, other_point).kind == NumberKind::number;
+    }
+  }
+  for (std::size_t i = 0; i < columns; ++i) glances[i].distinct = distinct[i].size();
+  return glances;
+}
 
 std::string listed(const std::vector<std::string>& names) {
   std::string text;
@@ -188,7 +188,7 @@ TableColumns infer_columns(CsvRecords& records, std::vector<std::string> names, 
   const std::size_t count = columns.names.size();
   columns.roles.resize(count, ColumnRole::numeric);
   columns.reasons.resize(count);
-  columns.glances = glance(records, count, cells);
+  columns.glances = look_ahead(records, count, cells);
 
   std::vector<bool> said(count, false);
   const NameIndex index = index_of(columns.names);
@@ -223,7 +223,7 @@ TableColumns infer_columns(CsvRecords& records, std::vector<std::string> names, 
     if (said[i]) continue;
     const ColumnGlance& seen = columns.glances[i];
     const std::string& name = columns.names[i];
-    if (strict && seen.texts > 0 && seen.with_comma == seen.texts) {
+    if (strict && seen.texts > 0 && seen.numbers_otherwise == seen.texts) {
       throw records.error(seen.text_line, i + 1, number_complaint(seen.text, i + 1, name, cells.point()));
     }
     if (!seen.mostly_text()) {

@@ -15,12 +15,15 @@ namespace ztilde {
 // What the cells ahead hold.
 struct ColumnGlance {
   std::size_t numbers = 0, texts = 0;
-  std::size_t with_comma = 0;  // texts that a decimal comma would make numbers
-  std::size_t distinct = 0;    // texts and numbers, by their texts
-  std::size_t text_line = 0;   // of the first text
+  std::size_t numbers_otherwise = 0;  // texts that would be numbers with the other decimal point
+  std::size_t distinct = 0;           // texts and numbers, by their texts
+  std::size_t text_line = 0;          // of the first text
   std::string text;
   bool mostly_text() const { return texts > 0 && texts >= numbers; }
 };
+
+// One for each column; looks at the records that lie in memory.
+std::vector<ColumnGlance> look_ahead(const CsvRecords& records, std::size_t columns, const Cells& cells);
 
 struct TableColumns {
   std::vector<std::string> names;
