@@ -16,8 +16,9 @@ constexpr std::size_t kStart = 4;
 constexpr double kMostThreads = 4096;
 
 bool starts_like_idx(std::string_view start) {
-  return start.size() >= kStart && start[0] == 0 && start[1] == 0 && start[2] == '\x08' && start[3] > 0 &&
-         start[3] < 8;
+  // Of any type of element, so that read_idx says which is not read.
+  return start.size() >= kStart && start[0] == 0 && start[1] == 0 && start[2] >= '\x08' &&
+         start[2] <= '\x0E' && start[3] > 0 && start[3] < 8;
 }
 
 // Labels of a test set may not reach the largest class.
