@@ -181,6 +181,20 @@ std::vector<ColumnFacts> column_facts(const Network& network) {
   return facts;
 }
 
+// What is known of the table beside its columns.
+std::string rules_words(const TableRules& rules) {
+  std::string text;
+  if (!rules.weight_name.empty()) text += fmt::format("rows count by '{}'; ", printable(rules.weight_name));
+  if (!rules.ignored.empty()) {
+    text += counted(rules.ignored.size(), "column") + " left out: ";
+    for (std::size_t i = 0; i < std::min(rules.ignored.size(), kMostColumns); ++i) {
+      text += (i == 0 ? "" : ", ") + printable(rules.ignored[i], kNameBytes);
+    }
+    text += rules.ignored.size() > kMostColumns ? ", …; " : "; ";
+  }
+  return text.empty() ? "" : text.substr(0, text.size() - 2);
+}
+
 std::string column_table(const Model& model) {
   const std::vector<ColumnFacts> facts = column_facts(model.network);
   const bool encodes = std::holds_alternative<Encode>(model.network.layers.front());
@@ -248,6 +262,7 @@ std::string inspect_words(const Model& model, const std::string& path) {
   text += field("trained on", training_words(model.training));
   if (const std::string options = option_words(model.training); !options.empty())
     text += field("options", options);
+  if (const std::string rules = rules_words(model.rules); !rules.empty()) text += field("table", rules);
   if (!model.column_names.empty()) text += column_table(model);
   return text;
 }
@@ -287,6 +302,9 @@ std::string inspect_json(const Model& model, const std::string& path) {
     object["columns"] = ordered_json::array();
     for (std::size_t i = 0; i < model.column_names.size(); ++i) {
       ordered_json column = {{"name", model.column_names[i]}};
+      if (!model.column_info.empty() && model.column_info[i].kind == ColumnKind::categorical) {
+        column["categories"] = model.column_info[i].categories;
+      }
       if (facts[i].mean) {
         column["mean"] = model.statistics[*facts[i].mean];
         column["variance"] = model.statistics[*facts[i].variance];

@@ -38,16 +38,14 @@ std::string data_words(const TrainArguments& arguments, const Dataset& data) {
   return text;
 }
 
-// "2 categorical: city (3), sex (2)"; empty where all are numeric.
+// "with categories: city (3), sex (2)"; empty where all are numeric.
 std::string category_words(const Dataset& data) {
   std::vector<std::string> names;
   for (const Column& column : data.column_info) {
     if (column.kind == ColumnKind::numeric) continue;
     names.push_back(fmt::format("{} ({})", printable(column.name), with_commas(column.categories.size())));
   }
-  return names.empty()
-             ? ""
-             : fmt::format("{} categorical, with so many categories: {}", names.size(), named(names));
+  return names.empty() ? "" : fmt::format("with categories: {}", named(names));
 }
 
 std::string target_words(const Dataset& data) {

@@ -2,8 +2,7 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
-#include <deque>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -30,15 +29,20 @@ class CategoryIndex {
     const auto found = indices_.find(text);
     if (found != indices_.end()) return found->second;
     texts_.emplace_back(text);
-    indices_.emplace(texts_.back(), static_cast<std::uint32_t>(texts_.size() - 1));
+    indices_.emplace(texts_.back(), texts_.size() - 1);
     return texts_.size() - 1;
   }
   std::size_t size() const { return texts_.size(); }
   const std::string& text(std::size_t index) const { return texts_[index]; }
 
  private:
-  std::deque<std::string> texts_;  // stay where they are
-  std::unordered_map<std::string_view, std::uint32_t> indices_;
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+  };
+  std::vector<std::string> texts_;
+  // Its own copies of the texts, as an index may be copied.
+  std::unordered_map<std::string, std::size_t, Hash, std::equal_to<>> indices_;
 };
 
 // The place of each category in their order: by number where all are numbers, else by text. Those

@@ -1,4 +1,6 @@
 // The tokenizer: the same records wherever its buffer ends, and the public csv-spectrum files.
+#include "data/csv_records.hpp"
+
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -7,7 +9,6 @@
 #include <sstream>
 
 #include "base/test_support.hpp"
-#include "data/csv_records.hpp"
 #include "data/numbers.hpp"
 
 namespace ztilde {
@@ -25,7 +26,8 @@ Records records_of(const std::string& text, std::size_t block) {
     while (records.next(fields)) {
       all.emplace_back();
       for (const CsvField& field : fields) {
-        all.back().push_back(std::to_string(field.line) + (field.quoted ? "q " : " ") + std::string(field.text));
+        all.back().push_back(std::to_string(field.line) + (field.quoted ? "q " : " ") +
+                             std::string(field.text));
       }
     }
   } catch (const Error& error) {
@@ -38,7 +40,8 @@ TEST(CsvRecords, are_the_same_wherever_the_buffer_ends) {
   const std::string tables[] = {
       "a,b\r\n\"1\n\"\"2\"\"\",x\r\n\r\n\n",
       "a;b\r1;\"\r\n\"\r\"\";\"\"\"\"\r",
-      "\xEF\xBB\xBFgr\xC3\xB6\xC3\x9F""e,\xF0\x9F\x98\x80\n\xE2\x82\xAC,\"\xC3\xA4\"",
+      "\xEF\xBB\xBFgr\xC3\xB6\xC3\x9F"
+      "e,\xF0\x9F\x98\x80\n\xE2\x82\xAC,\"\xC3\xA4\"",
       "a,b\n1,2\n\n\r\n3,4\n",
       "a,b\n1,\"never closed\n2,3\n",
       "a,b\n1,2\n3,\xC3(\n",
@@ -89,7 +92,8 @@ nlohmann::json as_objects(const std::string& path) {
 
 TEST(CsvRecords, read_the_csv_spectrum_as_the_json_beside_it_says) {
   const std::filesystem::path folder = ZTILDE_CSV_SPECTRUM;
-  ASSERT_TRUE(std::filesystem::is_directory(folder / "csvs")) << "install node-csv-spectrum: scripts/packages test";
+  ASSERT_TRUE(std::filesystem::is_directory(folder / "csvs"))
+      << "install node-csv-spectrum: scripts/packages test";
   int read = 0;
   for (const auto& entry : std::filesystem::directory_iterator(folder / "csvs")) {
     std::ifstream json_file(folder / "json" / (entry.path().stem().string() + ".json"));
@@ -115,7 +119,8 @@ TEST(Numbers, that_are_plain_decimals_are_rounded_once) {
   std::uint32_t state = 1;
   for (int i = 0; i < 200000; ++i) {
     state = state * 1664525u + 1013904223u;
-    const std::string text = std::to_string(state >> (state % 24)) + "." + std::to_string((state >> 7) % 100000);
+    const std::string text =
+        std::to_string(state >> (state % 24)) + "." + std::to_string((state >> 7) % 100000);
     ASSERT_EQ(parse_number<float>(text).value, std::strtof(text.c_str(), nullptr)) << text;
     ASSERT_EQ(parse_number<double>(text).value, std::strtod(text.c_str(), nullptr)) << text;
   }

@@ -52,10 +52,26 @@ TEST(Table, looks_categories_of_a_model_up_and_gives_others_a_slot_or_refuses_th
   const Dataset data = read("city,size\nBonn,1\nBohn,2\nNA,3\n", options);
   EXPECT_EQ(data.floats, (Floats{1, 2, 2, 3, 3, 0}));
   EXPECT_EQ(data.column_info, options.columns);
-  EXPECT_EQ(data.notes, Names{"categories: 1 value of 'city' was not there in training, the first is 'Bohn'"});
+  EXPECT_EQ(data.notes,
+            Names{"categories: 1 value of 'city' was not there in training, the first is 'Bohn'"});
   options.refuse_unseen = true;
   EXPECT_EQ(refusal("city,size\nBonn,1\nBohn,2\n", options),
             "data: t.csv:3:1: 'Bohn' in column 1 ('city') was not there in training; did you mean Bonn?");
+}
+
+TEST(Table, keeps_the_categories_of_many_columns_apart) {
+  std::string names, cells;
+  CsvOptions options;
+  options.target_use = CsvOptions::Target::ignored;
+  for (int i = 0; i < 9; ++i) {
+    const std::string name = "a rather long name of column " + std::to_string(i);
+    names += (i == 0 ? "" : ",") + name;
+    cells += (i == 0 ? "" : ",") + name;
+    options.columns.push_back({name, ColumnKind::categorical, {"another text", name}});
+  }
+  const Dataset data = read(names + "\n" + cells + "\n", options);
+  EXPECT_EQ(data.floats, Floats(9, 1));
+  EXPECT_TRUE(data.notes.empty());
 }
 
 TEST(Table, refuses_an_unseen_missing_category_by_its_place) {
@@ -64,9 +80,10 @@ TEST(Table, refuses_an_unseen_missing_category_by_its_place) {
   options.target_use = CsvOptions::Target::ignored;
   EXPECT_EQ(read("city\n?\n", options).floats, Floats{1});
   options.refuse_unseen = true;
-  EXPECT_EQ(refusal("city\n?\n", options),
-            "data: t.csv:2:1: a missing value in column 1 ('city'), which had none in training; fill it in, or "
-            "say --unseen slot");
+  EXPECT_EQ(
+      refusal("city\n?\n", options),
+      "data: t.csv:2:1: a missing value in column 1 ('city'), which had none in training; fill it in, or "
+      "say --unseen slot");
 }
 
 TEST(Table, leaves_columns_of_different_texts_out_and_says_so) {
@@ -77,7 +94,8 @@ TEST(Table, leaves_columns_of_different_texts_out_and_says_so) {
   const Dataset data = read(table);
   EXPECT_EQ(data.column_names, Names{"a"});
   EXPECT_EQ(data.rules.ignored, Names{"name"});
-  EXPECT_EQ(data.notes[0], "ignored: 'name', as it has 30 different texts in 30 rows; --categorical name uses it");
+  EXPECT_EQ(data.notes[0],
+            "ignored: 'name', as it has 30 different texts in 30 rows; --categorical name uses it");
   CsvOptions options;
   options.roles = {{"name", ColumnRole::categorical}};
   EXPECT_EQ(read(table, options).column_info[0].categories.size(), 30u);
@@ -103,9 +121,10 @@ TEST(Table, refuses_weights_that_are_none) {
             "data: t.csv:1:2: every weight in column 2 ('w') is 0; give some rows a weight above 0");
   EXPECT_EQ(refusal("a,w,y\n1,1,u\n2,,v\n", options),
             "data: t.csv:3:2: 1 missing value (1 in column 2 ('w')); fill them in or leave the rows out");
-  EXPECT_EQ(refusal("a,w,y\n1,1,u\n2,x,v\n", options),
-            "data: t.csv:3:2: 'x' in column 2 ('w') is not a number; correct it, or leave the column out with "
-            "--ignore");
+  EXPECT_EQ(
+      refusal("a,w,y\n1,1,u\n2,x,v\n", options),
+      "data: t.csv:3:2: 'x' in column 2 ('w') is not a number; correct it, or leave the column out with "
+      "--ignore");
 }
 
 TEST(Table, takes_the_last_column_without_another_role_as_target) {
@@ -125,9 +144,11 @@ TEST(Table, refuses_two_roles_for_a_column_and_two_columns_for_a_role) {
   EXPECT_EQ(refusal("a,b,y\n1,2,u\n", options),
             "data: t.csv:1:2: column 1 ('a') and column 2 ('b') are both to be the weight; choose one");
   options.roles = {{"ab", ColumnRole::ignored}};
-  EXPECT_EQ(refusal("abc,x,y\n1,2,u\n", options), "data: t.csv:1: the header lacks column 'ab'; did you mean abc?");
+  EXPECT_EQ(refusal("abc,x,y\n1,2,u\n", options),
+            "data: t.csv:1: the header lacks column 'ab'; did you mean abc?");
   options.roles = {{"a", ColumnRole::ignored}, {"b", ColumnRole::ignored}};
-  EXPECT_EQ(refusal("a,b,y\n1,2,u\n", options), "data: t.csv:1: no column is left to predict from; ignore fewer");
+  EXPECT_EQ(refusal("a,b,y\n1,2,u\n", options),
+            "data: t.csv:1: no column is left to predict from; ignore fewer");
 }
 
 TEST(Table, leaves_missing_numbers_nan_where_they_are_allowed) {
@@ -153,9 +174,10 @@ TEST(Table, reads_without_a_header) {
   EXPECT_EQ(data.column_names, (Names{"1", "2"}));
   EXPECT_EQ(data.target_name, "3");
   EXPECT_EQ(data.floats, (Floats{1, 2, 3, 4}));
-  EXPECT_EQ(refusal("1,2,u\n3,4\n", options),
-            "data: t.csv:2: 2 fields where the first line has 3; add what is missing, or quote a field that has "
-            "delimiters in it");
+  EXPECT_EQ(
+      refusal("1,2,u\n3,4\n", options),
+      "data: t.csv:2: 2 fields where the first line has 3; add what is missing, or quote a field that has "
+      "delimiters in it");
 }
 
 TEST(Table, reads_decimal_commas_when_asked_only) {
@@ -163,12 +185,14 @@ TEST(Table, reads_decimal_commas_when_asked_only) {
   options.decimal_comma = true;
   EXPECT_EQ(read("a;y\n1,5;u\n-0,25;v\n", options).floats, (Floats{1.5, -0.25}));
   EXPECT_EQ(read("a,b;y\n1,5;u\n2;v\n", options).column_names, Names{"a,b"});
-  EXPECT_EQ(refusal("a;y\n1,5;u\n1.5;v\n", options),
-            "data: t.csv:3:1: '1.5' in column 1 ('a') has a decimal point; leave --decimal-comma out, or write it "
-            "with a comma");
-  EXPECT_EQ(refusal("a;y\n1,5;u\n1,5;v\n"),
-            "data: t.csv:2:1: '1,5' in column 1 ('a') has a comma; say --decimal-comma if it stands before the "
-            "decimals, else write the number without it");
+  EXPECT_EQ(
+      refusal("a;y\n1,5;u\n1.5;v\n", options),
+      "data: t.csv:3:1: '1.5' in column 1 ('a') has a decimal point; leave --decimal-comma out, or write it "
+      "with a comma");
+  EXPECT_EQ(
+      refusal("a;y\n1,5;u\n1,5;v\n"),
+      "data: t.csv:2:1: '1,5' in column 1 ('a') has a comma; say --decimal-comma if it stands before the "
+      "decimals, else write the number without it");
 }
 
 TEST(Table, is_separated_by_whatever_it_is_told) {
@@ -205,8 +229,7 @@ TEST(Roles, are_read_from_json) {
 
 TEST(Survey, counts_what_reading_would_refuse) {
   const TemporaryFolder folder;
-  const TableSurvey survey =
-      survey_csv(folder.write("t.csv", "a,b,c\n1,x,\n3,y,2\n,x,oops\n4,x,6\n"), {});
+  const TableSurvey survey = survey_csv(folder.write("t.csv", "a,b,c\n1,x,\n3,y,2\n,x,oops\n4,x,6\n"), {});
   ASSERT_EQ(survey.columns.size(), 3u);
   EXPECT_EQ(survey.rows, 4u);
   const ColumnSurvey& a = survey.columns[0];
