@@ -1,11 +1,12 @@
 // Tables: the first byte chooses how they are read, the second how they are cut into pieces.
+#include "data/csv.hpp"
+
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <string>
 
 #include "base/byte_stream.hpp"
-#include "data/csv.hpp"
 #include "data/csv_records.hpp"
 #include "ztilde/dataset.hpp"
 #include "ztilde/error.hpp"
@@ -77,7 +78,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     const Dataset second = read_table(same_records, again);
     require(second.rows == data.rows && second.targets == data.targets && second.weights == data.weights);
     for (std::size_t i = 0; i < data.floats.size(); ++i) {
-      require(second.floats[i] == data.floats[i] || (std::isnan(second.floats[i]) && std::isnan(data.floats[i])));
+      require(second.floats[i] == data.floats[i] ||
+              (std::isnan(second.floats[i]) && std::isnan(data.floats[i])));
     }
   } catch (const Error& error) {
     require(std::string(error.what()).find('\n') == std::string::npos);

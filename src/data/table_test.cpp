@@ -222,8 +222,9 @@ TEST(Roles, are_read_from_json) {
       {"{\"a\": \"target\", \"a\": \"ignored\"}",
        "data: c.json: column 'a' is there twice; give it one role"},
   };
-  for (const auto& [text, message] : refusals) {
-    EXPECT_EQ(failure(folder, [&] { read_roles(folder.write("c.json", text), options); }), message);
+  for (const auto& refused : refusals) {
+    EXPECT_EQ(failure(folder, [&] { read_roles(folder.write("c.json", refused.first), options); }),
+              refused.second);
   }
 }
 
