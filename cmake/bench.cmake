@@ -18,6 +18,7 @@ function(ztilde_benchmark name source)
 endfunction()
 
 ztilde_benchmark(step_bench bench/step_bench.cpp)
+ztilde_benchmark(read_bench bench/read_bench.cpp)
 ztilde_benchmark(peer_ztilde bench/peers/peer_ztilde.cpp)
 
 find_package(benchmark QUIET)

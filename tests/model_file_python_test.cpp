@@ -39,6 +39,23 @@ Model a_model_of_everything() {
   return model;
 }
 
+// Every kind of column, with categories and numbers that training did and did not meet.
+Model a_model_of_a_table() {
+  Model model;
+  const Encode encode = testing_networks::every_encoding();
+  model.network =
+      dense_network({.inputs = encode.columns.size(), .outputs = 3, .encode = encode, .hidden = {12}});
+  model.parameters = testing_networks::random_parameters(model.network);
+  model.statistics = testing_networks::random_statistics(model.network);
+  model.statistic_batches = {1, 2};
+  for (std::size_t c = 0; c < encode.columns.size(); ++c) model.column_names.push_back(std::to_string(c));
+  model.target_name = "kind";
+  model.classes = {"x", "y", "z"};
+  model.test_inputs = testing_networks::random_inputs(model.network, 60);
+  model.test_outputs = outputs(model, model.test_inputs, 1);
+  return model;
+}
+
 int run_script(const std::string& python, const std::string& script, const std::string& model_path) {
   const int status = std::system(
       (python + " " ZTILDE_SOURCE_DIR "/tests/python/" + script + " '" + model_path + "'").c_str());
@@ -51,6 +68,8 @@ TEST(ModelFilePython, numpy_alone_reads_the_tensors) {
   const TemporaryFolder folder;
   save(a_model_of_everything(), folder / "model.ztilde");
   EXPECT_EQ(run_script(python, "model_file_numpy.py", folder / "model.ztilde"), 0);
+  save(a_model_of_a_table(), folder / "table.ztilde");
+  EXPECT_EQ(run_script(python, "model_file_numpy.py", folder / "table.ztilde"), 0);
 }
 
 TEST(ModelFilePython, torch_loads_it_strictly_and_computes_the_same) {
@@ -59,6 +78,8 @@ TEST(ModelFilePython, torch_loads_it_strictly_and_computes_the_same) {
   const TemporaryFolder folder;
   save(a_model_of_everything(), folder / "model.ztilde");
   EXPECT_EQ(run_script(python, "model_file_torch.py", folder / "model.ztilde"), 0);
+  save(a_model_of_a_table(), folder / "table.ztilde");
+  EXPECT_EQ(run_script(python, "model_file_torch.py", folder / "table.ztilde"), 0);
 }
 
 }  // namespace

@@ -58,6 +58,11 @@ bool update_running(std::span<const double> batch_mean, std::span<const double> 
                     std::uint64_t rows, double keep, VarianceKind kind, std::span<double> running_mean,
                     std::span<double> running_variance);
 
+// The same where the rows were weighted: the batch variance is multiplied by `factor`, 1 for the
+// population variance, n / (n - 1) with n = (Σ w)² / Σ w² for the unbiased one. Requires factor > 0.
+bool update_running(std::span<const double> batch_mean, std::span<const double> batch_variance, double factor,
+                    double keep, std::span<double> running_mean, std::span<double> running_variance);
+
 // The plain average of the statistics of all batches so far (PyTorch's momentum=None):
 // running += (batch - running) / batches_so_far, where batches_so_far counts this one.
 bool update_cumulative(std::span<const double> batch_mean, std::span<const double> batch_variance,

@@ -5,26 +5,54 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace ztilde {
 
 enum class Task { classify, regress };
 
-// rows × columns inputs, row-major without gaps: bytes (images) or floats, one of the two.
+enum class ColumnKind { numeric, categorical };
+
+// An input column. A cell of a categorical one is its category's index as a float, 0 … k - 1, and
+// k for a category that is none of them; the category "" is that of missing cells.
+struct Column {
+  std::string name;
+  ColumnKind kind = ColumnKind::numeric;
+  std::vector<std::string> categories = {};
+  bool operator==(const Column&) const = default;
+};
+
+// What becomes of a missing number: refused, or NaN in the floats for the network to fill in, with
+// or without an input of its own that says so.
+enum class MissingUse { refuse, mean, indicator };
+
+// How a table is meant beside its inputs and target. A model keeps it, to read other tables alike.
+struct TableRules {
+  std::string weight_name;           // empty: all rows count alike
+  std::vector<std::string> ignored;  // columns left out on purpose
+  MissingUse missing = MissingUse::refuse;
+  std::vector<std::string> missing_words;  // further spellings of a missing value
+  bool operator==(const TableRules&) const = default;
+};
+
+// rows × columns inputs, row-major without gaps: bytes (images) or floats, one of the two. Readers of
+// it take rows by their numbers (plan/batch.hpp), which is where rows that do not fit memory would come in.
 struct Dataset {
   std::size_t rows = 0;
   std::size_t columns = 0;
   std::vector<std::uint8_t> bytes;
   std::vector<float> floats;
   std::vector<std::string> column_names;  // empty for images
+  std::vector<Column> column_info;        // parallel to column_names; empty: all are numeric
+  TableRules rules;
+  std::vector<float> weights;  // by row, at least 0 and not all 0; empty: all 1
 
   // Empty when the rows have no target. A class is its index in `classes`.
   std::vector<float> targets;
   Task task = Task::classify;
   std::string target_name;
   std::vector<std::string> classes;
-  std::vector<float> weights;  // empty: all 1
 
   // Columns asked for with CsvOptions::keep, as text: kept[i][row] belongs to kept_names[i].
   std::vector<std::string> kept_names;
@@ -41,19 +69,61 @@ struct Dataset {
 // such a file, promises more or less than it holds, or has another number of labels than rows.
 Dataset read_idx(const std::string& images_path, const std::string& labels_path);
 
+enum class ColumnRole { numeric, categorical, ignored, weight, target };
+
 struct CsvOptions {
+  char delimiter = 0;          // 0: the one of comma, tab, semicolon and pipe that the first line has most of
+  bool decimal_comma = false;  // 1,5 is one and a half, 1.5 is no number
+  bool header = true;          // false: the columns are called 1, 2, …
+
   enum class Target { required, if_present, ignored };
   Target target_use = Target::required;
-  std::string target;                // name or 1-based number; empty: the last column
+  std::string target;                // name or 1-based number; empty: the role target, else the last column
   std::optional<Task> task;          // empty: decided from the target's texts, and said in notes
-  std::vector<std::string> columns;  // the inputs, in this order; empty: every column but the target
   std::vector<std::string> classes;  // not empty: these and no others, by index
   std::vector<std::string> keep;     // columns to keep as text in Dataset::kept
+
+  // To train: what columns are; those not named are numeric, categorical or ignored by what they hold.
+  std::vector<std::pair<std::string, ColumnRole>> roles;
+  // To use a model: its inputs, in its order, which leave nothing to infer; roles must be empty.
+  std::vector<Column> columns;
+  // Of a model; to train, its names come from `roles`.
+  TableRules rules;
+  bool refuse_unseen = false;  // a category that is none of its column's is an error
 };
 
-// A table with a header: comma-, tab- or semicolon-separated (the header says which), quoted
-// fields as in RFC 4180, gzip or plain, "-" for standard input. Input columns hold finite numbers.
+// A table: delimited, quoted as in RFC 4180, gzip or plain, "-" for standard input. Throws Error(data)
+// with file, line and column of what is wrong. Memory beside the result stays below 100 MB.
 Dataset read_csv(const std::string& path, const CsvOptions& options);
+
+// Adds the roles that a JSON file gives: {"age": "numeric", "id": "ignored", …}.
+void read_roles(const std::string& path, CsvOptions& options);
+
+// What a column holds, whatever it is to be.
+struct ColumnSurvey {
+  std::string name;
+  ColumnRole role = ColumnRole::numeric;
+  std::string reason;  // why an undeclared column is ignored, "" elsewhere
+  std::uint64_t numbers = 0, texts = 0, missing = 0;
+  double mean = 0, least = 0, most = 0;  // of the numbers
+  std::string odd;                       // the first text among numbers, "" for none
+  std::size_t odd_line = 0;
+  // Most frequent first, missing cells aside; not all where there are more than kMostSurveyed.
+  std::vector<std::pair<std::string, std::uint64_t>> values;
+  bool all_values = true;
+};
+
+constexpr std::size_t kMostSurveyed = 1000;
+
+struct TableSurvey {
+  std::uint64_t rows = 0;
+  char delimiter = ',';
+  std::vector<ColumnSurvey> columns;
+  std::vector<std::string> notes;
+};
+
+// Looks at all of a table without reading it: missing and odd values are counted, not refused.
+TableSurvey survey_csv(const std::string& path, const CsvOptions& options);
 
 // The row numbers held out for validation and those left for training; stratified for classes.
 // Every class keeps at least one training row. Throws Error(data) when either would be empty.

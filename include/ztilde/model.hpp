@@ -39,6 +39,8 @@ struct Model {
 
   Task task = Task::classify;
   std::vector<std::string> column_names;  // empty: images, columns only counted
+  std::vector<Column> column_info;        // parallel to column_names; empty: all are numeric
+  TableRules rules;                       // how its tables are read
   std::string target_name;
   std::vector<std::string> classes;  // 2 classes: one output (logistic), else one output a class
 

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -10,8 +11,41 @@
 
 namespace ztilde {
 
+enum class Encoding {
+  numeric,    // the number as it is, or through a fitted map to a normal distribution (knots)
+  one_hot,    // 1 for the row's category, 0 for the others
+  embedding,  // the category's row of a trained table [categories + 1, width]
+};
+
+// What becomes of a missing number, which is NaN in the data.
+enum class MissingValue {
+  none,       // refused
+  mean,       // the training rows' mean
+  indicator,  // the mean, and one more feature: 1 where it was missing, else 0
+};
+
+// What an Encode layer makes of one raw column. A category is its index as a float: 0 … categories − 1,
+// and `categories` for one that is not among them, which has a slot of its own.
+struct EncodedColumn {
+  Encoding kind = Encoding::numeric;
+  std::size_t categories = 0;                 // one_hot, embedding
+  std::size_t width = 0;                      // embedding
+  MissingValue missing = MissingValue::none;  // numeric
+  std::size_t knots = 0;                      // numeric: of the map through quantiles; 0: none
+  bool operator==(const EncodedColumn&) const = default;
+};
+
+// Raw table columns to features, in this order: a value for each numeric column, their missing
+// indicators, then categories + 1 for each one-hot column, then width for each embedding. Only as the
+// first layer. What it takes from the training rows is fixed before training (encoding_slots).
+struct Encode {
+  std::vector<EncodedColumn> columns;  // one for each input of the network
+  bool operator==(const Encode&) const = default;
+};
+
 // Subtracts each input column's mean and divides by its standard deviation, both fixed before
-// training and part of the model. Only as the first layer. A constant column becomes 0.
+// training and part of the model. Only as the first layer or directly after Encode, where it leaves
+// everything but the numbers as it is. A constant column becomes 0.
 struct Standardise {
   bool operator==(const Standardise&) const = default;
 };
@@ -52,7 +86,7 @@ struct Dropout {
   bool operator==(const Dropout&) const = default;
 };
 
-using Layer = std::variant<Standardise, Dense, BatchNorm, Activation, Dropout>;
+using Layer = std::variant<Encode, Standardise, Dense, BatchNorm, Activation, Dropout>;
 
 struct Network {
   std::size_t inputs = 0;
@@ -67,6 +101,7 @@ enum class NormPlace { before, after };  // the activation
 struct DenseNetworkOptions {
   std::size_t inputs = 0;
   std::size_t outputs = 0;
+  std::optional<Encode> encode = {};             // the first layer; its columns are the inputs
   std::vector<std::size_t> hidden = {256, 256};  // empty: logistic or linear regression
   ActivationKind activation = ActivationKind::relu;
   bool batch_norm = true;
@@ -88,10 +123,11 @@ std::vector<std::size_t> layer_outputs(const Network& network);
 struct ParameterSlot {
   std::size_t layer = 0;
   std::string_view name;          // "weight" or "bias", as torch.nn.Sequential has them
-  std::size_t rows = 0;           // outputs of a Dense weight, else the channels
-  std::size_t columns = 0;        // inputs of a Dense weight, else 1
+  std::size_t rows = 0;           // outputs of a Dense weight, categories + 1 of a table, else the channels
+  std::size_t columns = 0;        // inputs of a Dense weight, width of a table, else 1
   std::size_t offset = 0;         // first element in the arena
   bool is_weight_matrix = false;  // the tensors that weight decay applies to by default
+  std::optional<std::size_t> column = {};  // of an Encode layer's table: the input column it is for
   std::size_t size() const { return rows * columns; }
 };
 
@@ -108,7 +144,18 @@ struct StatisticSlot {
   std::size_t offset = 0;
 };
 std::vector<StatisticSlot> statistic_slots(const Network& network);
-std::size_t statistic_arena_size(const Network& network);
+std::size_t statistic_arena_size(const Network& network);  // encoding slots included
+
+// What an Encode layer took from the training rows, at the beginning of the statistics arena.
+struct EncodingSlot {
+  std::size_t column = 0;
+  // "fill": what a missing number becomes. "knots" and "values": the map's ascending points and what
+  // they become. "frequency": the share of rows of each category, the last for those not among them.
+  std::string_view name;
+  std::size_t size = 0;
+  std::size_t offset = 0;
+};
+std::vector<EncodingSlot> encoding_slots(const Network& network);
 
 // The network as JSON, as `inspect --network` prints it and `train --net` reads it.
 std::string to_json(const Network& network);

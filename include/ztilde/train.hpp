@@ -36,7 +36,7 @@ struct ClassWeights {
 };
 
 struct TrainOptions {
-  std::optional<Network> network;  // instead of the eight that follow
+  std::optional<Network> network;  // instead of the ten that follow
   std::vector<std::size_t> hidden = {256, 256};
   ActivationKind activation = ActivationKind::relu;
   bool batch_norm = true;
@@ -44,6 +44,8 @@ struct TrainOptions {
   double epsilon = 1e-5;
   double keep = 0.9;
   bool standardise = true;
+  bool quantile = false;          // before that, numbers through a map to a normal distribution
+  std::size_t one_hot_most = 16;  // categories of a column; above, they get a trained table
   double dropout = 0;
 
   InitKind init = InitKind::he;

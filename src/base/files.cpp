@@ -5,7 +5,6 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <array>
@@ -17,6 +16,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "base/byte_stream.hpp"
 #include "base/held_back_signals.hpp"
 #include "base/memory.hpp"
 #include "base/text.hpp"
@@ -46,105 +46,6 @@ struct Descriptor {
     if (number > STDERR_FILENO) ::close(number);
   }
 };
-
-// What is read from: knows its name for messages and how much memory its bytes may take.
-struct Source {
-  const std::string& path;
-  int descriptor;
-  MemoryLimit most = memory_limit();
-
-  // Up to `size` bytes; 0 only at the end.
-  std::size_t read(char* bytes, std::size_t size) const {
-    for (;;) {
-      const ssize_t count = ::read(descriptor, bytes, size);
-      if (count >= 0) return static_cast<std::size_t>(count);
-      if (errno != EINTR)
-        fail(path, fmt::format("cannot be read ({}); check the file and its disk", reason(errno)));
-    }
-  }
-  void require_room(std::size_t bytes) const {
-    if (bytes <= most.bytes) return;
-    fail(path,
-         fmt::format("holds more bytes than {} memory ({}); use a part of it", most.words,
-                     with_commas(most.bytes)),
-         ErrorKind::data);
-  }
-};
-
-void read_plain(const Source& source, std::string& content, std::size_t expected) {
-  source.require_room(expected);
-  std::size_t filled = content.size();
-  // One byte more than expected, so that the end is seen without growing.
-  content.resize(std::max(expected + 1, filled + kChunk));
-  for (;;) {
-    const std::size_t count = source.read(content.data() + filled, content.size() - filled);
-    if (count == 0) break;
-    filled += count;
-    source.require_room(filled);
-    if (filled == content.size()) content.resize(2 * filled);
-  }
-  content.resize(filled);
-}
-
-struct Inflater {
-  z_stream stream{};
-  explicit Inflater(const std::string& path) {
-    constexpr int kGzipWindow = 15 + 16;  // zlib: the largest window, and gzip's header and checksum
-    if (inflateInit2(&stream, kGzipWindow) != Z_OK) fail(path, "zlib cannot start; free some memory");
-  }
-  Inflater(const Inflater&) = delete;
-  Inflater& operator=(const Inflater&) = delete;
-  ~Inflater() { inflateEnd(&stream); }
-};
-
-// Unzips what `start` and the rest of the source hold: one gzip member after another, then, as
-// tapes and disks leave them, zero bytes.
-std::string read_gzip(const Source& source, std::string start) {
-  Inflater inflater(source.path);
-  z_stream& stream = inflater.stream;
-  std::string content;
-  std::size_t filled = 0;
-  bool inside = true;  // a member; else between two
-  std::size_t available = start.size();
-  start.resize(std::max(start.size(), kChunk));
-  for (;; available = source.read(start.data(), start.size())) {
-    if (available == 0) break;
-    stream.next_in = reinterpret_cast<Bytef*>(start.data());
-    stream.avail_in = static_cast<uInt>(available);
-    for (;;) {
-      if (!inside) {
-        while (stream.avail_in > 0 && *stream.next_in == 0) ++stream.next_in, --stream.avail_in;
-        if (stream.avail_in == 0) break;
-        inflateReset(&stream);
-        inside = true;
-      }
-      if (content.size() - filled < kChunk) content.resize(std::max(2 * content.size(), 4 * kChunk));
-      const std::size_t room = std::min<std::size_t>(content.size() - filled, std::size_t{1} << 30);
-      stream.next_out = reinterpret_cast<Bytef*>(content.data() + filled);
-      stream.avail_out = static_cast<uInt>(room);
-      const int status = inflate(&stream, Z_NO_FLUSH);
-      filled += room - stream.avail_out;
-      source.require_room(filled);
-      if (status == Z_STREAM_END) {
-        inside = false;
-      } else if (status == Z_BUF_ERROR) {
-        break;  // wants more input
-      } else if (status != Z_OK) {
-        fail(source.path, "its gzip data are damaged; copy or download it again", ErrorKind::data);
-      } else if (stream.avail_in == 0 && stream.avail_out > 0) {
-        break;
-      }
-    }
-  }
-  if (inside)
-    fail(source.path, "its gzip data end too early (truncated); copy or download it again", ErrorKind::data);
-  content.resize(filled);
-  return content;
-}
-
-bool is_gzip(const std::string& start) {
-  return start.size() >= 2 && start[0] == '\x1F' && start[1] == '\x8B';
-}
 
 std::optional<struct stat> status_of(const std::string& path) {
   struct stat status {};
@@ -262,31 +163,29 @@ std::string folder_of(const std::string& path) {
 }
 
 std::string read_file(const std::string& path) {
-  const bool standard_input = path == "-";
-  const Descriptor file(standard_input ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.number < 0 && errno == ENOENT) fail(path, "no such file; check the name");
-  if (file.number < 0) fail(path, fmt::format("cannot be read ({}); check the file", reason(errno)));
-
-  struct stat status {};
-  if (::fstat(file.number, &status) != 0)
-    fail(path, fmt::format("cannot be read ({}); check the file", reason(errno)));
-  if (S_ISDIR(status.st_mode)) fail(path, "is a folder; name a file in it");
-
-  const Source source{path, file.number};
-  std::string start(kChunk, '\0');
+  ByteStream stream(path);
+  const MemoryLimit most = memory_limit();
+  const auto require_room = [&](std::size_t bytes) {
+    if (bytes <= most.bytes) return;
+    fail(path,
+         fmt::format("holds more bytes than {} memory ({}); use a part of it", most.words,
+                     with_commas(most.bytes)),
+         ErrorKind::data);
+  };
+  require_room(stream.expected());
+  std::string content;
   std::size_t filled = 0;
-  while (filled < 2) {
-    const std::size_t count = source.read(start.data() + filled, start.size() - filled);
+  // One byte more than expected, so that the end is seen without growing.
+  content.resize(std::max(stream.expected() + 1, kChunk));
+  for (;;) {
+    const std::size_t count = stream.read(content.data() + filled, content.size() - filled);
     if (count == 0) break;
     filled += count;
+    require_room(filled);
+    if (filled == content.size()) content.resize(2 * filled);
   }
-  start.resize(filled);
-  // A device may never end. One that is empty (/dev/null) is an empty file, a terminal is typed at.
-  const bool device = S_ISCHR(status.st_mode) || S_ISBLK(status.st_mode);
-  if (device && filled > 0 && ::isatty(file.number) == 0) fail(path, "is a device; name a file");
-  if (is_gzip(start)) return read_gzip(source, std::move(start));
-  read_plain(source, start, S_ISREG(status.st_mode) ? static_cast<std::size_t>(status.st_size) : 0);
-  return start;
+  content.resize(filled);
+  return content;
 }
 
 void write_file_atomically(const std::string& path, std::string_view content) {

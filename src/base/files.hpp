@@ -11,8 +11,7 @@ namespace ztilde {
 std::string shown_path(const std::string& path);
 
 // The bytes of a file, unzipped where it is a gzip file. "-" is standard input.
-// Throws Error naming the file: io for what cannot be read (missing, a directory, a device, no
-// permission), data for damaged gzip data and for more bytes than this machine has memory.
+// Throws what ByteStream throws, and Error(data) for more bytes than this machine has memory.
 std::string read_file(const std::string& path);
 
 // Writes a temporary in the same folder, fsyncs it, renames it over `path`, fsyncs the folder.

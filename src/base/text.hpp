@@ -1,6 +1,7 @@
 // Words for people: numbers with separators, lists, the nearest name to a misspelt one.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -20,6 +21,9 @@ std::vector<std::string> nearest_names(std::string_view word, std::span<const st
 
 // "; did you mean a or b?" or, where nothing is near, "; known are a, b, c, …".
 std::string did_you_mean(std::string_view word, std::span<const std::string> names);
+
+// The length of the UTF-8 character that a text (not empty) starts with, 0 where it is none.
+std::size_t utf8_length(std::string_view text);
 
 // Text of a user's file made fit for one line of a terminal: control characters and invalid
 // bytes escaped, cut after `limit` bytes.

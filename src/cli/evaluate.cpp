@@ -35,6 +35,8 @@ OptionTable evaluate_options(EvaluateOptions& options) {
   table.positional("MODEL", options.model, "a model file, as ztilde train writes it");
   table.group("Data");
   add_input_options(table, options.input);
+  add_format_options(table, options.input.table);
+  add_unseen_option(table, options.input.table);
   table.group("Output");
   table.flag("--confusion", options.confusion,
              "also how often each class was taken for each other, and its recall and precision");

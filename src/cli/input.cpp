@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 
+#include "base/byte_stream.hpp"
 #include "base/files.hpp"
 #include "base/text.hpp"
 
@@ -16,8 +16,9 @@ constexpr std::size_t kStart = 4;
 constexpr double kMostThreads = 4096;
 
 bool starts_like_idx(std::string_view start) {
-  return start.size() >= kStart && start[0] == 0 && start[1] == 0 && start[2] == '\x08' && start[3] > 0 &&
-         start[3] < 8;
+  // Of any type of element, so that read_idx says which is not read.
+  return start.size() >= kStart && start[0] == 0 && start[1] == 0 && start[2] >= '\x08' &&
+         start[2] <= '\x0E' && start[3] > 0 && start[3] < 8;
 }
 
 // Labels of a test set may not reach the largest class.
@@ -34,6 +35,13 @@ void adopt_classes(Dataset& data, const Model& model, const std::string& labels)
            "holds numbered classes, and the model's classes have other names; give it a table");
   }
   data.classes = model.classes;
+}
+
+std::vector<Column> columns_of(const Model& model) {
+  if (!model.column_info.empty()) return model.column_info;
+  std::vector<Column> columns;
+  for (const std::string& name : model.column_names) columns.push_back({.name = name});
+  return columns;
 }
 
 }  // namespace
@@ -60,10 +68,24 @@ bool are_images(const InputFiles& files) {
   if (!files.labels.empty()) return true;
   std::error_code ignored;
   if (!std::filesystem::is_regular_file(files.data, ignored)) return false;
+  ByteStream stream(files.data);
   std::string start(kStart, '\0');
-  std::ifstream(files.data, std::ios::binary).read(start.data(), kStart);
-  if (start.starts_with("\x1F\x8B")) start = read_file(files.data).substr(0, kStart);
-  return starts_like_idx(start);
+  std::size_t filled = 0;
+  for (std::size_t count = 1; count > 0 && filled < kStart; filled += count) {
+    count = stream.read(start.data() + filled, kStart - filled);
+  }
+  return starts_like_idx(start.substr(0, filled));
+}
+
+CsvOptions csv_options_for(const Model& model, const InputFiles& files, CsvOptions::Target use) {
+  CsvOptions options = csv_options(files.table);
+  options.target_use = use;
+  options.target = model.target_name;
+  options.task = model.task;
+  options.columns = columns_of(model);
+  options.rules = model.rules;
+  options.classes = model.classes;
+  return options;
 }
 
 Dataset read_for_model(const Model& model, const InputFiles& files, CsvOptions::Target use,
@@ -77,19 +99,14 @@ Dataset read_for_model(const Model& model, const InputFiles& files, CsvOptions::
     if (!files.labels.empty()) adopt_classes(data, model, files.labels);
     return data;
   }
-  CsvOptions options;
-  options.target_use = use;
-  options.target = model.target_name;
-  options.task = model.task;
-  options.columns = model.column_names;
-  options.classes = model.classes;
+  CsvOptions options = csv_options_for(model, files, use);
   options.keep = keep;
   return read_csv(files.data, options);
 }
 
 void warn_about_columns(const Dataset& data, const std::string& path, const Messages& messages) {
   for (const std::string& note : data.notes) {
-    if (note.starts_with("columns: ") || note.starts_with("header: ")) {
+    if (note.starts_with("columns: ") || note.starts_with("header: ") || note.starts_with("categories: ")) {
       messages.warn(fmt::format("{}: {}", shown_path(path), note.substr(note.find(' ') + 1)));
     }
   }

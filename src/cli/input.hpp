@@ -9,6 +9,7 @@
 
 #include "cli/options.hpp"
 #include "cli/streams.hpp"
+#include "cli/table_options.hpp"
 #include "ztilde/dataset.hpp"
 #include "ztilde/model.hpp"
 
@@ -16,6 +17,7 @@ namespace ztilde::cli {
 
 struct InputFiles {
   std::string data, labels;
+  TableArguments table;  // of a table
 };
 
 // --data and --labels.
@@ -28,6 +30,8 @@ void require_data(const InputFiles& files);
 // not looked into.
 bool are_images(const InputFiles& files);
 
+// What the reader must know of a model to read its tables.
+CsvOptions csv_options_for(const Model& model, const InputFiles& files, CsvOptions::Target use);
 // The rows with their target where use says so, in the model's columns, order and classes.
 Dataset read_for_model(const Model& model, const InputFiles& files, CsvOptions::Target use,
                        const std::vector<std::string>& keep = {});

@@ -12,6 +12,7 @@
 #include "cli/json_text.hpp"
 #include "cli/layout.hpp"
 #include "cli/values.hpp"
+#include "layers/encode.hpp"
 #include "plan/stages.hpp"
 
 namespace ztilde::cli {
@@ -63,6 +64,12 @@ std::string layer_remark(const Network& network, std::size_t layer) {
   }
   if (const auto* norm = std::get_if<BatchNorm>(&network.layers[layer])) {
     return fmt::format("epsilon {}, keep {}", norm->epsilon, norm->keep);
+  }
+  if (const auto* encode = std::get_if<Encode>(&network.layers[layer])) {
+    const layers::EncodeLayout layout = layers::layout_of(*encode);
+    const std::size_t tables = layout.features - layout.tables;
+    return fmt::format("{}{}", counted(layout.values, "number"),
+                       tables > 0 ? fmt::format(", {} from tables", tables) : "");
   }
   return "";
 }
@@ -136,31 +143,81 @@ std::string class_words(const Model& model) {
   return model.classes.size() > kMostClasses ? text + ", … (--json lists all)" : text;
 }
 
-// The statistics of the input columns, where the model standardises them.
-std::optional<StatisticSlot> input_statistics(const Network& network) {
-  for (const StatisticSlot& slot : statistic_slots(network)) {
-    if (std::holds_alternative<Standardise>(network.layers[slot.layer])) return slot;
+// What the model makes of an input column: where its mean and variance lie in the statistics, if it is a
+// number that is standardised, and how an Encode layer takes it.
+struct ColumnFacts {
+  std::optional<std::size_t> mean, variance;
+  std::string encoding;
+};
+
+std::string encoding_words(const EncodedColumn& column) {
+  switch (column.kind) {
+    case Encoding::numeric:
+      break;
+    case Encoding::one_hot:
+      return fmt::format("one-hot, {}", counted(column.categories, "category"));
+    case Encoding::embedding:
+      return fmt::format("table [{}, {}]", column.categories + 1, column.width);
   }
-  return std::nullopt;
+  std::string words = column.knots > 0 ? fmt::format("quantiles, {} knots", column.knots) : "number";
+  if (column.missing == MissingValue::mean) words += "; missing: mean";
+  if (column.missing == MissingValue::indicator) words += "; missing: mean, indicator";
+  return words;
+}
+
+std::vector<ColumnFacts> column_facts(const Network& network) {
+  std::vector<ColumnFacts> facts(network.inputs);
+  const auto* encode = std::get_if<Encode>(&network.layers.front());
+  const layers::EncodeLayout layout = encode ? layers::layout_of(*encode) : layers::EncodeLayout{};
+  const std::vector<StatisticSlot> slots = statistic_slots(network);
+  const bool standardises =
+      !slots.empty() && std::holds_alternative<Standardise>(network.layers[slots.front().layer]);
+  for (std::size_t c = 0; c < facts.size(); ++c) {
+    if (encode) facts[c].encoding = encoding_words(encode->columns[c]);
+    if (!standardises || (encode && encode->columns[c].kind != Encoding::numeric)) continue;
+    facts[c].mean = slots.front().offset + (encode ? layout.columns[c].first : c);
+    facts[c].variance = *facts[c].mean + slots.front().channels;
+  }
+  return facts;
+}
+
+// What is known of the table beside its columns.
+std::string rules_words(const TableRules& rules) {
+  std::string text;
+  if (!rules.weight_name.empty()) text += fmt::format("rows count by '{}'; ", printable(rules.weight_name));
+  if (!rules.ignored.empty()) {
+    text += counted(rules.ignored.size(), "column") + " left out: ";
+    for (std::size_t i = 0; i < std::min(rules.ignored.size(), kMostColumns); ++i) {
+      text += (i == 0 ? "" : ", ") + printable(rules.ignored[i], kNameBytes);
+    }
+    text += rules.ignored.size() > kMostColumns ? ", …; " : "; ";
+  }
+  return text.empty() ? "" : text.substr(0, text.size() - 2);
 }
 
 std::string column_table(const Model& model) {
-  const auto slot = input_statistics(model.network);
+  const std::vector<ColumnFacts> facts = column_facts(model.network);
+  const bool encodes = std::holds_alternative<Encode>(model.network.layers.front());
+  const bool standardises =
+      std::ranges::any_of(facts, [](const ColumnFacts& column) { return column.mean.has_value(); });
   const std::size_t count = std::min(model.column_names.size(), kMostColumns);
   std::size_t width = 6;
   for (std::size_t i = 0; i < count; ++i)
     width = std::max(width, columns_of(printable(model.column_names[i], kNameBytes)));
-  std::string text = fmt::format("\n  {:<{}}{}\n", "column", width,
-                                 slot ? fmt::format("  {:>12}  {:>12}", "mean", "deviation") : "");
+  std::string text = fmt::format("\n  {:<{}}{}{}\n", "column", width,
+                                 standardises ? fmt::format("  {:>12}  {:>12}", "mean", "deviation") : "",
+                                 encodes ? "  taken as" : "");
   for (std::size_t i = 0; i < count; ++i) {
     const std::string name = printable(model.column_names[i], kNameBytes);
-    text += "  " + name + std::string(width - columns_of(name), ' ');
-    if (slot) {
-      const double mean = model.statistics[slot->offset + i],
-                   variance = model.statistics[slot->offset + slot->channels + i];
-      text += fmt::format("  {:>12}  {:>12}", shown(mean), shown(std::sqrt(variance)));
+    std::string line = "  " + name + std::string(width - columns_of(name), ' ');
+    if (facts[i].mean) {
+      line += fmt::format("  {:>12}  {:>12}", shown(model.statistics[*facts[i].mean]),
+                          shown(std::sqrt(model.statistics[*facts[i].variance])));
+    } else if (standardises) {
+      line += std::string(28, ' ');
     }
-    text += '\n';
+    if (encodes) line += "  " + facts[i].encoding;
+    text += line + '\n';
   }
   if (model.column_names.size() > count) {
     text +=
@@ -205,6 +262,7 @@ std::string inspect_words(const Model& model, const std::string& path) {
   text += field("trained on", training_words(model.training));
   if (const std::string options = option_words(model.training); !options.empty())
     text += field("options", options);
+  if (const std::string rules = rules_words(model.rules); !rules.empty()) text += field("table", rules);
   if (!model.column_names.empty()) text += column_table(model);
   return text;
 }
@@ -239,15 +297,19 @@ std::string inspect_json(const Model& model, const std::string& path) {
     object["layers"].push_back(std::move(layer));
   }
   object["statistics"] = model.statistics_source == StatisticsSource::population ? "population" : "running";
-  const auto slot = input_statistics(network);
   if (!model.column_names.empty()) {
+    const std::vector<ColumnFacts> facts = column_facts(network);
     object["columns"] = ordered_json::array();
     for (std::size_t i = 0; i < model.column_names.size(); ++i) {
       ordered_json column = {{"name", model.column_names[i]}};
-      if (slot) {
-        column["mean"] = model.statistics[slot->offset + i];
-        column["variance"] = model.statistics[slot->offset + slot->channels + i];
+      if (!model.column_info.empty() && model.column_info[i].kind == ColumnKind::categorical) {
+        column["categories"] = model.column_info[i].categories;
       }
+      if (facts[i].mean) {
+        column["mean"] = model.statistics[*facts[i].mean];
+        column["variance"] = model.statistics[*facts[i].variance];
+      }
+      if (!facts[i].encoding.empty()) column["taken_as"] = facts[i].encoding;
       object["columns"].push_back(std::move(column));
     }
   }

@@ -12,7 +12,6 @@
 namespace ztilde::cli {
 namespace {
 
-constexpr std::size_t kWidth = 80;
 constexpr std::size_t kLongestChain = 8;
 
 }  // namespace
@@ -22,7 +21,7 @@ std::size_t columns_of(std::string_view text) {
       std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
-std::string wrapped(const std::string& left, std::size_t indent, std::string_view text) {
+std::string wrapped(const std::string& left, std::size_t indent, std::string_view text, std::size_t width) {
   std::string lines = left;
   std::size_t column = columns_of(left);
   if (column > 0 && column + 1 > indent) {
@@ -35,7 +34,7 @@ std::string wrapped(const std::string& left, std::size_t indent, std::string_vie
     const std::size_t end = std::min(text.find(' ', start), text.size());
     const std::string_view word = text.substr(start, end - start);
     const std::size_t length = columns_of(word);
-    if (column > indent && column + 1 + length > kWidth) {
+    if (column > indent && column + 1 + length > width) {
       lines += '\n' + std::string(indent, ' ');
       column = indent;
     }
@@ -52,7 +51,8 @@ std::string wrapped(const std::string& left, std::size_t indent, std::string_vie
 
 std::string layer_words(const Layer& layer) {
   return std::visit(
-      layers::overloaded{[](const Standardise&) { return std::string("standardise"); },
+      layers::overloaded{[](const Encode&) { return std::string("encode"); },
+                         [](const Standardise&) { return std::string("standardise"); },
                          [](const Dense&) { return std::string("dense"); },
                          [](const BatchNorm&) { return std::string("batch norm"); },
                          [](const Activation& a) { return std::string(to_string(a.kind)); },

@@ -26,12 +26,13 @@ constexpr Verb kVerbs[] = {
     {"train", "learn from labelled rows and write a model file", run_train},
     {"evaluate", "loss and metrics of a model on labelled rows", run_evaluate},
     {"predict", "the answers of a model for raw rows, as CSV", run_predict},
+    {"inspect-data", "what a table holds, column by column, before training on it", run_inspect_data},
     {"inspect", "what is in a model: layers, parameters, conventions, columns", run_inspect},
 };
 
 std::string menu() {
   std::string text = "ztilde trains, explains and ships batch-normalised networks.\n\n";
-  for (const Verb& verb : kVerbs) text += fmt::format("  {:<10} {}\n", verb.name, verb.about);
+  for (const Verb& verb : kVerbs) text += fmt::format("  {:<13} {}\n", verb.name, verb.about);
   return text +
          "\n'ztilde VERB --help' lists the options of a verb, 'ztilde --version' says which this is.\n";
 }

@@ -74,6 +74,9 @@ class OptionTable {
   void exclude(std::string_view other, const std::vector<std::string>& names,
                const std::string& reason) const;
   const std::string& config_file() const { return config_file_; }
+  // For custom options: which of the names the text is; refuses any other, naming the nearest.
+  static std::size_t index_of_choice(const std::string& label, const std::string& text,
+                                     const std::vector<std::string>& names);
 
  private:
   struct Positional {
@@ -83,8 +86,6 @@ class OptionTable {
   Option* find(std::string_view name);
   static std::string text_of(const Option& option);
   std::vector<std::string> names() const;
-  static std::size_t index_of_choice(const std::string& label, const std::string& text,
-                                     const std::vector<std::string>& names);
   std::vector<std::string> with_values_checked(const std::vector<std::string>& arguments) const;
   static void take(Option& option, const std::string& label, const std::string& text);
   void apply_config();

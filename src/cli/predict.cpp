@@ -30,6 +30,8 @@ OptionTable predict_options(PredictOptions& options) {
   table.positional("MODEL", options.model, "a model file, as ztilde train writes it");
   table.group("Data");
   add_input_options(table, options.input);
+  add_format_options(table, options.input.table);
+  add_unseen_option(table, options.input.table);
   table.group("Output");
   table.text("--out", "FILE", options.out, "the CSV file to write").standard = "-, standard output";
   table.flag("--probabilities", options.probabilities, "also one column a class, named as the class is");
@@ -37,13 +39,7 @@ OptionTable predict_options(PredictOptions& options) {
       .custom({"--with-columns", "NAME,…", "columns of the data to keep, in front of the prediction", "none",
                "",
                [&options](const std::string& label, const std::string& text) {
-                 options.keep = split_list(text);
-                 for (const std::string& name : options.keep) {
-                   if (name.empty()) refuse(label, "an empty column name; separate names with single commas");
-                   if (std::ranges::count(options.keep, name) > 1) {
-                     refuse(label, fmt::format("'{}' is named twice; name it once", printable(name)));
-                   }
-                 }
+                 options.keep = parse_names(label, text);
                }})
       .is_list = true;
   table.flag("--force", options.force, "overwrite the file of --out");

@@ -47,14 +47,17 @@ void write_error(std::string_view text) { write_fully(STDERR_FILENO, text); }
 
 bool error_is_terminal() { return ::isatty(STDERR_FILENO) != 0; }
 
-std::size_t terminal_width() {
+static std::size_t width_of(int stream) {
   constexpr std::size_t kUsual = 80;
   winsize size{};
-  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  if (::ioctl(stream, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
   const char* columns = std::getenv("COLUMNS");
   std::size_t width = 0;
   if (columns != nullptr) std::from_chars(columns, columns + std::strlen(columns), width);
   return width > 0 ? width : kUsual;
 }
+
+std::size_t terminal_width() { return width_of(STDERR_FILENO); }
+std::size_t output_width() { return width_of(STDOUT_FILENO); }
 
 }  // namespace ztilde::cli

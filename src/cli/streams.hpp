@@ -22,6 +22,8 @@ void write_error(std::string_view text);
 bool error_is_terminal();
 // Columns of the terminal at standard error, else of COLUMNS, else 80.
 std::size_t terminal_width();
+// The same for standard output.
+std::size_t output_width();
 
 // 0, or the errno of the write that failed.
 int write_fully(int descriptor, std::string_view text);

@@ -25,12 +25,13 @@ namespace {
 
 Dataset read_training_rows(const OptionTable& table, const TrainArguments& arguments) {
   if (!are_images(arguments.input)) {
-    CsvOptions options;
+    CsvOptions options = csv_options(arguments.input.table);
     options.target = arguments.target;
     options.task = arguments.task;
     return read_csv(arguments.input.data, options);
   }
   table.exclude("images", {"--target"}, "their target is the labels; leave it out");
+  table.exclude("images", kTableOptions, "they have no columns; leave it out");
   if (arguments.task == Task::regress)
     refuse("--task", "images are classified by their labels; leave regress out");
   if (arguments.input.labels.empty())
@@ -43,12 +44,16 @@ Dataset read_validation_rows(const TrainArguments& arguments, const Dataset& dat
   Model described;
   described.task = data.task;
   described.column_names = data.column_names;
+  described.column_info = data.column_info;
+  described.rules = data.rules;
   described.target_name = data.target_name;
   described.classes = data.classes;
   if (data.column_names.empty() && arguments.valid.labels.empty()) {
     refuse("--valid-labels", "missing; name the IDX file with the labels of --valid");
   }
-  Dataset valid = read_for_model(described, arguments.valid, CsvOptions::Target::required);
+  InputFiles files = arguments.valid;
+  files.table = arguments.input.table;
+  Dataset valid = read_for_model(described, files, CsvOptions::Target::required);
   warn_about_columns(valid, arguments.valid.data, messages);
   return valid;
 }

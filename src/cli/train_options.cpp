@@ -9,7 +9,6 @@
 namespace ztilde::cli {
 namespace {
 
-const Choices<bool> kOnOff = {{"on", true}, {"off", false}};
 const Choices<OptimizerKind> kOptimizers = {
     {"sgd", OptimizerKind::sgd},           {"momentum", OptimizerKind::momentum},
     {"nesterov", OptimizerKind::nesterov}, {"rmsprop", OptimizerKind::rmsprop},
@@ -56,6 +55,11 @@ void list_data(OptionTable& table, TrainArguments& arguments) {
        "off", "off, from 2", [&arguments](const std::string& label, const std::string& text) {
          arguments.folds = text == "off" ? 0 : parse_whole(label, text, {.least = 2});
        }});
+  table.group("Tables");
+  add_format_options(table, arguments.input.table);
+  add_role_options(table, arguments.input.table);
+  add_missing_option(table, arguments.input.table);
+  add_unseen_option(table, arguments.input.table);
 }
 
 void list_network(OptionTable& table, TrainArguments& arguments) {
@@ -80,8 +84,18 @@ void list_network(OptionTable& table, TrainArguments& arguments) {
   table.real("--epsilon", "E", training.epsilon, {.least = 0}, "added to the variance in every batch norm");
   table.real("--keep", "K", training.keep, {.least = 0, .most = 1},
              "running = K running + (1 - K) batch in every batch norm (PyTorch's momentum is 1 - K)");
-  table.choice("--standardise", training.standardise, kOnOff,
-               "input columns to mean 0 and variance 1, as part of the model");
+  table.custom(
+      {"--standardise", "WORD",
+       "input columns to mean 0 and variance 1, as part of the model; quantile: their numbers through "
+       "the training rows' quantiles to a normal distribution first",
+       "on", "on, off, quantile", [&training](const std::string& label, const std::string& text) {
+         const std::vector<std::string> known = {"on", "off", "quantile"};
+         const std::size_t choice = OptionTable::index_of_choice(label, text, known);
+         training.standardise = choice != 1;
+         training.quantile = choice == 2;
+       }});
+  table.whole("--one-hot", "N", training.one_hot_most, {},
+              "a text column of up to N categories is an input for each, one of more a learned table");
   table.real("--dropout", "P", training.dropout, kAnyShare, "after each hidden layer");
   table
       .text("--net", "FILE", arguments.net,
@@ -178,7 +192,7 @@ void list_output(OptionTable& table, TrainArguments& arguments) {
 
 const std::vector<std::string> kNetworkOptions = {"--hidden",      "--activation", "--norm",
                                                   "--norm-place",  "--epsilon",    "--keep",
-                                                  "--standardise", "--dropout"};
+                                                  "--standardise", "--one-hot",    "--dropout"};
 
 OptionTable train_options(TrainArguments& arguments) {
   OptionTable table("ztilde train --data PATH [options]",
@@ -222,6 +236,7 @@ void check_train_options(const OptionTable& table, const TrainArguments& argumen
                                    {"--valid-labels", arguments.valid.labels},
                                    {"--net", arguments.net},
                                    {"--config", table.config_file()},
+                                   {"--columns", arguments.input.table.columns_file},
                                    {"--class-weights", arguments.class_weights_file}};
   for (const NamedPath& output : {NamedPath{"--checkpoint", checkpoint}, NamedPath{"--log", arguments.log},
                                   NamedPath{"--out", arguments.out}}) {

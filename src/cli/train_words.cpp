@@ -38,6 +38,16 @@ std::string data_words(const TrainArguments& arguments, const Dataset& data) {
   return text;
 }
 
+// "with categories: city (3), sex (2)"; empty where all are numeric.
+std::string category_words(const Dataset& data) {
+  std::vector<std::string> names;
+  for (const Column& column : data.column_info) {
+    if (column.kind == ColumnKind::numeric) continue;
+    names.push_back(fmt::format("{} ({})", printable(column.name), with_commas(column.categories.size())));
+  }
+  return names.empty() ? "" : fmt::format("with categories: {}", named(names));
+}
+
 std::string target_words(const Dataset& data) {
   const std::string target = fmt::format("'{}'", printable(data.target_name));
   if (data.task == Task::regress) return target + ", numbers";
@@ -131,6 +141,10 @@ std::string quality_words(const TrainPlanSummary& plan, const TrainResult& resul
 std::string plan_words(const OptionTable& table, const TrainArguments& arguments, const Dataset& data,
                        const TrainPlanSummary& plan) {
   std::string text = field("data", data_words(arguments, data));
+  if (const std::string categories = category_words(data); !categories.empty()) text += field("", categories);
+  if (!data.rules.weight_name.empty()) {
+    text += field("", fmt::format("rows count by '{}'", printable(data.rules.weight_name)));
+  }
   text += field("target", target_words(data));
   for (const std::string& note : data.notes) text += field("", note);
   text += field("rows", rows_words(arguments, data, plan));

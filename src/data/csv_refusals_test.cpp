@@ -35,6 +35,14 @@ TEST(CsvRefusals, say_what_a_file_is_that_is_no_table) {
        "data: t.csv: is UTF-16 text; save it as UTF-8"},
       {std::string("a,b\n1,\0\n", 8),
        "data: t.csv:2: has a zero byte, so it is no text (or UTF-16); give a CSV file in UTF-8"},
+      {std::string("\xFF\xFE\0\0a\0\0\0", 8), "data: t.csv: is UTF-32 text; save it as UTF-8"},
+      {"a,y\n1,caf\xE9\n",
+       "data: t.csv:2: has the byte 0xE9, which is no UTF-8 text there; save the file as UTF-8"},
+      {"a,y\n1,\xED\xA0\x80\n",
+       "data: t.csv:2: has the byte 0xED, which is no UTF-8 text there; save the file as UTF-8"},
+      {"  \n", "data: t.csv:1: a blank line where the header should be; put the columns' names there"},
+      {"\na,b\n1,2\n",
+       "data: t.csv:1: a blank line where the header should be; put the columns' names there"},
       {"PK\x03\x04rest", "data: t.csv: is a zip or spreadsheet file; save the table as CSV"},
   };
   for (const Case& c : cases) EXPECT_EQ(refusal(c.table), c.message);
@@ -63,6 +71,9 @@ TEST(CsvRefusals, name_the_place_of_a_wrong_quote) {
       {"a,y\n1,\"", "data: t.csv:2:2: " + unclosed},
       {"\"a,y\n1,2\n", "data: t.csv:1:1: " + unclosed},
       {"a,y\n\"1\n\",\"\"\"\n", "data: t.csv:3:2: " + unclosed},
+      {"a,y\n1,u\n2,5\" pipe\n",
+       "data: t.csv:3:2: a quote within a field that none opens; put the whole field into quotes and double "
+       "those inside"},
       {"a,y\n1,\"u\"v\n",
        "data: t.csv:2:2: text follows the closing quote; double the quotes inside a quoted field"},
   };
@@ -71,13 +82,17 @@ TEST(CsvRefusals, name_the_place_of_a_wrong_quote) {
 
 TEST(CsvRefusals, name_file_line_and_column_of_what_is_no_number) {
   const std::string is_text =
-      " in column 2 ('age') is not a number; turn it into one or leave the column out";
+      " in column 2 ('age') is not a number; correct it, or leave the column out with --ignore";
   const std::string too_large =
       " in column 2 ('age') is beyond the largest float, 3.4e38; scale the column down";
   const std::string hexadecimal = " in column 2 ('age') is hexadecimal; write it as a decimal number";
   const std::string comma =
-      " in column 2 ('age') has a comma; write it with a decimal point and without separators";
-  const std::string is_nan = "NaN in column 2 ('age'); fill the value in or leave the row out";
+      " in column 2 ('age') has a comma; say --decimal-comma if it stands before the decimals, else write "
+      "the "
+      "number without it";
+  const std::string missing =
+      "1 missing value (1 in column 2 ('age')); fill them in or leave the rows out, or train with --missing "
+      "mean";
   const std::string infinite = "infinity in column 2 ('age'); put a number in its place or leave the row out";
   const Case cases[] = {
       {"old", "'old'" + is_text},
@@ -95,11 +110,13 @@ TEST(CsvRefusals, name_file_line_and_column_of_what_is_no_number) {
       {"1e400", "'1e400'" + too_large},
       {"-1e39", "'-1e39'" + too_large},
       {"3.4028236e38", "'3.4028236e38'" + too_large},
-      {"NaN", is_nan},
-      {"-nan", is_nan},
+      {"NaN", missing},
+      {"-nan", missing},
       {" inf ", infinite},
       {"-Infinity", infinite},
-      {"NA", "'NA' in column 2 ('age') is not a number but a missing value; fill it in or leave the row out"},
+      {"NA", missing},
+      {" ? ", missing},
+      {"None", "'None'" + is_text},
   };
   for (const Case& c : cases) {
     EXPECT_EQ(refusal("a,age,y\n1,2,\"u\n\"\n1," + c.table + ",v\n1,2,u\n"), "data: t.csv:4:2: " + c.message);
@@ -109,15 +126,15 @@ TEST(CsvRefusals, name_file_line_and_column_of_what_is_no_number) {
 TEST(CsvRefusals, count_missing_values_by_column) {
   const Case cases[] = {
       {"a,b,y\n1,2,u\n1,,v\n",
-       "data: t.csv:3:2: 1 missing value (1 in column 2 ('b')); fill them in or leave the rows out"},
+       "data: t.csv:3:2: 1 missing value (1 in column 2 ('b')); fill them in or leave the rows out, or train "
+       "with --missing mean"},
       {"a,b,y\n1,2,u\n 1,\"\",v\n , ,\n",
        "data: t.csv:3:2: 4 missing values (1 in column 1 ('a'), 2 in column 2 ('b'), 1 in column 3 ('y')); "
-       "fill them "
-       "in or leave the rows out"},
+       "fill them in or leave the rows out, or train with --missing mean"},
       {"a,b,c,d,y\n,,,,u\n",
        "data: t.csv:2:1: 4 missing values (1 in column 1 ('a'), 1 in column 2 ('b'), 1 in column 3 ('c') and "
        "more in "
-       "1 other column); fill them in or leave the rows out"},
+       "1 other column); fill them in or leave the rows out, or train with --missing mean"},
   };
   for (const Case& c : cases) EXPECT_EQ(refusal(c.table), c.message);
 }
@@ -125,7 +142,9 @@ TEST(CsvRefusals, count_missing_values_by_column) {
 TEST(CsvRefusals, name_columns_that_the_header_has_twice_or_without_a_name) {
   const Case cases[] = {
       {"a,b,a\n1,2,3\n", "data: t.csv:1:3: columns 1 and 3 are both called 'a'; rename one"},
-      {"5,3,5\n1,2,3\n", "data: t.csv:1:3: columns 1 and 3 are both called '5'; is the header line missing?"},
+      {"5,3,5\n1,2,3\n",
+       "data: t.csv:1:3: columns 1 and 3 are both called '5'; is the header line missing? Then say "
+       "--no-header"},
       {",a,y\n0,1,u\n",
        "data: t.csv:1:1: column 1 has no name; name it, or leave it out where it only numbers the rows"},
       {"y\n1\n2\n", "data: t.csv:1: the only column, 'y', is the target; give columns to predict it from"},
@@ -148,13 +167,13 @@ TEST(CsvRefusals, name_asked_for_columns_that_are_missing) {
                   ", and the header has 3 columns; give a name, or a number from 1 to 3");
   }
   options.target = "y";
-  options.columns = {"a", "agee"};
+  options.columns = {{.name = "a"}, {.name = "agee"}};
   EXPECT_EQ(refusal("a,age,y\n1,2,3\n", options),
             "data: t.csv:1: the header lacks column 'agee'; did you mean age?");
-  options.columns = {"p", "q", "a", "r", "s"};
+  options.columns = {{.name = "p"}, {.name = "q"}, {.name = "a"}, {.name = "r"}, {.name = "s"}};
   EXPECT_EQ(refusal("a,age,y\n1,2,3\n", options),
             "data: t.csv:1: the header lacks columns 'p', 'q', 'r' and 1 more; known are a, age, y");
-  options.columns = {"a", "y"};
+  options.columns = {{.name = "a"}, {.name = "y"}};
   EXPECT_EQ(refusal("a,age,y\n1,2,3\n", options),
             "data: t.csv:1:3: column 3 ('y') is both an input and the target; choose one");
   options.columns = {};
@@ -185,18 +204,18 @@ TEST(CsvRefusals, name_classes_that_cannot_be) {
 TEST(CsvRefusals, name_targets_that_are_no_numbers_where_they_should_be) {
   CsvOptions options;
   options.task = Task::regress;
-  EXPECT_EQ(
-      refusal("a,y\n1,2\n2,u\n", options),
-      "data: t.csv:3:2: 'u' in column 2 ('y') is not a number; turn it into one or leave the column out");
+  EXPECT_EQ(refusal("a,y\n1,2\n2,u\n", options),
+            "data: t.csv:3:2: 'u' in column 2 ('y') is not a number; correct it, or leave the column out "
+            "with --ignore");
   EXPECT_EQ(
       refusal("a,y\n1,2\n2,1e39\n", options),
       "data: t.csv:3:2: '1e39' in column 2 ('y') is beyond the largest float, 3.4e38; scale the column down");
   EXPECT_EQ(refusal("a,y\n1,0\n2,1\n3,nan\n4,0\n5,1\n"),
-            "data: t.csv:4:2: NaN in column 2 ('y'); fill the value in or leave the row out");
-  EXPECT_EQ(refusal("a,y\n1,2.5\n2,1\n3,3..5\n"),
-            "data: t.csv:4:2: '3..5' in the target, column 2 ('y'), is not a number, as 2 of its 3 values "
-            "are; correct "
-            "it, or say --task classify");
+            "data: t.csv:4:2: 1 missing value (1 in column 2 ('y')); fill them in or leave the rows out");
+  EXPECT_EQ(
+      refusal("a,y\n1,2.5\n2,1\n3,3..5\n"),
+      "data: t.csv:4:2: '3..5' in the target, column 2 ('y'), is not a number, as most of its values are; "
+      "correct it, or say --task classify");
 }
 
 }  // namespace

@@ -65,16 +65,16 @@ TEST(Csv, reads_all_line_ends_quotes_marks_and_missing_last_line_ends_alike) {
 }
 
 TEST(Csv, keeps_what_quotes_hold) {
-  const Dataset data =
-      read("x,\"the \"\"class\"\",\ngood\"\n1,\"say \"\"hi\"\"\"\n2,\"a,b\r\nc\"\n3,\" a \"\n4,5\" pipe\n");
+  const Dataset data = read(
+      "x,\"the \"\"class\"\",\ngood\"\n1,\"say \"\"hi\"\"\"\n2,\"a,b\r\nc\"\n3,\" a \"\n4,\"5\"\" pipe\"\n");
   EXPECT_EQ(data.target_name, "the \"class\",\ngood");
   EXPECT_EQ(data.classes, (Names{" a ", "5\" pipe", "a,b\r\nc", "say \"hi\""}));
   EXPECT_EQ(data.floats, (Floats{1, 2, 3, 4}));
 }
 
 TEST(Csv, notes_a_delimiter_other_than_the_comma) {
-  EXPECT_EQ(read("a;y\n1;u\n2;v\n").notes[0], "delimiter: semicolon, because the header has it");
-  EXPECT_EQ(read("a\ty\n1\tu\n2\tv\n").notes[0], "delimiter: tab, because the header has it");
+  EXPECT_EQ(read("a;y\n1;u\n2;v\n").notes[0], "delimiter: semicolon, because the first line has it");
+  EXPECT_EQ(read("a\ty\n1\tu\n2\tv\n").notes[0], "delimiter: tab, because the first line has it");
   EXPECT_EQ(read("\"a;;;\",y\n1,u\n2,v\n").column_names, Names{"a;;;"});
 }
 
@@ -157,16 +157,16 @@ TEST(Csv, looks_given_classes_up_by_text_and_else_by_number) {
 
 TEST(Csv, reads_asked_for_columns_in_their_order_and_notes_the_others) {
   CsvOptions options;
-  options.columns = {"c", "a"};
+  options.columns = {{.name = "c"}, {.name = "a"}};
   options.target = "y";
   const Dataset data = read("a,id,b,y,c\n1,p,2,u,3\n4,q,5,v,6\n", options);
   EXPECT_EQ(data.column_names, (Names{"c", "a"}));
   EXPECT_EQ(data.floats, (Floats{3, 1, 6, 4}));
   EXPECT_EQ(data.notes[0], "columns: 2 columns are ignored: 'id', 'b'");
   options.keep = {"id"};
-  const Dataset kept = read("a,id,b,y,c\n1, \"p ,2,u,3\n4,\"q,\"\"\",5,v,6\n", options);
+  const Dataset kept = read("a,id,b,y,c\n1, p ,2,u,3\n4,\"q,\"\"\",5,v,6\n", options);
   EXPECT_EQ(kept.kept_names, Names{"id"});
-  EXPECT_EQ(kept.kept, (std::vector<Names>{{" \"p ", "q,\""}}));
+  EXPECT_EQ(kept.kept, (std::vector<Names>{{" p ", "q,\""}}));
   EXPECT_EQ(kept.notes[0], "columns: 1 column is ignored: 'b'");
 }
 
@@ -184,18 +184,18 @@ TEST(Csv, does_without_the_target_where_it_may) {
   EXPECT_EQ(ignored.column_names, (Names{"a", "b"}));
   EXPECT_TRUE(ignored.targets.empty());
   EXPECT_TRUE(ignored.notes.empty());
-  options.columns = {"b"};
+  options.columns = {{.name = "b"}};
   EXPECT_EQ(read("a,y,b\n1,,2\n", options).notes, Names{"columns: 1 column is ignored: 'a'"});
 }
 
 TEST(Csv, wonders_about_a_header_of_numbers) {
   EXPECT_EQ(read("0,1\n1,u\n2,v\n").notes[0],
-            "header: every name in it is a number; is the header line missing?");
+            "header: every name in it is a number; is the header line missing? Then say --no-header");
 }
 
 TEST(Csv, takes_a_nameless_column_that_it_does_not_read) {
   CsvOptions options;
-  options.columns = {"a"};
+  options.columns = {{.name = "a"}};
   EXPECT_EQ(read(",a,y\n0,1,u\n1,2,v\n", options).floats, (Floats{1, 2}));
 }
 

@@ -49,8 +49,13 @@ void gather(const float* source, std::size_t source_stride, const std::uint32_t*
 //   sum[c] = Σ (x - shift[c]),  sum_squares[c] = Σ (x - shift[c])², with shift = the block's first row.
 void shifted_sums(ConstView x, float* shift, double* sum, double* sum_squares);
 
+// The same where rows count by weights [rows], at least 0: sum = Σ w (x - shift), sum_squares =
+// Σ w (x - shift)², with shift = the first row that counts.
+void weighted_sums(ConstView x, const float* weights, float* shift, double* sum, double* sum_squares);
+
 // Takes one more block into mean and m2, the sum of squared distances from the mean (Chan, Golub &
-// LeVeque 1979). rows: those taken before; 0 overwrites. The block's sums are those of shifted_sums.
+// LeVeque 1979). rows: those taken before; 0 overwrites. The block's sums are those of shifted_sums, or of
+// weighted_sums with the sums of weights for rows; block_rows is above 0.
 void merge_block(std::size_t channels, double rows, double block_rows, const float* shift, const double* sum,
                  const double* squares, double* mean, double* m2);
 // m2 ← m2 / rows, the variance; 0 where rounding left less.
@@ -79,6 +84,8 @@ struct InputGradient {
   const float* offset = nullptr;
 };
 void input_gradient(ConstView x, const InputGradient& gradient, View d);
+// The same where rows count by weights [rows]: d ← scale · (d + w · (slope · (x - centre) + offset)).
+void weighted_input_gradient(ConstView x, const float* weights, const InputGradient& gradient, View d);
 
 // Builds an InputGradient from the batch's statistics and the sums over all its rows that
 // normalise_activate_backward takes: sum_d = Σ d and sum_dx = Σ d · (x - centre). gamma may be null.

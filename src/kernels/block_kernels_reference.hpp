@@ -98,6 +98,21 @@ Sums<T> shifted_sums(MatrixView<const float> x, std::size_t c) {
   return sums;
 }
 
+// {shift, Σ w (x - shift), Σ w (x - shift)²} of channel c, shift = the first row that counts.
+template <class T>
+Sums<T> weighted_sums(MatrixView<const float> x, const float* weights, std::size_t c) {
+  std::size_t first = 0;
+  while (first + 1 < x.rows && weights[first] == 0) ++first;
+  Sums<T> sums{static_cast<T>(x(first, c))};
+  for (std::size_t r = 0; r < x.rows; ++r) {
+    if (weights[r] == 0) continue;
+    const T w = static_cast<T>(weights[r]), d = static_cast<T>(x(r, c)) - sums.first;
+    sums.sum += w * d;
+    sums.other += w * d * d;
+  }
+  return sums;
+}
+
 // {centre, Σ d, Σ d · (x - centre)} of channel c, d being the gradient after the activation's slope.
 template <class T>
 Sums<T> backward_sums(MatrixView<const float> x, MatrixView<const float> d, T centre, std::size_t c) {

@@ -50,6 +50,27 @@ void ShiftedSumsOf(ConstView x, float* shift, double* sum, double* sum_squares) 
   });
 }
 
+// One vector at a time: weights are rare.
+void WeightedSumsOf(ConstView x, const float* weights, float* shift, double* sum, double* sum_squares) {
+  std::size_t first = 0;
+  while (first + 1 < x.rows && weights[first] == 0) ++first;
+  std::copy_n(x.row(first), x.channels, shift);
+  for_each_vector(x.channels, [&](const auto& at, std::size_t c) HWY_ATTR {
+    const Wide centre = widen(at.load(shift + c));
+    Wide total = wide_zero(), squares = wide_zero();
+    for (std::size_t r = 0; r < x.rows; ++r) {
+      if (weights[r] == 0) continue;  // whatever it holds, it does not count
+      const Wide distance = widen(at.load(x.row(r) + c)) - centre;
+      const Wide weight = widen(hn::Set(DF(), weights[r]));
+      const Wide weighted = {hn::Mul(distance.low, weight.low), hn::Mul(distance.high, weight.high)};
+      add(weighted, total);
+      add_product(weighted, distance, squares);
+    }
+    store_wide(total, at.count(), sum + c);
+    store_wide(squares, at.count(), sum_squares + c);
+  });
+}
+
 void ColumnSums(ConstView d, double* sum) {
   for_each_vector(d.channels, [&](const auto& at, std::size_t c) HWY_ATTR {
     Wide total_of = wide_zero();
@@ -144,6 +165,19 @@ void InputGradientOf(ConstView x, const InputGradient& gradient, View d) {
                 });
 }
 
+void WeightedInputGradientOf(ConstView x, const float* weights, const InputGradient& gradient, View d) {
+  for_each_tile(x.rows, x.channels,
+                [&](const auto& at, std::size_t c, std::size_t first, std::size_t last) HWY_ATTR {
+                  const VF centre = at.load(gradient.centre + c), slope = at.load(gradient.slope + c);
+                  const VF offset = at.load(gradient.offset + c), scale = at.load(gradient.scale + c);
+                  for (std::size_t r = first; r < last; ++r) {
+                    const VF rest = hn::MulAdd(hn::Sub(at.load(x.row(r) + c), centre), slope, offset);
+                    const VF sum = hn::MulAdd(hn::Set(DF(), weights[r]), rest, at.load(d.row(r) + c));
+                    at.store(hn::Mul(sum, scale), d.row(r) + c);
+                  }
+                });
+}
+
 }  // namespace ztilde::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -151,6 +185,8 @@ HWY_AFTER_NAMESPACE();
 namespace ztilde::kernels {
 
 HWY_EXPORT(ShiftedSumsOf);
+HWY_EXPORT(WeightedSumsOf);
+HWY_EXPORT(WeightedInputGradientOf);
 HWY_EXPORT(ColumnSums);
 HWY_EXPORT(NormaliseActivateBackward);
 HWY_EXPORT(ActivateBackward);
@@ -158,6 +194,12 @@ HWY_EXPORT(InputGradientOf);
 
 void shifted_sums(ConstView x, float* shift, double* sum, double* sum_squares) {
   HWY_DYNAMIC_DISPATCH(ShiftedSumsOf)(x, shift, sum, sum_squares);
+}
+void weighted_sums(ConstView x, const float* weights, float* shift, double* sum, double* sum_squares) {
+  HWY_DYNAMIC_DISPATCH(WeightedSumsOf)(x, weights, shift, sum, sum_squares);
+}
+void weighted_input_gradient(ConstView x, const float* weights, const InputGradient& gradient, View d) {
+  HWY_DYNAMIC_DISPATCH(WeightedInputGradientOf)(x, weights, gradient, d);
 }
 void column_sums(ConstView d, double* sum) { HWY_DYNAMIC_DISPATCH(ColumnSums)(d, sum); }
 void normalise_activate_backward(ConstView x, const Affine& affine, ActivationKind g, View d, double* sum_d,

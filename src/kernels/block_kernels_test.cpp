@@ -1,5 +1,8 @@
 #include "kernels/block_kernels.hpp"
 
+#include <limits>
+#include <numeric>
+
 #include "kernels/block_kernels_reference.hpp"
 #include "kernels/kernels_test_support.hpp"
 
@@ -237,6 +240,74 @@ TEST(BlockKernels, shifted_sums_equal_the_reference_for_every_offset_and_scale) 
         }
       }
     }
+  }
+}
+
+// Weights of every size, some 0: the first row's and others'.
+std::vector<float> some_weights(std::size_t rows) {
+  std::vector<float> weights(rows);
+  for (std::size_t r = 0; r < rows; ++r) {
+    const float size = std::ldexp(1.0f + static_cast<float>(r % 7) / 8, static_cast<int>(r % 9) - 4);
+    weights[r] = r == 0 || r % 5 == 2 ? 0.0f : size;
+  }
+  if (rows <= 2) weights.back() = 1.5f;
+  return weights;
+}
+
+TEST(BlockKernels, weighted_sums_equal_the_reference_and_see_nothing_of_rows_that_do_not_count) {
+  for (const double ratio : {0.0, 1e7}) {
+    for (const std::size_t channels : kChannels) {
+      for (const std::size_t rows : kRows) {
+        Guarded x = normal_matrix(rows, channels, ratio, 1, 7);
+        const std::vector<float> weights = some_weights(rows);
+        if (rows > 2) std::fill_n(x.view().row(2), channels, std::numeric_limits<float>::infinity());
+        on_every_target([&] {
+          std::vector<float> shift(channels + 1, kGuard);
+          std::vector<double> sum(channels + 1, kGuard), squares(channels + 1, kGuard);
+          weighted_sums(x.cview(), weights.data(), shift.data(), sum.data(), squares.data());
+          ASSERT_TRUE(shift[channels] == kGuard && sum[channels] == kGuard && squares[channels] == kGuard);
+          const double weight = std::accumulate(weights.begin(), weights.end(), 0.0);
+          for (std::size_t c = 0; c < channels; ++c) {
+            const auto expected = reference::weighted_sums<long double>(x.cview(), weights.data(), c);
+            // As for shifted_sums, with one more rounding where w meets the distance.
+            const double m = static_cast<double>(rows), total = static_cast<double>(expected.other);
+            ASSERT_EQ(shift[c], static_cast<float>(expected.first));
+            ASSERT_NEAR(sum[c], static_cast<double>(expected.sum),
+                        (m + 2) * 0x1p-53 * std::sqrt(weight * total));
+            ASSERT_NEAR(squares[c], total, (m + 4) * 0x1p-53 * total);
+          }
+        });
+      }
+    }
+  }
+}
+
+TEST(BlockKernels, weighted_input_gradient_is_the_plain_one_for_ones_and_else_the_formula) {
+  for (const std::size_t channels : kChannels) {
+    const Coefficients k = coefficients(channels);
+    const std::vector<float> slope(channels, -0.25f), offset(channels, 0.5f), ones(9, 1.0f);
+    const std::vector<float> weights = some_weights(9);
+    const InputGradient gradient{k.affine().centre, k.affine().scale, slope.data(), offset.data()};
+    const Guarded x = normal_matrix(9, channels, 0, 3, 5), d = normal_matrix(9, channels, 0, 1, 6);
+    on_every_target([&] {
+      Guarded plain = d, with_ones = d, weighted = d;
+      input_gradient(x.cview(), gradient, plain.view());
+      weighted_input_gradient(x.cview(), ones.data(), gradient, with_ones.view());
+      weighted_input_gradient(x.cview(), weights.data(), gradient, weighted.view());
+      ASSERT_TRUE(with_ones.guards_intact() && weighted.guards_intact());
+      for (std::size_t r = 0; r < 9; ++r) {
+        for (std::size_t c = 0; c < channels; ++c) {
+          const double distance = double{x(r, c)} - gradient.centre[c],
+                       rest = distance * slope[c] + offset[c];
+          const double terms =
+              std::abs(d(r, c)) + (1 + weights[r]) * (std::abs(distance * slope[c]) + std::abs(offset[c]));
+          // At most five roundings of 2^-24 each.
+          const double error = 5 * kUnit * std::abs(gradient.scale[c]) * terms;
+          ASSERT_NEAR(with_ones(r, c), plain(r, c), error);
+          ASSERT_NEAR(weighted(r, c), gradient.scale[c] * (d(r, c) + weights[r] * rest), error);
+        }
+      }
+    });
   }
 }
 

@@ -38,9 +38,15 @@ double variance_factor(std::uint64_t rows, VarianceKind kind) {
 bool update_running(std::span<const double> batch_mean, std::span<const double> batch_variance,
                     std::uint64_t rows, double keep, VarianceKind kind, std::span<double> running_mean,
                     std::span<double> running_variance) {
+  return update_running(batch_mean, batch_variance, variance_factor(rows, kind), keep, running_mean,
+                        running_variance);
+}
+
+bool update_running(std::span<const double> batch_mean, std::span<const double> batch_variance, double factor,
+                    double keep, std::span<double> running_mean, std::span<double> running_variance) {
   require_sizes(running_mean.size(), running_variance.size(), batch_mean.size(), batch_variance.size());
   if (!(keep >= 0 && keep <= 1)) refuse("keep is " + std::to_string(keep) + "; it must lie in 0 … 1");
-  const double factor = variance_factor(rows, kind);
+  if (!(factor > 0)) refuse("the variance's factor is " + std::to_string(factor) + "; it must be above 0");
   if (!all_finite(batch_mean) || !all_finite(batch_variance)) return false;
   const double take = 1 - keep;
   for (std::size_t c = 0; c < running_mean.size(); ++c) {

@@ -60,6 +60,7 @@ TEST(RunningStatistics, what_cannot_work_is_refused) {
   EXPECT_THROW(update_running(one, one, 2, 1.1, VarianceKind::population, one, also), Error);
   EXPECT_THROW(update_running(one, one, 2, std::nan(""), VarianceKind::population, one, also), Error);
   EXPECT_THROW(update_running(one, one, 1, 0.9, VarianceKind::unbiased, one, also), Error);
+  EXPECT_THROW(update_running(one, one, 0.0, 0.9, one, also), Error);
   EXPECT_THROW(update_cumulative(one, one, 2, 0, VarianceKind::population, one, also), Error);
   EXPECT_THROW(pool(1, two, one, 1, one, one), Error);
 }

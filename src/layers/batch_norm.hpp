@@ -47,6 +47,25 @@ void batch_statistics(MatrixView<const T> z, std::span<T> mean, std::span<T> var
   }
 }
 
+// The same where rows count by weights [rows].
+template <class T>
+void weighted_batch_statistics(MatrixView<const T> z, std::span<const double> weights, std::span<T> mean,
+                               std::span<T> variance) {
+  T whole(0);
+  for (std::size_t r = 0; r < z.rows; ++r) whole += number<T>(weights[r]);
+  for (std::size_t c = 0; c < z.channels; ++c) {
+    const T first = z(0, c);
+    T sum(0);
+    for (std::size_t r = 0; r < z.rows; ++r) sum += number<T>(weights[r]) * (z(r, c) - first);
+    mean[c] = first + sum / whole;
+    T squares(0);
+    for (std::size_t r = 0; r < z.rows; ++r) {
+      squares += number<T>(weights[r]) * ((z(r, c) - mean[c]) * (z(r, c) - mean[c]));
+    }
+    variance[c] = squares / whole;
+  }
+}
+
 // With known statistics; in training they are those that batch_statistics found.
 template <class T>
 void batch_norm_forward(const BatchNorm& layer, MatrixView<const T> z, std::span<const T> mean,
@@ -61,11 +80,17 @@ void batch_norm_forward(const BatchNorm& layer, MatrixView<const T> z, std::span
 }
 
 // Backward where mean and variance are those of z itself. Overwrites d_z; adds into d_gamma, d_beta.
+// weights: those of the statistics, or empty.
 template <class T>
 void batch_norm_backward(const BatchNorm& layer, MatrixView<const T> z, std::span<const T> mean,
                          std::span<const T> variance, std::span<const T> gamma, MatrixView<const T> d_z_tilde,
-                         MatrixView<T> d_z, std::span<T> d_gamma, std::span<T> d_beta) {
-  const T rows = number<T>(z.rows);
+                         MatrixView<T> d_z, std::span<T> d_gamma, std::span<T> d_beta,
+                         std::span<const double> weights = {}) {
+  T rows = number<T>(z.rows);
+  if (!weights.empty()) {
+    rows = T(0);
+    for (const double weight : weights) rows += number<T>(weight);
+  }
   for (std::size_t c = 0; c < z.channels; ++c) {
     const T inv_std = inverse_std(variance[c], layer.epsilon);
     T sum_d(0), sum_d_z_norm(0);
@@ -77,7 +102,9 @@ void batch_norm_backward(const BatchNorm& layer, MatrixView<const T> z, std::spa
     d_beta[c] += sum_d;
     for (std::size_t r = 0; r < z.rows; ++r) {
       const T z_norm = (z(r, c) - mean[c]) * inv_std;
-      d_z(r, c) = gamma[c] * inv_std / rows * (rows * d_z_tilde(r, c) - sum_d - z_norm * sum_d_z_norm);
+      const T weight = weights.empty() ? T(1) : number<T>(weights[r]);
+      d_z(r, c) =
+          gamma[c] * inv_std / rows * (rows * d_z_tilde(r, c) - weight * (sum_d + z_norm * sum_d_z_norm));
     }
   }
 }

@@ -1,11 +1,13 @@
 // How a layer lists its fields: for_each_field(layer, visit) calls
-//   visit(name, field, limits)  with field a std::size_t, bool, double or enum, const or not,
+//   visit(name, field, limits)  with field a std::size_t, bool, double or enum, const or not, or Encode's
+//   list of columns, each of which lists its own fields in the same way,
 // and drives JSON writing, JSON reading and range checks alike.
 #pragma once
 
 #include <concepts>
 #include <cstddef>
 #include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -38,6 +40,7 @@ struct ParameterShape {
   std::size_t rows = 0;
   std::size_t columns = 1;
   bool is_weight_matrix = false;
+  std::optional<std::size_t> column = {};
 };
 
 template <class Value>
@@ -57,9 +60,17 @@ inline constexpr NamedValue<ActivationKind> kActivationNames[] = {{ActivationKin
 inline constexpr NamedValue<VarianceKind> kVarianceNames[] = {{VarianceKind::population, "population"},
                                                               {VarianceKind::unbiased, "unbiased"}};
 
+inline constexpr NamedValue<Encoding> kEncodingNames[] = {
+    {Encoding::numeric, "numeric"}, {Encoding::one_hot, "one_hot"}, {Encoding::embedding, "embedding"}};
+
+inline constexpr NamedValue<MissingValue> kMissingNames[] = {
+    {MissingValue::none, "none"}, {MissingValue::mean, "mean"}, {MissingValue::indicator, "indicator"}};
+
 // The names of an enum that may stand in a field.
 constexpr const auto& names_of(ActivationKind) { return kActivationNames; }
 constexpr const auto& names_of(VarianceKind) { return kVarianceNames; }
+constexpr const auto& names_of(Encoding) { return kEncodingNames; }
+constexpr const auto& names_of(MissingValue) { return kMissingNames; }
 
 template <class Enum>
 std::string_view name_of(Enum value) {

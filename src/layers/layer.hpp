@@ -8,6 +8,7 @@
 #include "layers/batch_norm.hpp"
 #include "layers/dense.hpp"
 #include "layers/dropout.hpp"
+#include "layers/encode.hpp"
 #include "layers/standardise.hpp"
 
 namespace ztilde::layers {

@@ -37,20 +37,33 @@ constexpr std::size_t kMostElements = std::size_t{1} << 48;
   throw Error(ErrorKind::data, fmt::format("{}: {}", label(network, index), why));
 }
 
-void check_fields(const Network& network, std::size_t index) {
-  const auto check = [&](std::string_view name, const auto& field, const Limits& limits) {
+template <class Kind>
+void check_fields(const Network& network, std::size_t index, const Kind& kind, const std::string& where) {
+  for_each_field(kind, [&](std::string_view name, const auto& field, const Limits& limits) {
     using Field = std::remove_cvref_t<decltype(field)>;
-    if constexpr (std::is_same_v<Field, double> || std::is_same_v<Field, std::size_t>) {
-      if (!limits.allow(static_cast<double>(field))) {
-        const bool finite = std::isfinite(static_cast<double>(field));
-        refuse(
-            network, index,
-            fmt::format("{} is {}; {}", name, field,
-                        finite ? must_be(limits, std::is_integral_v<Field>) : "it must be a finite number"));
+    if constexpr (std::is_same_v<Field, std::vector<EncodedColumn>>) {
+      for (std::size_t c = 0; c < field.size(); ++c) {
+        check_fields(network, index, field[c], fmt::format("column {}: ", c));
       }
+    } else if constexpr (std::is_same_v<Field, double> || std::is_same_v<Field, std::size_t>) {
+      if (limits.allow(static_cast<double>(field))) return;
+      const bool finite = std::isfinite(static_cast<double>(field));
+      refuse(network, index,
+             fmt::format("{}{} is {}; {}", where, name, field,
+                         finite ? must_be(limits, std::is_integral_v<Field>) : "it must be a finite number"));
     }
-  };
-  std::visit([&](const auto& layer) { for_each_field(layer, check); }, network.layers[index]);
+  });
+}
+
+void check_encode(const Network& network, std::size_t index, const Encode& layer) {
+  if (index != 0) refuse(network, index, "it works on raw inputs only; make it the first layer");
+  if (layer.columns.size() != network.inputs) {
+    refuse(network, index,
+           fmt::format("it has {} for {}; give each input one", counted(layer.columns.size(), "column"),
+                       counted(network.inputs, "input")));
+  }
+  const std::string what = contradiction(layer);
+  if (!what.empty()) refuse(network, index, what);
 }
 
 // The elements that a layer declares, or kMostElements + 1 for too many.
@@ -59,6 +72,10 @@ std::size_t declared_elements(const Layer& layer, std::size_t inputs) {
   return std::visit(
       [&](const auto& kind) {
         std::size_t total = has_statistics(kind) ? 2 * inputs : 0;
+        if constexpr (std::is_same_v<std::remove_cvref_t<decltype(kind)>, Encode>) {
+          total = output_channels(kind, inputs);
+          if (total > kMostElements) return too_many;
+        }
         for (const ParameterShape& shape : parameters(kind, inputs)) {
           if (shape.rows > kMostElements || shape.columns > kMostElements / shape.rows) return too_many;
           total += shape.rows * shape.columns + kFloatsPerLine;
@@ -79,6 +96,7 @@ Network dense_network(const DenseNetworkOptions& options) {
   const bool norm_before = options.batch_norm && options.norm_place == NormPlace::before;
   const bool norm_after = options.batch_norm && options.norm_place == NormPlace::after;
 
+  if (options.encode) layers.push_back(*options.encode);
   if (options.standardise) layers.push_back(Standardise{});
   for (const std::size_t width : options.hidden) {
     // A norm that directly follows subtracts any bias again; after the activation it does not.
@@ -105,9 +123,12 @@ void validate(const Network& network) {
   std::size_t elements = 0;
   for (std::size_t i = 0; i < network.layers.size(); ++i) {
     const Layer& layer = network.layers[i];
-    layers::check_fields(network, i);
-    if (std::holds_alternative<Standardise>(layer) && i != 0) {
-      refuse(network, i, "it works on raw inputs only; make it the first layer or take it out");
+    std::visit([&](const auto& kind) { layers::check_fields(network, i, kind, ""); }, layer);
+    if (const auto* encode = std::get_if<Encode>(&layer)) layers::check_encode(network, i, *encode);
+    const bool after_encode = i == 1 && std::holds_alternative<Encode>(network.layers[0]);
+    if (std::holds_alternative<Standardise>(layer) && i != 0 && !after_encode) {
+      refuse(network, i,
+             "it works on inputs only; make it the first layer or the one after encode, or take it out");
     }
     has_dense = has_dense || std::holds_alternative<Dense>(layer);
     const std::size_t more = layers::declared_elements(layer, channels);
@@ -138,7 +159,8 @@ std::vector<ParameterSlot> parameter_slots(const Network& network) {
     std::visit(
         [&](const auto& kind) {
           for (const layers::ParameterShape& shape : layers::parameters(kind, channels)) {
-            slots.push_back({i, shape.name, shape.rows, shape.columns, end, shape.is_weight_matrix});
+            slots.push_back(
+                {i, shape.name, shape.rows, shape.columns, end, shape.is_weight_matrix, shape.column});
             end = round_up(end + slots.back().size(), kFloatsPerLine);
           }
           channels = layers::output_channels(kind, channels);
@@ -159,10 +181,19 @@ std::size_t parameter_count(const Network& network) {
   return count;
 }
 
+namespace {
+
+std::size_t encoding_size(const Network& network) {
+  const std::vector<EncodingSlot> slots = encoding_slots(network);
+  return slots.empty() ? 0 : slots.back().offset + slots.back().size;
+}
+
+}  // namespace
+
 std::vector<StatisticSlot> statistic_slots(const Network& network) {
   std::vector<StatisticSlot> slots;
   std::size_t channels = network.inputs;
-  std::size_t end = 0;
+  std::size_t end = encoding_size(network);
   for (std::size_t i = 0; i < network.layers.size(); ++i) {
     std::visit(
         [&](const auto& kind) {
@@ -179,7 +210,7 @@ std::vector<StatisticSlot> statistic_slots(const Network& network) {
 
 std::size_t statistic_arena_size(const Network& network) {
   const std::vector<StatisticSlot> slots = statistic_slots(network);
-  return slots.empty() ? 0 : slots.back().offset + 2 * slots.back().channels;
+  return slots.empty() ? encoding_size(network) : slots.back().offset + 2 * slots.back().channels;
 }
 
 std::string_view to_string(ActivationKind kind) { return layers::name_of(kind); }

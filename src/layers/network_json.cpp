@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
@@ -25,6 +26,26 @@ std::string value_to_json(double value) { return fmt::format("{}", value); }
 template <class Enum>
 requires std::is_enum_v<Enum> std::string value_to_json(Enum value) {
   return fmt::format("\"{}\"", layers::name_of(value));
+}
+
+// Each column's kind and whatever else is not as it is by itself.
+std::string value_to_json(const std::vector<EncodedColumn>& columns) {
+  std::map<std::string_view, std::string> defaults;
+  const EncodedColumn plain;
+  layers::for_each_field(plain, [&](std::string_view name, const auto& field, const auto&) {
+    defaults[name] = value_to_json(field);
+  });
+  std::string text = "[";
+  for (const EncodedColumn& column : columns) {
+    text += text.size() > 1 ? ",\n    {" : "\n    {";
+    layers::for_each_field(column, [&](std::string_view name, const auto& field, const auto&) {
+      const std::string value = value_to_json(field);
+      if (name != "kind" && value == defaults[name]) return;
+      text += fmt::format("{}\"{}\": {}", name == "kind" ? "" : ", ", name, value);
+    });
+    text += "}";
+  }
+  return text + "]";
 }
 
 std::string layer_to_json(const Layer& layer) {
@@ -100,6 +121,23 @@ void read_value(const json& value, Enum& field, const layers::Limits&, std::stri
   refuse(fmt::format("{}: unknown {} \"{}\"{}", place, name, printable(text), did_you_mean(text, known)));
 }
 
+template <class Fields>
+void read_fields(const json& object, Fields& fields, std::vector<std::string> known,
+                 const std::string& place);
+
+void read_value(const json& value, std::vector<EncodedColumn>& columns, const layers::Limits&,
+                std::string_view name, const std::string& place) {
+  if (!value.is_array()) refuse_value(place, name, value, "it must be a list of columns");
+  for (const json& element : value) {
+    const std::string of_column = fmt::format("{}, column {}", place, columns.size());
+    if (!element.is_object()) {
+      refuse(fmt::format("{} is {}; it must be an object such as {{\"kind\": \"numeric\"}}", of_column,
+                         described(element)));
+    }
+    read_fields(element, columns.emplace_back(), {}, of_column);
+  }
+}
+
 void refuse_unknown_keys(const json& object, const std::vector<std::string>& known,
                          const std::string& place) {
   for (const auto& [key, value] : object.items()) {
@@ -109,9 +147,10 @@ void refuse_unknown_keys(const json& object, const std::vector<std::string>& kno
   }
 }
 
-void read_fields(const json& object, Layer& layer, const std::string& place) {
+template <class Fields>
+void read_fields(const json& object, Fields& fields, std::vector<std::string> known,
+                 const std::string& place) {
   // Unknown names first: a misspelt one is a likelier mistake than a missing one.
-  std::vector<std::string> known{"layer"};
   const auto collect = [&](std::string_view name, const auto&, const layers::Limits&) {
     known.emplace_back(name);
   };
@@ -120,12 +159,14 @@ void read_fields(const json& object, Layer& layer, const std::string& place) {
     if (found != object.end()) {
       read_value(*found, field, limits, name, place);
     } else if (limits.required) {
-      refuse(fmt::format("{}: \"{}\" is missing; {}", place, name, layers::must_be(limits, true)));
+      constexpr bool is_number = std::is_arithmetic_v<std::remove_cvref_t<decltype(field)>>;
+      refuse(fmt::format("{}: \"{}\" is missing; {}", place, name,
+                         is_number ? layers::must_be(limits, true) : "it must be a list of columns"));
     }
   };
-  std::visit([&](const auto& kind) { layers::for_each_field(kind, collect); }, layer);
+  layers::for_each_field(fields, collect);
   refuse_unknown_keys(object, known, place);
-  std::visit([&](auto& kind) { layers::for_each_field(kind, read); }, layer);
+  layers::for_each_field(fields, read);
 }
 
 // One of each layer, in the order of the variant, with its default fields.
@@ -150,7 +191,7 @@ Layer read_layer(const json& value, const std::string& place) {
   const auto& name = found->get_ref<const std::string&>();
   for (Layer layer : all_layers()) {
     if (layers::name_of_layer(layer) != name) continue;
-    read_fields(value, layer, place);
+    std::visit([&](auto& kind) { read_fields(value, kind, {"layer"}, place); }, layer);
     return layer;
   }
   refuse(fmt::format("{}: unknown layer \"{}\"{}", place, printable(name), did_you_mean(name, known)));

@@ -118,7 +118,7 @@ TEST(network_json, wrong_types_are_named_with_what_must_be) {
   EXPECT_EQ(complaint_about_layer(R"({"layer": "batch_norm", "running_variance": {}})"),
             "net.json: layer 1: \"running_variance\" is an object; it must be one of population, unbiased");
   EXPECT_EQ(complaint_about_layer(R"({"layer": 7})"),
-            "net.json: layer 1: \"layer\" is 7; it must be one of standardise, dense, batch_norm, "
+            "net.json: layer 1: \"layer\" is 7; it must be one of encode, standardise, dense, batch_norm, "
             "activation, dropout");
 }
 
@@ -148,9 +148,10 @@ TEST(network_json, missing_names_are_named) {
   EXPECT_EQ(complaint(R"({"layers": []})"),
             "net.json: \"inputs\" is missing; it must be a whole number from 1");
   EXPECT_EQ(complaint(R"({"inputs": 4})"), "net.json: \"layers\" is missing; it must be a list");
-  EXPECT_EQ(complaint_about_layer(R"({"outputs": 2})"),
-            "net.json: layer 1: \"layer\" is missing; it must be one of standardise, dense, batch_norm, "
-            "activation, dropout");
+  EXPECT_EQ(
+      complaint_about_layer(R"({"outputs": 2})"),
+      "net.json: layer 1: \"layer\" is missing; it must be one of encode, standardise, dense, batch_norm, "
+      "activation, dropout");
 }
 
 TEST(network_json, wrong_shapes_are_refused) {
@@ -169,9 +170,9 @@ TEST(network_json, names_given_twice_are_refused) {
 }
 
 TEST(network_json, what_validate_refuses_is_refused_with_the_file) {
-  EXPECT_EQ(
-      complaint_about_layer(R"({"layer": "standardise"})"),
-      "net.json: layer 1 (standardise): it works on raw inputs only; make it the first layer or take it out");
+  EXPECT_EQ(complaint_about_layer(R"({"layer": "standardise"})"),
+            "net.json: layer 1 (standardise): it works on inputs only; make it the first layer or the one "
+            "after encode, or take it out");
 }
 
 TEST(network_json, syntax_errors_have_line_and_column) {

@@ -83,7 +83,8 @@ TEST(validate, names_the_layer_the_value_and_the_cure) {
             "layer 2 (dropout): probability is 1; it must be at least 0 and below 1");
   EXPECT_EQ(complaint(with(Dense{0})), "layer 2 (dense): outputs is 0; it must be a whole number from 1");
   EXPECT_EQ(complaint(with(Standardise{})),
-            "layer 2 (standardise): it works on raw inputs only; make it the first layer or take it out");
+            "layer 2 (standardise): it works on inputs only; make it the first layer or the one after "
+            "encode, or take it out");
 }
 
 TEST(validate, wants_inputs_and_a_dense_layer) {

@@ -54,6 +54,25 @@ void check_parameters(const Model& model) {
   }
 }
 
+void check_encoding(const Model& model) {
+  for (const EncodingSlot& slot : encoding_slots(model.network)) {
+    const double* numbers = model.statistics.data() + slot.offset;
+    for (std::size_t i = 0; i < slot.size; ++i) {
+      const double number = numbers[i];
+      const bool share = slot.name == "frequency", ascends = slot.name == "knots" && i > 0;
+      if (std::isfinite(number) && !(share && (number < 0 || number > 1)) &&
+          !(ascends && number < numbers[i - 1])) {
+        continue;
+      }
+      refuse(fmt::format("{}: {} {} of column {} is {}, it must be {}", layers::label(model.network, 0),
+                         slot.name, i, slot.column, number,
+                         share     ? "from 0 to 1"
+                         : ascends ? "finite and not below the one before"
+                                   : "finite"));
+    }
+  }
+}
+
 void check_statistics(const Model& model) {
   const std::vector<StatisticSlot> slots = statistic_slots(model.network);
   for (std::size_t i = 0; i < slots.size(); ++i) {
@@ -85,11 +104,15 @@ void check_model(const Model& model) {
   require_size(model.statistics.size(), statistic_arena_size(network), "statistics");
   require_size(model.statistic_batches.size(), statistic_slots(network).size(), "counts of batches");
   if (!model.column_names.empty()) require_size(model.column_names.size(), network.inputs, "column names");
+  if (!model.column_info.empty()) {
+    require_size(model.column_info.size(), network.inputs, "descriptions of columns");
+  }
   check_task(model);
   const std::size_t test_rows = model.test_inputs.size() / network.inputs;
   require_size(model.test_inputs.size(), test_rows * network.inputs, "test inputs");
   require_size(model.test_outputs.size(), test_rows * output_width(network), "test outputs");
   check_parameters(model);
+  check_encoding(model);
   check_statistics(model);
 }
 

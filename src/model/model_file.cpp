@@ -96,6 +96,15 @@ std::string tensor_name(std::size_t layer, std::string_view name) {
   return fmt::format("{}.{}", layer, name);
 }
 
+// A table of an Encode layer is "layer.column.weight", as the module of a ModuleDict has it.
+std::string tensor_name(const ParameterSlot& slot) {
+  return slot.column ? fmt::format("{}.{}.{}", slot.layer, *slot.column, slot.name)
+                     : tensor_name(slot.layer, slot.name);
+}
+
+// The Encode layer is the first.
+std::string tensor_name(const EncodingSlot& slot) { return fmt::format("0.{}.{}", slot.column, slot.name); }
+
 std::vector<std::size_t> shape_of(const ParameterSlot& slot) {
   return slot.is_weight_matrix ? std::vector<std::size_t>{slot.rows, slot.columns}
                                : std::vector<std::size_t>{slot.rows};
@@ -110,8 +119,14 @@ std::string_view bytes_of(const Number* numbers, std::size_t count) {
 std::vector<Tensor> tensors_of(const Model& model) {
   std::vector<Tensor> tensors;
   for (const ParameterSlot& slot : parameter_slots(model.network)) {
-    tensors.push_back({tensor_name(slot.layer, slot.name), Dtype::f32, shape_of(slot),
+    tensors.push_back({tensor_name(slot), Dtype::f32, shape_of(slot),
                        bytes_of(model.parameters.data() + slot.offset, slot.size())});
+  }
+  for (const EncodingSlot& slot : encoding_slots(model.network)) {
+    tensors.push_back({tensor_name(slot),
+                       Dtype::f64,
+                       {slot.size},
+                       bytes_of(model.statistics.data() + slot.offset, slot.size)});
   }
   const std::vector<StatisticSlot> slots = statistic_slots(model.network);
   for (std::size_t i = 0; i < slots.size(); ++i) {
@@ -156,7 +171,12 @@ void take_tensors(const std::vector<Tensor>& tensors, const std::string& file_na
   std::vector<const Tensor*> parameter_tensors;
   std::vector<Statistic> statistic_tensors;
   for (const ParameterSlot& slot : parameters) {
-    parameter_tensors.push_back(&reader.take(tensor_name(slot.layer, slot.name), shape_of(slot), Dtype::f32));
+    parameter_tensors.push_back(&reader.take(tensor_name(slot), shape_of(slot), Dtype::f32));
+  }
+  const std::vector<EncodingSlot> encodings = encoding_slots(model.network);
+  std::vector<const Tensor*> encoding_tensors;
+  for (const EncodingSlot& slot : encodings) {
+    encoding_tensors.push_back(&reader.take(tensor_name(slot), {slot.size}, Dtype::f64));
   }
   for (const StatisticSlot& slot : statistics) {
     const std::vector<std::size_t> shape = {slot.channels};
@@ -173,6 +193,9 @@ void take_tensors(const std::vector<Tensor>& tensors, const std::string& file_na
     std::memcpy(model.parameters.data() + parameters[i].offset, bytes.data(), bytes.size());
   }
   model.statistics.assign(statistic_arena_size(model.network), 0.0);
+  for (std::size_t i = 0; i < encodings.size(); ++i) {
+    copy_doubles(*encoding_tensors[i], model.statistics.data() + encodings[i].offset);
+  }
   model.statistic_batches.assign(statistics.size(), 0);
   for (std::size_t i = 0; i < statistics.size(); ++i) {
     double* means = model.statistics.data() + statistics[i].offset;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -83,6 +84,30 @@ std::vector<std::string> texts_from_json(const json& value) {
   return texts;
 }
 
+// A numeric column is its name alone, as it always was.
+ordered_json column_to_json(const Column& column) {
+  if (column.kind == ColumnKind::numeric) return text_to_json(column.name);
+  return {{"name", text_to_json(column.name)}, {"categories", texts_to_json(column.categories)}};
+}
+
+Column column_from_json(const json& value) {
+  if (!value.is_object() || !value.contains("categories")) return {text_from_json(value)};
+  return {text_from_json(value.value("name", json())), ColumnKind::categorical,
+          texts_from_json(value["categories"])};
+}
+
+constexpr std::pair<const char*, MissingUse> kMissingUses[] = {
+    {"error", MissingUse::refuse}, {"mean", MissingUse::mean}, {"indicator", MissingUse::indicator}};
+
+ordered_json to_json(const TableRules& rules) {
+  const auto* use =
+      std::ranges::find(kMissingUses, rules.missing, &std::pair<const char*, MissingUse>::second);
+  return {{"weight", text_to_json(rules.weight_name)},
+          {"ignored", texts_to_json(rules.ignored)},
+          {"missing", use->first},
+          {"missing_words", texts_to_json(rules.missing_words)}};
+}
+
 const json& member(const json& object, const char* name) {
   if (!object.is_object() || !object.contains(name)) throw NotThat{fmt::format("an object with '{}'", name)};
   return object[name];
@@ -109,6 +134,19 @@ std::vector<float> floats_member(const json& object, const char* name) {
   std::vector<float> numbers(bytes.size() / sizeof(float));
   if (!numbers.empty()) std::memcpy(numbers.data(), bytes.data(), bytes.size());
   return numbers;
+}
+
+TableRules rules_from_json(const json& value) {
+  TableRules rules;
+  rules.weight_name = text_from_json(member(value, "weight"));
+  rules.ignored = texts_from_json(member(value, "ignored"));
+  rules.missing_words = texts_from_json(member(value, "missing_words"));
+  const std::string word = text_from_json(member(value, "missing"));
+  const auto* use =
+      std::ranges::find_if(kMissingUses, [&](const auto& known) { return word == known.first; });
+  if (use == std::end(kMissingUses)) throw NotThat{"error, mean or indicator in 'missing'"};
+  rules.missing = use->second;
+  return rules;
 }
 
 ordered_json conventions(const Network& network) {
@@ -189,6 +227,7 @@ class Reader {
                 fmt::format("{}: {}; make the model anew with 'ztilde train'", file_name_, what));
   }
 
+  bool has(const std::string& key) const { return metadata_.contains(key); }
   const std::string& file_name() const { return file_name_; }
 
  private:
@@ -213,23 +252,28 @@ void require_known_version(const Reader& reader) {
 }  // namespace
 
 Metadata to_metadata(const Model& model) {
-  const ordered_json columns =
+  ordered_json columns =
       model.column_names.empty() ? ordered_json(model.network.inputs) : texts_to_json(model.column_names);
+  for (std::size_t i = 0; i < model.column_info.size(); ++i)
+    columns[i] = column_to_json(model.column_info[i]);
   const ordered_json test_rows = {
       {"inputs", to_hex(model.test_inputs.data(), model.test_inputs.size() * sizeof(float))},
       {"outputs", to_hex(model.test_outputs.data(), model.test_outputs.size() * sizeof(float))}};
-  return {{"format", "ztilde"},
-          {"format_version", std::to_string(kFormatVersion)},
-          {"program", "ztilde " ZTILDE_VERSION},
-          {"network", ztilde::to_json(model.network)},
-          {"conventions", conventions(model.network).dump()},
-          {"statistics", model.statistics_source == StatisticsSource::population ? "population" : "running"},
-          {"task", model.task == Task::classify ? "classify" : "regress"},
-          {"columns", columns.dump()},
-          {"target", text_to_json(model.target_name).dump()},
-          {"classes", texts_to_json(model.classes).dump()},
-          {"training", to_json(model.training).dump()},
-          {"test_rows", test_rows.dump()}};
+  Metadata metadata = {
+      {"format", "ztilde"},
+      {"format_version", std::to_string(kFormatVersion)},
+      {"program", "ztilde " ZTILDE_VERSION},
+      {"network", ztilde::to_json(model.network)},
+      {"conventions", conventions(model.network).dump()},
+      {"statistics", model.statistics_source == StatisticsSource::population ? "population" : "running"},
+      {"task", model.task == Task::classify ? "classify" : "regress"},
+      {"columns", columns.dump()},
+      {"target", text_to_json(model.target_name).dump()},
+      {"classes", texts_to_json(model.classes).dump()},
+      {"training", to_json(model.training).dump()},
+      {"test_rows", test_rows.dump()}};
+  if (model.rules != TableRules{}) metadata["table"] = to_json(model.rules).dump();
+  return metadata;
 }
 
 Model from_metadata(const Metadata& metadata, const std::string& file_name) {
@@ -244,12 +288,18 @@ Model from_metadata(const Metadata& metadata, const std::string& file_name) {
   model.task = reader.is_first("task", "classify", "regress") ? Task::classify : Task::regress;
   reader.decoded("columns", [&](const json& value) {
     if (!value.is_number()) {
-      model.column_names = texts_from_json(value);
-      if (model.column_names.empty()) throw NotThat{"a number or at least one name"};
+      if (!value.is_array() || value.empty()) throw NotThat{"a number or at least one name"};
+      for (const json& column : value) model.column_info.push_back(column_from_json(column));
+      for (const Column& column : model.column_info) model.column_names.push_back(column.name);
+      if (std::ranges::all_of(model.column_info,
+                              [](const Column& c) { return c.kind == ColumnKind::numeric; })) {
+        model.column_info.clear();
+      }
     } else if (value != model.network.inputs) {
       throw NotThat{fmt::format("{}, the network's inputs", model.network.inputs)};
     }
   });
+  if (reader.has("table")) model.rules = reader.decoded("table", rules_from_json);
   model.target_name = reader.decoded("target", text_from_json);
   model.classes = reader.decoded("classes", texts_from_json);
   model.training = reader.decoded("training", training_from_json);

@@ -127,6 +127,30 @@ TEST(ModelRefusal, numbers_that_cannot_be_used_are_refused_by_layer_and_channel)
                  "layer 2 (batch_norm): its count of batches");
 }
 
+TEST(ModelRefusal, fixed_numbers_of_columns_that_cannot_be_used_are_refused_by_name) {
+  Model model;
+  const EncodedColumn mapped{Encoding::numeric, 0, 0, MissingValue::mean, 3};
+  const EncodedColumn table{Encoding::embedding, 1, 2, MissingValue::none, 0};
+  model.network = {2, {Encode{{mapped, table}}, Dense{1}}};
+  model.task = Task::regress;
+  model.parameters.assign(parameter_arena_size(model.network), 0.5f);
+  model.statistics = {0, /**/ 1, 2, 2, /**/ -1, 0.5, 0.5, /**/ 1, 0};
+  EXPECT_NO_THROW((void)from_bytes(to_bytes(model, "m.zt"), "m.zt"));
+  const auto complaint = [&](std::size_t at, double number) {
+    Model broken = model;
+    broken.statistics[at] = number;
+    return message_of([&] { (void)to_bytes(broken, "m.zt"); });
+  };
+  const std::string cannot = "m.zt: this model cannot be saved: layer 0 (encode): ";
+  EXPECT_TRUE(complaint(0, kNaN).starts_with(cannot + "fill 0 of column 0 is nan, it must be finite; "));
+  EXPECT_TRUE(complaint(2, 0.5).starts_with(
+      cannot + "knots 1 of column 0 is 0.5, it must be finite and not below the one before; "));
+  EXPECT_TRUE(
+      complaint(4, HUGE_VAL).starts_with(cannot + "values 0 of column 0 is inf, it must be finite; "));
+  EXPECT_TRUE(
+      complaint(7, 1.5).starts_with(cannot + "frequency 0 of column 1 is 1.5, it must be from 0 to 1; "));
+}
+
 TEST(ModelRefusal, names_and_classes_that_do_not_fit_are_refused) {
   expect_refused(with_metadata("columns", R"(["a","b"])"),
                  "there are 2 column names, the network asks for 3; ");

@@ -10,11 +10,12 @@
 namespace ztilde {
 
 // Throws Error(data) where the parts of a data set do not fit together, as those of one made by hand
-// may not: what would be read out of bounds, or be in everything that follows.
+// may not. The inputs' numbers are left to require_inputs.
 void require_sound(const Dataset& data);
 
-// Every row of a data set, in its order. Throws Error(data) where it is not sound.
-Batch whole(const Dataset& data);
+// Every row of a data set, in its order. Throws Error(data) where it is not sound or its inputs are not
+// such as the network takes; without a network, where they are not finite.
+Batch whole(const Dataset& data, const Network& network = {});
 
 // Whether some rows' classes are the first of a model's: the classes of an IDX file are counted from
 // 0, so that a file with fewer of them still means the same ones.

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/text.hpp"
+#include "model/inputs.hpp"
 #include "model/objective.hpp"
 #include "model/scoring.hpp"
 #include "plan/inference_plan.hpp"
@@ -44,6 +45,10 @@ void require_columns(const Model& model, const Dataset& data) {
                 "the data's columns are not the model's, in the model's order; give it the columns it was "
                 "trained on");
   }
+  if (model.column_info != data.column_info) {
+    throw Error(ErrorKind::data,
+                "the data's categories are not the model's; read the table with the columns of the model");
+  }
 }
 
 std::size_t output_count(const Model& model) { return layer_outputs(model.network).back(); }
@@ -51,14 +56,21 @@ std::size_t output_count(const Model& model) { return layer_outputs(model.networ
 }  // namespace
 
 struct Predictor::Implementation {
+  static std::optional<Encode> encode_of(const Network& network) {
+    const auto* encode = std::get_if<Encode>(&network.layers.front());
+    return encode ? std::optional(*encode) : std::nullopt;
+  }
+
   Implementation(const Model& model, std::size_t largest, std::size_t threads)
       : columns(model.network.inputs),
         count(output_count(model)),
         largest_batch(largest),
+        encode(encode_of(model.network)),
         team(InferencePlan::workers_for(model.network, largest, threads)),
         plan(model.network, largest, team.threads(), model.parameters.data(), model.statistics.data()) {}
 
   std::size_t columns, count, largest_batch;
+  std::optional<Encode> encode;
   Team team;
   InferencePlan plan;
 };
@@ -78,6 +90,7 @@ void Predictor::run(std::span<const float> inputs, std::span<float> outputs) {
                             inputs.size(), outputs.size(), counted(made.largest_batch, "row"), made.columns,
                             made.count));
   }
+  if (made.encode) require_inputs(inputs, *made.encode);
   const Batch batch{{nullptr, inputs.data(), made.columns}, nullptr, rows, nullptr};
   made.plan.run(made.team, batch, [&](const Worker&, std::size_t, std::size_t first_row, kernels::View out) {
     copy_rows(out, {outputs.data() + first_row * made.count, out.rows, made.count});
@@ -105,25 +118,27 @@ Predictions predict(const Model& model, const Dataset& data, std::size_t threads
   Team team(InferencePlan::workers_for(model.network, data.rows, threads));
   InferencePlan plan(model.network, data.rows, team.threads(), model.parameters.data(),
                      model.statistics.data());
-  plan.run(team, whole(data), [&](const Worker&, std::size_t, std::size_t first_row, kernels::View out) {
-    if (model.task == Task::classify) kernels::probabilities(out);
-    for (std::size_t r = 0; r < out.rows; ++r) {
-      const float* of_row = out.row(r);
-      float& value = predictions.values[first_row + r];
-      if (model.task == Task::regress) {
-        value = of_row[0];
-        continue;
-      }
-      float* probabilities = predictions.probabilities.data() + (first_row + r) * classes;
-      if (out.channels == 1) {
-        probabilities[0] = 1 - of_row[0];
-        probabilities[1] = of_row[0];
-      } else {
-        std::copy_n(of_row, classes, probabilities);
-      }
-      value = static_cast<float>(std::max_element(probabilities, probabilities + classes) - probabilities);
-    }
-  });
+  plan.run(team, whole(data, model.network),
+           [&](const Worker&, std::size_t, std::size_t first_row, kernels::View out) {
+             if (model.task == Task::classify) kernels::probabilities(out);
+             for (std::size_t r = 0; r < out.rows; ++r) {
+               const float* of_row = out.row(r);
+               float& value = predictions.values[first_row + r];
+               if (model.task == Task::regress) {
+                 value = of_row[0];
+                 continue;
+               }
+               float* probabilities = predictions.probabilities.data() + (first_row + r) * classes;
+               if (out.channels == 1) {
+                 probabilities[0] = 1 - of_row[0];
+                 probabilities[1] = of_row[0];
+               } else {
+                 std::copy_n(of_row, classes, probabilities);
+               }
+               value = static_cast<float>(std::max_element(probabilities, probabilities + classes) -
+                                          probabilities);
+             }
+           });
   return predictions;
 }
 
@@ -139,7 +154,7 @@ Scores evaluate(const Model& model, const Dataset& data, std::size_t threads) {
   Team team(InferencePlan::workers_for(model.network, data.rows, threads));
   InferencePlan plan(model.network, data.rows, team.threads(), model.parameters.data(),
                      model.statistics.data());
-  return score_fully(plan, team, whole(data), objective_of(model.task, output_count(model)),
+  return score_fully(plan, team, whole(data, model.network), objective_of(model.task, output_count(model)),
                      model.classes.size());
 }
 
@@ -150,11 +165,6 @@ void require_sound(const Dataset& data) {
   }
   require_size("input numbers", data.bytes.size() + data.floats.size(), data.rows * data.columns);
   if (data.is_bytes()) require_size("float inputs beside their bytes", data.floats.size(), 0);
-  for (std::size_t i = 0; i < data.floats.size(); ++i) {
-    if (std::isfinite(data.floats[i])) continue;
-    throw Error(ErrorKind::data, fmt::format("input {} is {} in row {}; fill it in or leave the row out",
-                                             i % data.columns, data.floats[i], i / data.columns));
-  }
   if (!data.targets.empty()) require_size("targets", data.targets.size(), data.rows);
   require_sound_weights(data);
   const auto classes = static_cast<float>(data.classes.size());
@@ -172,8 +182,9 @@ void require_sound(const Dataset& data) {
   }
 }
 
-Batch whole(const Dataset& data) {
+Batch whole(const Dataset& data, const Network& network) {
   require_sound(data);
+  require_inputs(data, network);
   return {{data.is_bytes() ? data.bytes.data() : nullptr, data.is_bytes() ? nullptr : data.floats.data(),
            data.columns},
           nullptr,

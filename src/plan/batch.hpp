@@ -24,6 +24,13 @@ struct Batch {
   const float* weights = nullptr;  // by row of the source; null: all 1
 };
 
+// The weights of some rows of a weighted batch.
+inline void gather_weights(const Batch& batch, std::size_t first_row, std::size_t rows, float* weights) {
+  for (std::size_t r = 0; r < rows; ++r) {
+    weights[r] = batch.weights[batch.row_index ? batch.row_index[first_row + r] : first_row + r];
+  }
+}
+
 inline void copy_rows(kernels::ConstView from, kernels::View to) {
   for (std::size_t r = 0; r < from.rows; ++r) std::copy_n(from.row(r), from.channels, to.row(r));
 }

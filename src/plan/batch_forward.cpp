@@ -38,6 +38,7 @@ BatchForward::BatchForward(const Network& network, std::vector<std::size_t> batc
                            bool dropout, std::uint64_t seed)
     : tensors(stage_tensors(network, lower(network), parameters, gradients)),
       stages_(lower(network)),
+      encoder_(network, parameters, gradients, fixed_statistics),
       largest_batch_(*std::max_element(batch_sizes.begin(), batch_sizes.end())),
       order_(backward_order(stages_, largest_batch_)),
       dropout_(dropout),
@@ -71,6 +72,7 @@ BatchForward::BatchForward(const Network& network, std::vector<std::size_t> batc
       norms[s].refresh();
     }
   }
+  if (std::ranges::any_of(stages_, &Stage::sums)) weights_ = RowWeights(largest_batch_, blocks);
   for (std::size_t w = 0; w < workers; ++w) {
     scratch.push_back({AlignedBuffer<float>(tile_rows * inputs), AlignedBuffer<float>(tile_rows * outputs),
                        AlignedBuffer<float>(largest_batch_ * slice),
@@ -92,7 +94,7 @@ std::size_t BatchForward::scratch_bytes() const {
              worker.product.size();
   }
   for (const BlockSums& block_sums : sums) bytes += block_sums.bytes();
-  return bytes;
+  return bytes + weights_.bytes();
 }
 
 void BatchForward::drop_out(const Stage& stage, std::size_t first_row, std::size_t first_channel,
@@ -118,7 +120,7 @@ ConstView BatchForward::source(std::size_t s, const Batch& batch, std::size_t fi
   const View result(out, rows, channels, stride);
   ConstView x;
   if (s == 0) {
-    gather(batch, first_row, first_channel, norm.affine(first_channel), result);
+    inputs(batch, first_row, first_channel, result);
     x = result;
     if (stage.activation != ActivationKind::identity) kernels::activate(x, stage.activation, result);
   } else {
@@ -157,6 +159,14 @@ void BatchForward::run(const Worker& worker, const Batch& batch) {
   const BatchProducts& batch_products = products(batch.rows);
   const Cut& blocks = batch_products.blocks;
   WorkerScratch& mine = scratch[worker.index];
+  const bool weighted = batch.weights != nullptr && weights_.of_row.size() > 0;
+  if (weighted) {
+    for (const Tile& tile : batch_products.tiles[worker.index]) {
+      gather_weights(batch, tile.first_row, tile.rows, weights_.of_row.data() + tile.first_row);
+      for (std::size_t block = tile.first_block; block < tile.end_block; ++block)
+        weights_.sum_block(blocks, block);
+    }
+  }
   for (std::size_t s = 0; s < stages_.size(); ++s) {
     const Stage& stage = stages_[s];
     for (const Tile& tile : batch_products.tiles[worker.index]) {
@@ -177,13 +187,21 @@ void BatchForward::run(const Worker& worker, const Batch& batch) {
       if (!stage.sums) continue;
       const ConstView x = inner(s, first, rows, mine.inner.data());
       for (std::size_t block = tile.first_block; block < tile.end_block; ++block) {
-        kernels::shifted_sums(x.block(blocks.first(block) - first, blocks.size(block)),
-                              sums[s].shift_of(block), sums[s].sum_of(block), sums[s].squares_of(block));
+        const ConstView of_block = x.block(blocks.first(block) - first, blocks.size(block));
+        if (weighted) {
+          kernels::weighted_sums(of_block, weights_.of_row.data() + blocks.first(block),
+                                 sums[s].shift_of(block), sums[s].sum_of(block), sums[s].squares_of(block));
+        } else {
+          kernels::shifted_sums(of_block, sums[s].shift_of(block), sums[s].sum_of(block),
+                                sums[s].squares_of(block));
+        }
       }
     }
     if (!stage.sums) continue;
     worker.sync([&] {
-      const std::size_t broken = norms[s + 1].merge(sums[s], blocks);
+      weights_.used = weighted;
+      if (weighted) weights_.sum_all(blocks);
+      const std::size_t broken = norms[s + 1].merge(sums[s], blocks, weights_);
       if (broken != stage.outputs && !fault_) fault_ = Fault{stages_[s + 1].norm_layer, broken};
     });
   }

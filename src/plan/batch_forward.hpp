@@ -8,6 +8,7 @@
 
 #include "base/team.hpp"
 #include "plan/batch.hpp"
+#include "plan/encoder.hpp"
 #include "plan/norm_state.hpp"
 #include "plan/products.hpp"
 #include "plan/stages.hpp"
@@ -40,8 +41,8 @@ struct WorkerScratch {
 // z[s]: where stage s puts its result, [largest batch, outputs of s].
 class BatchForward {
  public:
-  // fixed_statistics: the statistics arena that Standardise layers read. with_gradients: prepares
-  // what backward needs too. dropout: whether the stages drop out.
+  // gradients: null where there is no backward pass. fixed_statistics: the statistics arena that Encode
+  // and Standardise layers read. dropout: whether the stages drop out.
   BatchForward(const Network& network, std::vector<std::size_t> batch_sizes, std::size_t workers,
                const float* parameters, float* gradients, const double* fixed_statistics, bool dropout,
                std::uint64_t seed);
@@ -58,6 +59,8 @@ class BatchForward {
   void run(const Worker& worker, const Batch& batch);
 
   const BatchProducts& products(std::size_t rows) const;
+  // How the rows of the batch count, once the first statistics are known.
+  const RowWeights& weights() const { return weights_; }
   std::optional<Fault> fault() const { return fault_; }
   std::size_t scratch_bytes() const;
 
@@ -67,6 +70,11 @@ class BatchForward {
   kernels::ConstView source(std::size_t s, const Batch& batch, std::size_t first_row, std::size_t rows,
                             std::size_t first_channel, std::size_t channels, std::size_t stride,
                             float* scratch) const;
+  //   inputs: the first stage's after its normalisation and before its activation.
+  void inputs(const Batch& batch, std::size_t first_row, std::size_t first_channel, kernels::View out) const {
+    encoder_.gather(batch, first_row, first_channel, norms[0].affine(first_channel), out);
+  }
+  const Encoder& encoder() const { return encoder_; }
   //   inner: z of stage s after its inner activation.
   kernels::ConstView inner(std::size_t s, std::size_t first_row, std::size_t rows, float* scratch) const;
   //   drop_out: as the stage does, where it does; x: some rows and channels of its source, or of
@@ -84,6 +92,7 @@ class BatchForward {
 
  private:
   std::vector<Stage> stages_;
+  Encoder encoder_;
   std::size_t largest_batch_ = 0;
   BackwardOrder order_;
   bool dropout_;
@@ -93,6 +102,7 @@ class BatchForward {
   std::vector<BatchProducts> products_;  // by batch size
   std::vector<kernels::View> z_;
   std::optional<Fault> fault_;
+  RowWeights weights_;
 };
 
 }  // namespace ztilde

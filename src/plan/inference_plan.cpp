@@ -15,6 +15,19 @@ constexpr std::size_t kBlockRows = 128;
 // The last block of a run is computed as one of these sizes: few products to prepare, little waste.
 constexpr std::size_t kBlockSizes[] = {4, 16, 64, kBlockRows};
 
+std::size_t tables_size(const Network& network) {
+  std::size_t size = 0;
+  for (const ParameterSlot& slot : parameter_slots(network)) {
+    if (slot.column) size = slot.offset + slot.size();
+  }
+  return size;
+}
+
+std::size_t encoding_size(const Network& network) {
+  const std::vector<EncodingSlot> slots = encoding_slots(network);
+  return slots.empty() ? 0 : slots.back().offset + slots.back().size;
+}
+
 }  // namespace
 
 Cut InferencePlan::blocks(std::size_t rows) { return Cut::at_most(rows, kBlockRows); }
@@ -24,14 +37,19 @@ std::size_t InferencePlan::workers_for(const Network& network, std::size_t rows,
   if (rows > 1 || !kernels::packs_in_panels()) return std::min(most, blocks(rows).parts);
   // One row reads every weight once. One core is best as long as they stay in its cache.
   constexpr std::size_t kWeightsForAWorker = 1 << 18;
-  return std::clamp<std::size_t>(parameter_count(network) / kWeightsForAWorker, 1, most);
+  return std::clamp<std::size_t>((parameter_count(network) - tables_size(network)) / kWeightsForAWorker, 1,
+                                 most);
 }
 
 InferencePlan::InferencePlan(const Network& network, std::size_t largest_batch, std::size_t workers,
                              const float* parameters, const double* statistics)
     : stages_(lower(network)),
       tensors_(stage_tensors(network, stages_, parameters, nullptr)),
+      parameters_(parameters),
       statistics_(statistics),
+      tables_(tables_size(network)),
+      encoding_(encoding_size(network)),
+      encoder_(network, tables_.data(), nullptr, encoding_.data()),
       statistic_offsets_(stages_.size()),
       cache_(workers) {
   std::size_t inputs = 0, outputs = 0;
@@ -81,6 +99,8 @@ InferencePlan::InferencePlan(const Network& network, std::size_t largest_batch, 
 }
 
 void InferencePlan::refresh() {
+  std::copy_n(parameters_, tables_.size(), tables_.data());
+  std::copy_n(statistics_, encoding_.size(), encoding_.data());
   for (std::size_t s = 0; s < stages_.size(); ++s) {
     const Stage& stage = stages_[s];
     if (stage.dense_layer) {
@@ -96,7 +116,7 @@ void InferencePlan::refresh() {
 }
 
 std::size_t InferencePlan::bytes() const {
-  std::size_t bytes = 0;
+  std::size_t bytes = tables_.size() * sizeof(float) + encoding_.size() * sizeof(double);
   for (const Scratch& s : scratch_)
     bytes += (s.source.size() + s.z.size()) * sizeof(float) + s.product.size();
   for (const Packed& p : packed_) bytes += (p.weight.size() + p.bias.size()) * sizeof(float);
@@ -107,7 +127,7 @@ void InferencePlan::prologue(std::size_t s, const Batch& batch, std::size_t firs
                              View out) const {
   const Stage& stage = stages_[s];
   if (s == 0) {
-    gather(batch, first_row, 0, norms_[s].affine(), out);
+    encoder_.gather(batch, first_row, 0, norms_[s].affine(), out);
     if (stage.activation != ActivationKind::identity) kernels::activate(out, stage.activation, out);
     return;
   }

@@ -41,7 +41,12 @@ class InferencePlan {
 
   std::vector<Stage> stages_;
   std::vector<StageTensors> tensors_;
+  const float* parameters_;
   const double* statistics_;
+  // Of an Encode layer, whose numbers come first in both arenas: its tables and fixed numbers.
+  AlignedBuffer<float> tables_;
+  AlignedBuffer<double> encoding_;
+  Encoder encoder_;
   std::vector<std::size_t> statistic_offsets_;  // by stage
   std::vector<NormState> norms_;                // by stage
   struct Packed {

@@ -34,7 +34,7 @@ TEST(InferencePlan, equals_the_reference_in_double_for_every_network) {
     const std::vector<float> parameters = testing_networks::random_parameters(network);
     const std::vector<double> statistics = testing_networks::random_statistics(network);
     const std::size_t rows = 70;
-    const std::vector<float> x = testing_networks::random_rows(rows, network.inputs);
+    const std::vector<float> x = testing_networks::random_inputs(network, rows);
     const std::vector<float> fast = infer(network, x, rows, 2, parameters, statistics);
     ReferencePlan<double> reference(network);
     const std::vector<double> exact = reference.forward_inference(
@@ -49,11 +49,12 @@ TEST(InferencePlan, equals_the_reference_in_double_for_every_network) {
 TEST(InferencePlan, a_row_has_the_same_bits_alone_and_in_any_company_on_any_number_of_threads) {
   for (const auto& network :
        {dense_network({.inputs = 784, .outputs = 10, .hidden = {256, 256}}),
-        dense_network({.inputs = 13, .outputs = 1, .hidden = {1024, 7}, .norm_place = NormPlace::after})}) {
+        dense_network({.inputs = 13, .outputs = 1, .hidden = {1024, 7}, .norm_place = NormPlace::after}),
+        dense_network({.inputs = 11, .outputs = 2, .encode = testing_networks::every_encoding()})}) {
     const std::vector<float> parameters = testing_networks::random_parameters(network);
     const std::vector<double> statistics = testing_networks::random_statistics(network);
     const std::size_t outputs = layer_outputs(network).back();
-    const std::vector<float> x = testing_networks::random_rows(300, network.inputs);
+    const std::vector<float> x = testing_networks::random_inputs(network, 300);
     const std::vector<float> all = infer(network, x, 300, 1, parameters, statistics);
     EXPECT_EQ(all, infer(network, x, 300, 4, parameters, statistics));
     for (const std::size_t rows : {1u, 2u, 5u, 17u, 64u, 65u, 129u, 200u}) {

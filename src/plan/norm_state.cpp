@@ -39,10 +39,29 @@ void NormState::refresh() {
                        scale.data(), shift.data(), inv_std.data());
 }
 
-std::size_t NormState::merge(BlockSums& sums, const Cut& blocks) {
+void RowWeights::sum_block(const Cut& blocks, std::size_t block) {
+  double sum = 0, sum_squares = 0;
+  for (std::size_t r = blocks.first(block); r < blocks.first(block) + blocks.size(block); ++r) {
+    sum += of_row[r];
+    sum_squares += static_cast<double>(of_row[r]) * of_row[r];
+  }
+  of_block[block] = sum;
+  squares_of_block[block] = sum_squares;
+}
+
+void RowWeights::sum_all(const Cut& blocks) {
+  total = squares = 0;
+  for (std::size_t block = 0; block < blocks.parts; ++block) {
+    total += of_block[block];
+    squares += squares_of_block[block];
+  }
+}
+
+std::size_t NormState::merge(BlockSums& sums, const Cut& blocks, const RowWeights& weights) {
   double rows = 0;
   for (std::size_t block = 0; block < blocks.parts; ++block) {
-    const auto block_rows = static_cast<double>(blocks.size(block));
+    const double block_rows = weights.block_rows(blocks, block);
+    if (block_rows == 0) continue;
     kernels::merge_block(channels, rows, block_rows, sums.shift_of(block), sums.sum_of(block),
                          sums.squares_of(block), mean.data(), variance.data());
     rows += block_rows;
@@ -54,7 +73,8 @@ std::size_t NormState::merge(BlockSums& sums, const Cut& blocks) {
   return found.first_broken;
 }
 
-void NormState::merge_backward(BlockSums& sums, const Cut& blocks, float* d_gamma, float* d_beta) {
+void NormState::merge_backward(BlockSums& sums, const Cut& blocks, const RowWeights& weights, float* d_gamma,
+                               float* d_beta) {
   std::copy_n(sums.sum_of(0), channels, sum_d.data());
   std::copy_n(sums.squares_of(0), channels, sum_dx.data());
   for (std::size_t block = 1; block < blocks.parts; ++block) {
@@ -66,6 +86,12 @@ void NormState::merge_backward(BlockSums& sums, const Cut& blocks, float* d_gamm
   kernels::make_input_gradient(channels, blocks.total, mean.data(), variance.data(), epsilon, gamma,
                                sum_d.data(), sum_dx.data(), centre.data(), gradient_scale.data(),
                                gradient_slope.data(), gradient_offset.data(), d_gamma_exact.data());
+  // A row takes w / Σ w of what all rows share, where it takes 1 / rows without weights.
+  const double share = weights.used ? static_cast<double>(blocks.total) / weights.total : 1;
+  for (std::size_t c = 0; weights.used && c < channels; ++c) {
+    gradient_slope[c] = static_cast<float>(gradient_slope[c] * share);
+    gradient_offset[c] = static_cast<float>(gradient_offset[c] * share);
+  }
   for (std::size_t c = 0; c < channels; ++c) {
     if (d_gamma) d_gamma[c] = static_cast<float>(d_gamma_exact[c]);
     if (d_beta) d_beta[c] = static_cast<float>(sum_d[c]);

@@ -13,6 +13,27 @@
 
 namespace ztilde {
 
+// How the rows of a batch count in its statistics: all alike, or by their weights.
+struct RowWeights {
+  bool used = false;  // in this batch
+  AlignedBuffer<float> of_row;
+  AlignedBuffer<double> of_block, squares_of_block;  // Σ w and Σ w²
+  double total = 0, squares = 0;                     // of all rows
+
+  RowWeights() = default;
+  RowWeights(std::size_t rows, std::size_t blocks)
+      : of_row(rows), of_block(blocks), squares_of_block(blocks) {}
+  // Sums the weights of a block's rows, once they are in of_row; then, for all blocks, the totals.
+  void sum_block(const Cut& blocks, std::size_t block);
+  void sum_all(const Cut& blocks);
+  double block_rows(const Cut& blocks, std::size_t block) const {
+    return used ? of_block[block] : static_cast<double>(blocks.size(block));
+  }
+  std::size_t bytes() const {
+    return of_row.size() * sizeof(float) + (of_block.size() + squares_of_block.size()) * sizeof(double);
+  }
+};
+
 // Per-channel sums of each block of rows, merged in the order of the blocks by whoever arrives last.
 struct BlockSums {
   std::size_t channels = 0;
@@ -52,12 +73,12 @@ struct NormState {
   // The affine map of mean and variance as they stand.
   void refresh();
   // mean and variance of the rows whose block sums these are (Chan, Golub & LeVeque 1979), then
-  // refresh(). block_rows(i): rows of block i. Returns the first channel that is not finite, or
-  // `channels`.
-  std::size_t merge(BlockSums& sums, const Cut& blocks);
+  // refresh(). Returns the first channel that is not finite, or `channels`.
+  std::size_t merge(BlockSums& sums, const Cut& blocks, const RowWeights& weights);
   // From Σ d and Σ d·(x - centre) by block: writes d_gamma and d_beta (either may be null) and
   // input_gradient().
-  void merge_backward(BlockSums& sums, const Cut& blocks, float* d_gamma, float* d_beta);
+  void merge_backward(BlockSums& sums, const Cut& blocks, const RowWeights& weights, float* d_gamma,
+                      float* d_beta);
 };
 
 // total[c] = Σ over blocks of sum_of(block)[c], rounded once.

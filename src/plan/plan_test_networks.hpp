@@ -1,6 +1,7 @@
 // The networks that the plans' tests go through: the usual ones, and every way of being unusual.
 #pragma once
 
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,24 @@ struct Case {
   std::string name;
   Network network;
 };
+
+// Every kind of column, in no order: 11 columns, 73 features, one table wider than a slice.
+inline Encode every_encoding() {
+  EncodedColumn plain, filled, flagged, mapped, mapped_flagged;
+  filled.missing = MissingValue::mean;
+  flagged.missing = MissingValue::indicator;
+  mapped.knots = 5;
+  mapped_flagged.knots = 9;
+  mapped_flagged.missing = MissingValue::indicator;
+  const auto one_hot = [](std::size_t categories) {
+    return EncodedColumn{Encoding::one_hot, categories, 0, MissingValue::none, 0};
+  };
+  const auto embedding = [](std::size_t categories, std::size_t width) {
+    return EncodedColumn{Encoding::embedding, categories, width, MissingValue::none, 0};
+  };
+  return {{embedding(40, 9), plain, one_hot(3), filled, mapped, embedding(5, 1), flagged, one_hot(1),
+           mapped_flagged, embedding(25, 37), one_hot(12)}};
+}
 
 inline std::vector<Case> all() {
   using A = ActivationKind;
@@ -38,6 +57,24 @@ inline std::vector<Case> all() {
       {"dense dense", {6, {Dense{200, true}, Dense{3, false}, BatchNorm{}, Activation{A::leaky_relu}}}},
       {"biased norm", {6, {Dense{8, true}, BatchNorm{1e-3, 0.5}, Activation{}, Dense{2, true}}}},
   };
+  const Encode encode = every_encoding();
+  const std::size_t columns = encode.columns.size();
+  cases.push_back(
+      {"encode", dense_network({.inputs = columns, .outputs = 3, .encode = encode, .hidden = {20, 15}})});
+  cases.push_back({"encode plain", dense_network({.inputs = columns,
+                                                  .outputs = 3,
+                                                  .encode = encode,
+                                                  .hidden = {20},
+                                                  .batch_norm = false,
+                                                  .standardise = false,
+                                                  .dropout = 0.2})});
+  cases.push_back({"encode dropout",
+                   {columns, {encode, Standardise{}, Activation{A::tanh}, Dropout{0.2}, Dense{2, true}}}});
+  cases.push_back({"encode norm", {columns, {encode, BatchNorm{}, Dense{8, true}, Activation{}, Dense{2}}}});
+  cases.push_back({"tables alone", dense_network({.inputs = 2,
+                                                  .outputs = 1,
+                                                  .encode = Encode{{encode.columns[0], encode.columns[9]}},
+                                                  .hidden = {12}})});
   for (const A kind : {A::relu, A::leaky_relu, A::sigmoid, A::tanh, A::silu, A::gelu}) {
     for (const NormPlace place : {NormPlace::before, NormPlace::after}) {
       cases.push_back(
@@ -72,6 +109,18 @@ inline std::vector<double> random_statistics(const Network& network) {
       statistics[slot.offset + slot.channels + c] = 0.2 + 2 * stream.uniform(slot.offset + c);
     }
   }
+  for (const EncodingSlot& slot : encoding_slots(network)) {
+    for (std::size_t i = 0; i < slot.size; ++i) {
+      const double uniform = stream.uniform(slot.offset + i);
+      double& number = statistics[slot.offset + i];
+      if (slot.name == "fill" || slot.name == "values") number = uniform - 0.5;
+      // Ascending, two of them the same: what repeats in knots repeats in values.
+      if (slot.name == "knots")
+        number = i == 2 ? (&number)[-1] : static_cast<double>(i) * 0.5 - 1 + 0.2 * uniform;
+      if (slot.name == "frequency") number = i + 1 == slot.size && slot.column % 2 == 0 ? 0 : uniform;
+    }
+    if (slot.name == "values") statistics[slot.offset + 2] = statistics[slot.offset + 1];
+  }
   return statistics;
 }
 
@@ -79,6 +128,24 @@ inline std::vector<float> random_rows(std::size_t rows, std::size_t columns, std
   std::vector<float> values(rows * columns);
   const RandomStream stream(seed, Purpose::initialise, 0, 0);
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(stream.normal(i));
+  return values;
+}
+
+// Rows that a network takes: categories where it has them, unseen ones among them, and missing numbers.
+inline std::vector<float> random_inputs(const Network& network, std::size_t rows, std::uint64_t seed = 8) {
+  std::vector<float> values = random_rows(rows, network.inputs, seed);
+  const auto* encode = std::get_if<Encode>(&network.layers.front());
+  const RandomStream stream(seed + 1, Purpose::initialise, 0, 0);
+  for (std::size_t i = 0; encode && i < values.size(); ++i) {
+    const EncodedColumn& column = encode->columns[i % network.inputs];
+    const double uniform = stream.uniform(i);
+    if (column.kind != Encoding::numeric) {
+      values[i] =
+          static_cast<float>(std::floor(uniform * uniform * (static_cast<double>(column.categories) + 1)));
+    } else if (column.missing != MissingValue::none && uniform < 0.2) {
+      values[i] = std::nanf("");
+    }
+  }
   return values;
 }
 

@@ -48,21 +48,34 @@ std::optional<Fault> measure_population(const Network& network, const float* par
 }
 
 std::vector<std::size_t> measure_inputs(const Batch& all_rows, std::size_t columns, Team& team,
-                                        std::span<double> mean, std::span<double> variance) {
+                                        std::span<double> mean, std::span<double> variance,
+                                        const Encoder& encoder) {
   const Cut blocks = cut_into_blocks(all_rows.rows);
   const std::size_t stride = row_stride(columns);
   BlockSums sums(blocks.parts, columns, true);
   AlignedBuffer<float> memory(team.threads() * blocks.largest() * stride);
+  RowWeights weights;
+  if (all_rows.weights) {
+    weights = RowWeights(all_rows.rows, blocks.parts);
+    weights.used = true;
+  }
   team.run([&](const Worker& worker) {
     float* mine = memory.data() + worker.index * blocks.largest() * stride;
     worker.share(blocks.parts, [&](std::size_t block) {
       const View x(mine, blocks.size(block), columns, stride);
-      gather(all_rows, blocks.first(block), 0, {}, x);
-      kernels::shifted_sums(x, sums.shift_of(block), sums.sum_of(block), sums.squares_of(block));
+      encoder.gather(all_rows, blocks.first(block), 0, {}, x);
+      if (!weights.used) {
+        kernels::shifted_sums(x, sums.shift_of(block), sums.sum_of(block), sums.squares_of(block));
+        return;
+      }
+      float* of_rows = weights.of_row.data() + blocks.first(block);
+      gather_weights(all_rows, blocks.first(block), blocks.size(block), of_rows);
+      weights.sum_block(blocks, block);
+      kernels::weighted_sums(x, of_rows, sums.shift_of(block), sums.sum_of(block), sums.squares_of(block));
     });
   });
   NormState norm(columns, 0, nullptr, nullptr);
-  norm.merge(sums, blocks);
+  norm.merge(sums, blocks, weights);
   std::vector<std::size_t> constant;
   for (std::size_t c = 0; c < columns; ++c) {
     mean[c] = norm.mean[c];

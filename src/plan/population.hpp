@@ -17,9 +17,10 @@ std::optional<Fault> measure_population(const Network& network, const float* par
                                         const Batch& all_rows, Team& team, std::span<double> statistics,
                                         std::span<std::uint64_t> batches);
 
-// The mean and variance of each of `columns` raw input columns over the batch's rows, as Standardise
-// wants them: variance 1 where a column is constant. Returns the constant columns.
+// The mean and variance of each of the first `columns` raw columns or encoded features over the batch's
+// rows, as Standardise wants them: variance 1 where one is constant. Returns the constant ones.
 std::vector<std::size_t> measure_inputs(const Batch& all_rows, std::size_t columns, Team& team,
-                                        std::span<double> mean, std::span<double> variance);
+                                        std::span<double> mean, std::span<double> variance,
+                                        const Encoder& encoder = {});
 
 }  // namespace ztilde

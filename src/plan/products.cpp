@@ -114,19 +114,20 @@ BatchProducts prepare_products(ProductCache& cache, const std::vector<Stage>& st
     for (std::size_t s = 0; s < stages.size(); ++s) {
       const Stage& stage = stages[s];
       if (!stage.dense_layer) continue;
-      const std::size_t x_stride = row_stride(stage.inputs), y_stride = row_stride(stage.outputs);
-      const auto for_tiles = [&](ProductKind kind, bool bias) {
+      const std::size_t y_stride = row_stride(stage.outputs);
+      const auto for_tiles = [&](ProductKind kind, std::size_t inputs, bool bias) {
         std::vector<const kernels::Product*> of_sizes;
         for (const std::size_t size : sizes) {
           of_sizes.push_back(
-              cache.get({kind, size, stage.inputs, stage.outputs, x_stride, y_stride, stage.inputs, bias}));
+              cache.get({kind, size, inputs, stage.outputs, row_stride(inputs), y_stride, inputs, bias}));
           rows_stand_alone &= of_sizes.back()->rows_stand_alone();
         }
         return of_sizes;
       };
-      products.stages[s].forward = for_tiles(ProductKind::forward, stage.bias);
-      if (order && s > 0) {
-        products.stages[s].input_gradient = for_tiles(ProductKind::input_gradient, false);
+      products.stages[s].forward = for_tiles(ProductKind::forward, stage.inputs, stage.bias);
+      const std::size_t trained_inputs = s > 0 ? stage.inputs : stage.table_inputs();
+      if (order && trained_inputs > 0) {
+        products.stages[s].input_gradient = for_tiles(ProductKind::input_gradient, trained_inputs, false);
       }
     }
     return rows_stand_alone;

@@ -52,7 +52,8 @@ struct Slice {
 };
 
 struct StageProducts {
-  std::vector<const kernels::Product*> forward, input_gradient;  // by Tile::product
+  // By Tile::product. The first stage's input_gradient is that of its table inputs alone.
+  std::vector<const kernels::Product*> forward, input_gradient;
   std::vector<Slice> weight_gradient;
 };
 

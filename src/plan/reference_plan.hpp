@@ -23,28 +23,37 @@ class ReferencePlan {
       : network_(network),
         channels_(layer_outputs(network)),
         parameter_slots_(parameter_slots(network)),
-        statistic_slots_(statistic_slots(network)) {
+        statistic_slots_(statistic_slots(network)),
+        encoding_slots_(encoding_slots(network)) {
     validate(network);
     channels_.insert(channels_.begin(), network.inputs);
   }
 
   // Standardise takes its statistics from `statistics`; each BatchNorm takes the batch's own, which
-  // batch_statistics() then tells; Dropout takes its mask from (seed, layer index, step).
+  // batch_statistics() then tells, its rows counting by `weights` unless that is empty; Dropout takes its
+  // mask from (seed, layer index, step).
   const std::vector<T>& forward_training(const std::vector<T>& x, std::size_t rows,
                                          const std::vector<T>& parameters, const std::vector<T>& statistics,
-                                         std::uint64_t seed, std::uint64_t step) {
+                                         std::uint64_t seed, std::uint64_t step,
+                                         const std::vector<double>& weights = {}) {
     assert(x.size() == rows * network_.inputs && parameters.size() == parameter_arena_size(network_));
     assert(statistics.size() == statistic_arena_size(network_) && rows >= 1);
     seed_ = seed;
     step_ = step;
     parameters_ = parameters;
     statistics_ = statistics;
+    weights_ = weights;
     values_.assign(1, x);
     for (std::size_t i = 0; i < network_.layers.size(); ++i) {
       if (std::holds_alternative<BatchNorm>(network_.layers[i])) {
         const std::size_t channels = channels_[i];
         const std::span<T> both = std::span(statistics_).subspan(statistic_offset(i), 2 * channels);
-        reference::batch_statistics<T>(view(values_[i], i), both.first(channels), both.last(channels));
+        if (weights.empty()) {
+          reference::batch_statistics<T>(view(values_[i], i), both.first(channels), both.last(channels));
+        } else {
+          reference::weighted_batch_statistics<T>(view(values_[i], i), weights, both.first(channels),
+                                                  both.last(channels));
+        }
       }
       values_.push_back(forward_layer(i, values_[i], rows, true));
     }
@@ -101,6 +110,17 @@ class ReferencePlan {
     return std::span<const T>(statistics_).subspan(statistic_offset(i) + channels_[i], channels_[i]);
   }
 
+  // By column of an Encode layer: its table in the parameters or their gradient.
+  template <class Value>
+  auto tables(std::span<Value> arena) const {
+    return [this, arena](std::size_t column) {
+      for (const ParameterSlot& slot : parameter_slots_) {
+        if (slot.column == column) return arena.subspan(slot.offset, slot.size());
+      }
+      return std::span<Value>();
+    };
+  }
+
   // A layer's part of the parameters or of their gradient; empty where it has no such tensor.
   template <class Value>
   std::span<Value> tensor(std::span<Value> arena, std::size_t layer, std::string_view name) const {
@@ -118,6 +138,10 @@ class ReferencePlan {
     const auto weight = tensor(std::span<const T>(parameters_), i, "weight");
     const auto bias = tensor(std::span<const T>(parameters_), i, "bias");
     std::visit(layers::overloaded{
+                   [&](const Encode& encode) {
+                     reference::encode_forward<T>(encode, encoding_slots_, statistics_,
+                                                  tables(std::span<const T>(parameters_)), x, y);
+                   },
                    [&](const Standardise&) { reference::standardise_forward(x, mean(i), variance(i), y); },
                    [&](const Dense&) { reference::dense_forward(x, weight, bias, y); },
                    [&](const BatchNorm& norm) {
@@ -147,11 +171,15 @@ class ReferencePlan {
     const auto d_bias = tensor(std::span<T>(d_parameters), i, "bias");
     std::visit(
         layers::overloaded{
+            [&](const Encode& encode) {
+              reference::encode_backward<T>(encode, encoding_slots_, statistics_,
+                                            tables(std::span<T>(d_parameters)), x, d_y, d_x);
+            },
             [&](const Standardise&) { reference::standardise_backward(variance(i), d_y, d_x); },
             [&](const Dense&) { reference::dense_backward(x, weight, d_y, d_x, d_weight, d_bias); },
             [&](const BatchNorm& norm) {
               reference::batch_norm_backward(norm, x, mean(i), variance(i), weight, d_y, d_x, d_weight,
-                                             d_bias);
+                                             d_bias, weights_);
             },
             [&](const Activation& activation) { reference::activation_backward(activation, x, d_y, d_x); },
             [&](const Dropout& dropout) { reference::dropout(dropout, stream(i), d_y, d_x); },
@@ -168,9 +196,11 @@ class ReferencePlan {
   std::vector<std::size_t> channels_;  // that enter layer i; the last entry leaves the network
   std::vector<ParameterSlot> parameter_slots_;
   std::vector<StatisticSlot> statistic_slots_;
+  std::vector<EncodingSlot> encoding_slots_;
 
   std::uint64_t seed_ = 0, step_ = 0;
   std::vector<T> parameters_, statistics_;
+  std::vector<double> weights_;         // of the rows in the statistics; empty: all 1
   std::vector<std::vector<T>> values_;  // what enters layer i; the last entry is the output
 };
 

@@ -6,6 +6,8 @@
 #include <array>
 #include <utility>
 
+#include "layers/encode.hpp"
+
 namespace ztilde {
 namespace {
 
@@ -14,6 +16,13 @@ namespace {
 class Lowering {
  public:
   explicit Lowering(std::size_t inputs) { open_.inputs = inputs; }
+
+  void add(std::size_t, const Encode& encode) {
+    const layers::EncodeLayout layout = layers::layout_of(encode);
+    open_.raw_columns = open_.inputs;
+    open_.tables = layout.tables;
+    open_.inputs = layout.features;
+  }
 
   void add(std::size_t layer, const Standardise&) {
     open_.norm = StageNorm::standardise;
@@ -81,6 +90,7 @@ std::string prologue_text(const Stage& stage) {
     if (!text.empty()) text += ", ";
     text += part;
   };
+  if (stage.raw_columns > 0) append(fmt::format("encode to {}", stage.inputs));
   if (stage.norm == StageNorm::standardise) append("standardise");
   if (stage.norm == StageNorm::batch) append(fmt::format("batch norm {}", stage.norm_layer));
   if (stage.activation != ActivationKind::identity) append(to_string(stage.activation));
@@ -114,7 +124,8 @@ std::string describe(const std::vector<Stage>& stages) {
                                                       stage.inputs, stage.bias ? " + b" : "")
                                         : "identity";
     lines.push_back({fmt::format("stage {}", s + 1),
-                     (s == 0 ? "x" : fmt::format("z{}", s)) + fmt::format(" [{}]", stage.inputs),
+                     (s == 0 ? "x" : fmt::format("z{}", s)) +
+                         fmt::format(" [{}]", stage.raw_columns > 0 ? stage.raw_columns : stage.inputs),
                      prologue_text(stage), contraction, result});
   }
   std::array<std::size_t, kCells> widths{};

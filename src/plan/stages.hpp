@@ -18,11 +18,14 @@ struct StageDropout {
   std::size_t layer = 0;
 };
 
-// z_out = contraction(drop out(activation(norm(inner activation of the stage before(z_in))))).
+// z_out = contraction(drop out(activation(norm(inner activation of the stage before(z_in))))); the first
+// stage's z_in are the rows, encoded where the network begins with Encode.
 struct Stage {
   std::size_t inputs = 0, outputs = 0;
 
   // Prologue.
+  std::size_t raw_columns = 0;  // that an Encode layer makes the inputs from; 0: they are the inputs
+  std::size_t tables = 0;       // with raw_columns: the inputs from here on come from trained tables
   StageNorm norm = StageNorm::none;
   std::size_t norm_layer = 0;  // where norm is not none
   ActivationKind activation = ActivationKind::identity;
@@ -36,6 +39,8 @@ struct Stage {
   // activation. z_out is stored without it; whoever reads z_out applies it.
   ActivationKind inner_activation = ActivationKind::identity;
   bool sums = false;  // the next stage normalises by the statistics of this one's result
+
+  std::size_t table_inputs() const { return raw_columns > 0 ? inputs - tables : 0; }
 };
 
 // The first stage reads the network's input, each other stage the z_out of the one before.

@@ -25,7 +25,8 @@ void for_blocks(const BatchProducts& products, const Tile& tile, const Visit& vi
 TrainPlan::TrainPlan(const Network& network, const std::vector<std::size_t>& batch_sizes, std::size_t workers,
                      const float* parameters, float* gradients, const double* fixed_statistics,
                      std::uint64_t seed)
-    : forward_(network, batch_sizes, workers, parameters, gradients, fixed_statistics, true, seed) {
+    : forward_(network, batch_sizes, workers, parameters, gradients, fixed_statistics, true, seed),
+      table_queue_(workers) {
   const std::vector<Stage>& stages = forward_.stages();
   const std::size_t count = stages.size();
   const std::size_t rows = forward_.largest_batch();
@@ -47,6 +48,10 @@ TrainPlan::TrainPlan(const Network& network, const std::vector<std::size_t>& bat
     lifetimes.push_back(
         {size, s + 1 == count ? count - 1 : backward_time(s + 1) + above_finishes_first, weights_time(s)});
   }
+  const std::size_t table_inputs = stages[0].table_inputs();
+  if (table_inputs > 0) {
+    lifetimes.push_back({rows * row_stride(table_inputs), backward_time(0), weights_time(0)});
+  }
   const Placement placement = place(lifetimes);
   memory_ = AlignedBuffer<float>(placement.total);
   std::vector<View> z;
@@ -59,6 +64,8 @@ TrainPlan::TrainPlan(const Network& network, const std::vector<std::size_t>& bat
                                                             : BlockSums());
   }
   forward_.set_z(std::move(z));
+  d_tables_ = View(memory_.data() + placement.offsets.back(), rows, table_inputs, row_stride(table_inputs));
+  if (stages[0].dense_layer) table_weight_ = AlignedBuffer<float>(stages[0].outputs * table_inputs);
 
   const std::vector<StatisticSlot> slots = statistic_slots(network);
   for (std::size_t i = 0; i < slots.size(); ++i) {
@@ -72,6 +79,7 @@ TrainPlan::TrainPlan(const Network& network, const std::vector<std::size_t>& bat
 void TrainPlan::begin(std::uint64_t step) {
   forward_.begin(step);
   for (TaskQueue& queue : slice_queues_) queue.refill();
+  table_queue_.refill();
 }
 
 ConstView TrainPlan::output(std::size_t first_row, std::size_t rows) const {
@@ -99,6 +107,14 @@ void TrainPlan::run_backward(const Worker& worker, const Batch& batch) {
       weight_gradient(s + 1);
       worker.sync();
     }
+    if (s == 0 && table_weight_.size() > 0) {
+      worker.sync([&] {
+        const Stage& stage = stages()[0];
+        copy_rows(
+            {forward_.tensors[0].weight + stage.tables, stage.outputs, stage.table_inputs(), stage.inputs},
+            {table_weight_.data(), stage.outputs, stage.table_inputs()});
+      });
+    }
     const std::vector<Tile>& tiles = products.tiles[worker.index];
     if (s > 0 && s == order.finishes_first) {
       for (const Tile& tile : tiles) finish_gradient(worker, s, products, tile);
@@ -109,7 +125,11 @@ void TrainPlan::run_backward(const Worker& worker, const Batch& batch) {
     } else {
       for (const Tile& tile : tiles) {
         finish_gradient(worker, s, products, tile);
-        if (s > 0) go_below(worker, s, products, tile, batch);
+        if (s > 0) {
+          go_below(worker, s, products, tile, batch);
+        } else if (stages()[0].table_inputs() > 0) {
+          table_input_gradient(worker, products, tile, batch);
+        }
       }
     }
     if (above && !above_first) weight_gradient(s + 1);
@@ -117,11 +137,17 @@ void TrainPlan::run_backward(const Worker& worker, const Batch& batch) {
       const StageTensors& t = forward_.tensors[s];
       if (stages()[s].bias) merge_column_sums(bias_sums_[s], products.blocks, t.d_bias);
       if (stages()[s].norm == StageNorm::batch) {
-        forward_.norms[s].merge_backward(norm_sums_[s], products.blocks, t.d_gamma, t.d_beta);
+        forward_.norms[s].merge_backward(norm_sums_[s], products.blocks, forward_.weights(), t.d_gamma,
+                                         t.d_beta);
       }
     });
   }
   weight_gradient(0);
+  const std::span<const TableSlice> tables = forward_.encoder().table_slices();
+  const kernels::Affine affine = forward_.norms[0].affine(stages()[0].tables);
+  table_queue_.take(worker, tables.size(), [&](std::size_t slice) {
+    forward_.encoder().table_gradient(tables[slice], batch, d_tables_.block(0, batch.rows), affine.scale);
+  });
   worker.sync();
 }
 
@@ -135,7 +161,11 @@ void TrainPlan::finish_gradient(const Worker& worker, std::size_t s, const Batch
   if (stage.sums) {
     const NormState& norm = forward_.norms[s + 1];
     const ConstView x = forward_.inner(s, first, rows, forward_.scratch[worker.index].inner.data());
-    kernels::input_gradient(x, norm.input_gradient(), d);
+    if (forward_.weights().used) {
+      kernels::weighted_input_gradient(x, forward_.weights().of_row.data() + first, norm.input_gradient(), d);
+    } else {
+      kernels::input_gradient(x, norm.input_gradient(), d);
+    }
     if (stage.inner_activation != ActivationKind::identity) {
       kernels::activate_backward(forward_.z(s, first, rows), stage.inner_activation, d);
     }
@@ -182,6 +212,27 @@ void TrainPlan::go_below(const Worker& worker, std::size_t s, const BatchProduct
   if (source.data != kept.data) copy_rows(source, kept);
 }
 
+void TrainPlan::table_input_gradient(const Worker& worker, const BatchProducts& products, const Tile& tile,
+                                     const Batch& batch) {
+  const Stage& stage = stages()[0];
+  WorkerScratch& mine = forward_.scratch[worker.index];
+  ConstView d = d_[0].block(tile.first_row, tile.rows);
+  const View d_tables = d_tables_.block(tile.first_row, tile.rows);
+  if (stage.dense_layer) {
+    products.stages[0].input_gradient[tile.product]->run(worker.index, d_tables.data, table_weight_.data(),
+                                                         nullptr, d.data, mine.product.data());
+  } else {
+    d.data += stage.tables;
+    d.channels = stage.table_inputs();
+    copy_rows(d, d_tables);
+  }
+  forward_.drop_out(stage, tile.first_row, stage.tables, d_tables);
+  if (stage.activation == ActivationKind::identity) return;
+  const View x(mine.source.data(), tile.rows, stage.table_inputs(), row_stride(stage.table_inputs()));
+  forward_.inputs(batch, tile.first_row, stage.tables, x);
+  kernels::activate_backward(x, stage.activation, d_tables);
+}
+
 void TrainPlan::weight_gradient_slice(const Worker& worker, std::size_t s, const Batch& batch,
                                       const Slice& slice) {
   WorkerScratch& mine = forward_.scratch[worker.index];
@@ -202,11 +253,16 @@ void TrainPlan::weight_gradient_slice(const Worker& worker, std::size_t s, const
 
 void TrainPlan::update_running(std::size_t rows, std::span<double> statistics,
                                std::span<std::uint64_t> batches) const {
+  // Weighted rows are as many as would leave a mean as uncertain, and never so few that nothing is left.
+  const RowWeights& weights = forward_.weights();
+  const double counting = weights.used ? std::max(2.0, weights.total * weights.total / weights.squares)
+                                       : static_cast<double>(rows);
   for (const RunningSlot& running : running_) {
     const NormState& norm = forward_.norms[running.stage];
     const std::size_t channels = running.slot.channels;
-    batch_norm::update_running(norm.mean.span(), norm.variance.span(), rows, running.layer.keep,
-                               running.layer.running_variance,
+    const bool unbiased = running.layer.running_variance == VarianceKind::unbiased;
+    batch_norm::update_running(norm.mean.span(), norm.variance.span(),
+                               unbiased ? counting / (counting - 1) : 1.0, running.layer.keep,
                                statistics.subspan(running.slot.offset, channels),
                                statistics.subspan(running.slot.offset + channels, channels));
     ++batches[running.slot_index];

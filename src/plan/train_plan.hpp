@@ -63,6 +63,9 @@ class TrainPlan {
   // From there to what this stage leaves to the one below.
   void go_below(const Worker& worker, std::size_t s, const BatchProducts& products, const Tile& tile,
                 const Batch& batch);
+  // The first stage's: the gradient with respect to what trained tables gave it.
+  void table_input_gradient(const Worker& worker, const BatchProducts& products, const Tile& tile,
+                            const Batch& batch);
   void weight_gradient_slice(const Worker& worker, std::size_t s, const Batch& batch, const Slice& slice);
 
   struct RunningSlot {
@@ -77,6 +80,9 @@ class TrainPlan {
   std::vector<BlockSums> bias_sums_;     // by stage
   std::vector<BlockSums> norm_sums_;     // by stage, of its prologue's normalisation
   std::vector<TaskQueue> slice_queues_;  // by stage
+  kernels::View d_tables_;               // [largest batch, the first stage's table inputs]
+  AlignedBuffer<float> table_weight_;    // the first stage's weights of them, without gaps
+  TaskQueue table_queue_;
   std::vector<RunningSlot> running_;
   bool going_on_ = false;
 };

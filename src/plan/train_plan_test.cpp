@@ -58,7 +58,7 @@ TEST_P(EveryNetwork, forward_and_backward_equal_the_reference_in_double) {
   const std::vector<double> statistics = testing_networks::random_statistics(network);
   const std::size_t outputs = layer_outputs(network).back();
   for (const std::size_t rows : {2u, 3u, 31u, 60u, 129u, 300u}) {
-    const std::vector<float> x = testing_networks::random_rows(rows, network.inputs);
+    const std::vector<float> x = testing_networks::random_inputs(network, rows);
     const std::vector<float> w = testing_networks::random_rows(rows, outputs, 9);
     const StepResult fast = run_step(network, x, rows, 2, parameters, statistics, w, 4);
 
@@ -108,7 +108,7 @@ TEST_P(EveryNetwork, the_bits_do_not_depend_on_the_number_of_threads) {
   const std::vector<float> parameters = testing_networks::random_parameters(network);
   const std::vector<double> statistics = testing_networks::random_statistics(network);
   const std::size_t rows = 251;
-  const std::vector<float> x = testing_networks::random_rows(rows, network.inputs);
+  const std::vector<float> x = testing_networks::random_inputs(network, rows);
   const std::vector<float> w = testing_networks::random_rows(rows, layer_outputs(network).back(), 9);
   const StepResult one = run_step(network, x, rows, 1, parameters, statistics, w, 4);
   for (const std::size_t threads : {2u, 3u, 4u}) {

@@ -19,10 +19,13 @@ void initialise_parameters(const Network& network, InitKind kind, double init_st
       continue;
     }
     const auto inputs = static_cast<double>(slot.columns), outputs = static_cast<double>(slot.rows);
-    const double std_dev = kind == InitKind::he       ? std::sqrt(2 / inputs)
+    // A category's row of a table has length 1, as the one-hot columns that it stands for.
+    const double std_dev = slot.column                ? std::sqrt(1 / inputs)
+                           : kind == InitKind::he     ? std::sqrt(2 / inputs)
                            : kind == InitKind::xavier ? std::sqrt(2 / (inputs + outputs))
                                                       : init_std;
-    const RandomStream stream(seed, Purpose::initialise, static_cast<std::uint32_t>(slot.layer), 0);
+    const RandomStream stream(seed, Purpose::initialise, static_cast<std::uint32_t>(slot.layer),
+                              slot.column.value_or(0));
     for (std::size_t i = 0; i < values.size(); ++i)
       values[i] = static_cast<float>(std_dev * stream.normal(i));
   }

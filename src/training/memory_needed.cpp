@@ -32,7 +32,10 @@ std::size_t states_of(OptimizerKind optimizer) {
 
 double memory_needed(const Network& network, std::size_t rows, bool validates, const TrainOptions& options) {
   double outputs = 0;
-  for (const Stage& stage : lower(network)) outputs += static_cast<double>(stage.outputs);
+  for (const Stage& stage : lower(network)) {
+    outputs += static_cast<double>(stage.outputs);
+    outputs += static_cast<double>(stage.table_inputs()) / 2;  // their gradient alone is stored
+  }
   const double step = 2 * outputs * static_cast<double>(std::min(rows, options.batch));
   const auto states = static_cast<double>(states_of(options.optimizer));
   const double best = validates ? 1 : 0, packed = best;
@@ -58,7 +61,7 @@ double population_memory(const Network& network, std::size_t rows, const TrainOp
 }
 
 std::size_t memory_of(const Dataset& data) {
-  return data.bytes.size() + (data.floats.size() + data.targets.size()) * sizeof(float);
+  return data.bytes.size() + (data.floats.size() + data.targets.size() + data.weights.size()) * sizeof(float);
 }
 
 void require_memory(const Network& network, std::size_t rows, bool validates, std::size_t data_bytes,

@@ -8,9 +8,12 @@
 #include <numeric>
 
 #include "base/text.hpp"
+#include "layers/encode.hpp"
+#include "model/inputs.hpp"
 #include "model/scoring.hpp"
 #include "plan/population.hpp"
 #include "training/class_weights.hpp"
+#include "training/encoding.hpp"
 #include "training/initialise.hpp"
 #include "training/memory_needed.hpp"
 #include "ztilde/error.hpp"
@@ -25,11 +28,61 @@ bool has_batch_norm(const Network& network) {
                      [](const Layer& layer) { return std::holds_alternative<BatchNorm>(layer); });
 }
 
+std::string column_label(const Dataset& data, std::size_t column) {
+  return data.column_names.empty() ? fmt::format("{}", column + 1) : printable(data.column_names[column]);
+}
+
+// At most a few of many.
+std::string listed(const std::vector<std::string>& names) {
+  constexpr std::size_t kNamed = 5;
+  const std::size_t shown = std::min(names.size(), kNamed);
+  return fmt::format("{}{}",
+                     fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown), ", "),
+                     names.size() > kNamed ? ", …" : "");
+}
+
+void require_none_missing(const Dataset& data, const std::vector<std::size_t>& missing) {
+  std::vector<std::string> names;
+  for (std::size_t c = 0; c < missing.size(); ++c) {
+    if (missing[c] > 0) names.push_back(fmt::format("{} {}", column_label(data, c), with_commas(missing[c])));
+  }
+  if (names.empty()) return;
+  refuse(fmt::format("numbers are missing in {} ({}); give --missing mean or --missing indicator",
+                     counted(names.size(), "column"), listed(names)));
+}
+
+std::optional<Encode> encode_for(const Dataset& data, const TrainOptions& options) {
+  const std::vector<std::size_t> missing = missing_numbers(data);
+  if (data.rules.missing == MissingUse::refuse) require_none_missing(data, missing);
+  std::vector<Column> columns = data.column_info;
+  columns.resize(data.columns);
+  std::vector<bool> is_missing(missing.begin(), missing.end());
+  return encode_for(
+      columns, is_missing,
+      {data.is_bytes() ? MissingUse::refuse : data.rules.missing, options.quantile, options.one_hot_most});
+}
+
+// A network of the user's own knows as many categories as the table has, in the same columns.
+void require_encoding_fits(const Network& network, const Dataset& data) {
+  const auto* encode = std::get_if<Encode>(&network.layers.front());
+  for (std::size_t c = 0; c < data.column_info.size(); ++c) {
+    const std::size_t given = encode ? encode->columns[c].categories : 0;
+    const std::size_t there = data.column_info[c].categories.size();
+    if (given == there) continue;
+    refuse(fmt::format(
+        "column {} has {}, the network encodes {}; {}", column_label(data, c),
+        there == 0 ? std::string("numbers") : counted(there, "category"),
+        given == 0 ? std::string("numbers") : counted(given, "category"),
+        encode ? "set its \"categories\" in the encode layer" : "begin the network with an encode layer"));
+  }
+}
+
 Network network_for(const Dataset& data, const TrainOptions& options) {
   const std::size_t outputs = outputs_for(data.task, data.classes.size());
   if (!options.network) {
     const Network network = dense_network({.inputs = data.columns,
                                            .outputs = outputs,
+                                           .encode = encode_for(data, options),
                                            .hidden = options.hidden,
                                            .activation = options.activation,
                                            .batch_norm = options.batch_norm,
@@ -47,6 +100,7 @@ Network network_for(const Dataset& data, const TrainOptions& options) {
     refuse(fmt::format("the network takes {}, the data have {}; set \"inputs\" to {}",
                        counted(network.inputs, "input"), with_commas(data.columns), data.columns));
   }
+  require_encoding_fits(network, data);
   const std::size_t given = layer_outputs(network).back();
   if (given != outputs && !(data.task == Task::classify && given == data.classes.size())) {
     refuse(fmt::format("the network ends with {}, {} needs {}; set the last dense layer's \"outputs\" to {}",
@@ -105,18 +159,34 @@ void require_weight(const Objective& objective, const Batch& rows, const char* w
   refuse(fmt::format("the {} rows all weigh 0; give some of them or their classes a weight above 0", which));
 }
 
-std::string constant_columns_warning(const std::vector<std::size_t>& constant, const Dataset& data) {
-  constexpr std::size_t kNamed = 5;
-  std::string names;
-  for (std::size_t i = 0; i < std::min(constant.size(), kNamed); ++i) {
-    if (i) names += ", ";
-    names += data.column_names.empty() ? fmt::format("{}", constant[i] + 1)
-                                       : printable(data.column_names[constant[i]]);
+// what: "constant in the training rows"
+std::string zero_columns_warning(const std::vector<std::size_t>& columns, const char* what,
+                                 const Dataset& data) {
+  std::vector<std::string> names;
+  for (const std::size_t column : columns) names.push_back(column_label(data, column));
+  return fmt::format("{} {} in the training rows and {} 0: {}",
+                     columns.size() == 1 ? "1 column is" : with_commas(columns.size()) + " columns are", what,
+                     columns.size() == 1 ? "becomes" : "become", listed(names));
+}
+
+// Standardise works on numbers alone: every column, or the numeric ones of an Encode layer. Returns the
+// constant columns.
+std::vector<std::size_t> measure_standardise(const StatisticSlot& slot, const Batch& all_rows, Team& team,
+                                             Model& model) {
+  const auto* encode = std::get_if<Encode>(&model.network.layers.front());
+  const std::size_t count = encode ? layers::layout_of(*encode).values : slot.channels;
+  const std::span<double> statistics(model.statistics);
+  const Encoder encoder(model.network, model.parameters.data(), nullptr, model.statistics.data());
+  std::vector<std::size_t> constant =
+      measure_inputs(all_rows, count, team, statistics.subspan(slot.offset, count),
+                     statistics.subspan(slot.offset + slot.channels, count), encoder);
+  if (!encode) return constant;
+  std::vector<std::size_t> numeric;  // columns
+  for (std::size_t c = 0; c < encode->columns.size(); ++c) {
+    if (encode->columns[c].kind == Encoding::numeric) numeric.push_back(c);
   }
-  if (constant.size() > kNamed) names += ", …";
-  return fmt::format("{} constant in the training rows and {} 0: {}",
-                     constant.size() == 1 ? "1 column is" : with_commas(constant.size()) + " columns are",
-                     constant.size() == 1 ? "becomes" : "become", names);
+  for (std::size_t& value : constant) value = numeric[value];
+  return constant;
 }
 
 }  // namespace
@@ -131,7 +201,7 @@ PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOp
     refuse("the data have more than 4,294,967,295 rows; use a part");
   if (options.epochs == 0) refuse("0 epochs would train nothing; give at least 1");
 
-  const RowSource source = whole(data).source;
+  require_sound(data);
   if (valid) {
     check_valid_set(data, *valid);
     require_same_classes(data, *valid);
@@ -139,10 +209,13 @@ PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOp
 
   Model model;
   model.network = network_for(data, options);
+  const RowSource source = whole(data, model.network).source;
   require_memory(model.network, data.rows, valid || options.valid_fraction > 0,
                  memory_of(data) + (valid ? memory_of(*valid) : 0), options);
   model.task = data.task;
   model.column_names = data.column_names;
+  model.column_info = data.column_info;
+  model.rules = data.rules;
   model.target_name = data.target_name;
   model.classes = data.classes;
   model.parameters.resize(parameter_arena_size(model.network));
@@ -162,6 +235,12 @@ PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOp
     std::iota(train_rows.begin(), train_rows.end(), 0u);
   }
 
+  // A row that counts for nothing is left out: no batch is without weight, and bits are the same.
+  if (!data.weights.empty()) {
+    std::erase_if(train_rows, [&](std::uint32_t row) { return data.weights[row] == 0; });
+    if (train_rows.empty()) refuse("the training rows all weigh 0; give some a weight above 0");
+  }
+
   const BatchPlan batches =
       plan_batches(train_rows.size(), options.batch, has_batch_norm(model.network) ? 2 : 1);
   const float* weights = data.weights.empty() ? nullptr : data.weights.data();
@@ -174,7 +253,7 @@ PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOp
                   {},
                   {},
                   {}};
-  if (valid) run.valid = whole(*valid);
+  if (valid) run.valid = whole(*valid, run.model.network);
   if (!run.valid_rows.empty()) {
     run.valid = Batch{source, run.valid_rows.data(), run.valid_rows.size(), data.targets.data(), weights};
   }
@@ -192,14 +271,14 @@ PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOp
   initialise_parameters(run.model.network, options.init, options.init_std, options.seed,
                         run.model.parameters);
   initialise_statistics(run.model.network, run.model.statistics);
+  const std::vector<std::size_t> missing =
+      measure_encoding(run.model.network, run.batcher.all(), team, run.model.statistics);
+  if (!missing.empty()) run.warnings.push_back(zero_columns_warning(missing, "missing", data));
   for (const StatisticSlot& slot : statistic_slots(run.model.network)) {
     if (!std::holds_alternative<Standardise>(run.model.network.layers[slot.layer])) continue;
-    const std::span<double> statistics(run.model.statistics);
-    const std::vector<std::size_t> constant =
-        measure_inputs(run.batcher.all(), slot.channels, team, statistics.subspan(slot.offset, slot.channels),
-                       statistics.subspan(slot.offset + slot.channels, slot.channels));
+    const std::vector<std::size_t> constant = measure_standardise(slot, run.batcher.all(), team, run.model);
     run.model.statistic_batches.front() = 1;
-    if (!constant.empty()) run.warnings.push_back(constant_columns_warning(constant, data));
+    if (!constant.empty()) run.warnings.push_back(zero_columns_warning(constant, "constant", data));
   }
 
   run.optimiser = {options.optimizer, options.weight_decay.value_or(default_weight_decay(options.optimizer)),

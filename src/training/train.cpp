@@ -13,6 +13,7 @@
 #include "plan/population.hpp"
 #include "training/checkpoint.hpp"
 #include "training/class_weights.hpp"
+#include "training/encoding.hpp"
 #include "training/memory_needed.hpp"
 #include "training/prepare.hpp"
 #include "training/train_rows.hpp"
@@ -284,6 +285,7 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const Split*
     }
 
     const bool whole_epoch = state.batch == batches;
+    average_unseen(network, trainer->model.statistics, trainer->model.parameters);
     HistoryPoint end = point(true);
     const bool hurried = !whole_epoch && would_take_long(run, state.rows - rows_before, clock.here());
     if (validation && !hurried) {

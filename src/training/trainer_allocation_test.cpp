@@ -71,18 +71,26 @@ namespace {
 struct Case {
   Network network;
   OptimiserOptions optimiser;
+  bool weighted = false;
 };
 
 std::vector<Case> cases() {
   const Dense hidden{33, false}, last{3};
   const BatchNorm unbiased{1e-5, 0.9, VarianceKind::unbiased};
+  const EncodedColumn mapped{Encoding::numeric, 0, 0, MissingValue::indicator, 9};
+  const EncodedColumn one_hot{Encoding::one_hot, 4, 0, MissingValue::none, 0};
+  const EncodedColumn table{Encoding::embedding, 3, 20, MissingValue::none, 0};
+  const Encode encode{{table, mapped, one_hot, table, EncodedColumn{}}};
   return {{{5,
             {Standardise{}, hidden, BatchNorm{}, Activation{}, Dropout{0.2}, hidden, unbiased, Activation{},
              last}},
            {.kind = OptimizerKind::adamw, .weight_decay = 0.01, .clip_norm = 1}},
           {{5, {hidden, Activation{ActivationKind::gelu}, BatchNorm{}, BatchNorm{}, last, BatchNorm{}}},
            {.kind = OptimizerKind::nesterov}},
-          {{5, {last}}, {.kind = OptimizerKind::sgd}}};
+          {{5, {last}}, {.kind = OptimizerKind::sgd}},
+          {{5, {encode, Standardise{}, hidden, BatchNorm{}, Activation{}, last}},
+           {.kind = OptimizerKind::adamw},
+           true}};
 }
 
 int allocations_in_steps(const Case& run, std::size_t threads) {
@@ -101,8 +109,10 @@ int allocations_in_steps(const Case& run, std::size_t threads) {
   model.statistic_batches.resize(statistic_slots(run.network).size());
   initialise_parameters(run.network, InitKind::he, 0, 0, model.parameters);
   initialise_statistics(run.network, model.statistics);
+  std::vector<float> weights(kRows);
+  for (std::size_t r = 0; r < kRows; ++r) weights[r] = static_cast<float>(1 + r % 3);
   Batcher batcher({nullptr, inputs.data(), run.network.inputs}, targets.data(), rows,
-                  plan_batches(kRows, 80, 2), 0);
+                  plan_batches(kRows, 80, 2), 0, run.weighted ? weights.data() : nullptr);
   Team team(threads);
   Trainer trainer(model, objective_of(Task::classify, 3), run.optimiser, batcher, team, 0);
   batcher.begin_epoch(0);

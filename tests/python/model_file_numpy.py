@@ -46,6 +46,23 @@ def expected_tensors(network):
     channels = network["inputs"]
     for i, layer in enumerate(network["layers"]):
         kind = layer["layer"]
+        if kind == "encode":
+            assert len(layer["columns"]) == channels, "a column for each input"
+            channels = 0
+            for c, column in enumerate(layer["columns"]):
+                slots = column.get("categories", 0) + 1
+                if column["kind"] == "numeric":
+                    channels += 1 + (column.get("missing") == "indicator")
+                    if column.get("missing", "none") != "none":
+                        expected[f"{i}.{c}.fill"] = ("float64", (1,))
+                    if column.get("knots", 0) > 0:
+                        expected[f"{i}.{c}.knots"] = ("float64", (column["knots"],))
+                        expected[f"{i}.{c}.values"] = ("float64", (column["knots"],))
+                else:
+                    expected[f"{i}.{c}.frequency"] = ("float64", (slots,))
+                    channels += column.get("width", slots)
+                if column["kind"] == "embedding":
+                    expected[f"{i}.{c}.weight"] = ("float32", (slots, column["width"]))
         if kind == "dense":
             expected[f"{i}.weight"] = ("float32", (layer["outputs"], channels))
             channels = layer["outputs"]
@@ -70,10 +87,47 @@ ACTIVATIONS = {
 }
 
 
+def encode(columns, of_layer, x):
+    """Raw columns to features: values, missing indicators, one-hot columns, table rows."""
+    values, indicators, one_hots, tables = [], [], [], []
+    for c, column in enumerate(columns):
+        raw = x[:, c]
+        if column["kind"] == "numeric":
+            value = raw
+            if column.get("knots", 0) > 0:
+                value = through_knots(of_layer[f"{c}.knots"], of_layer[f"{c}.values"], raw)
+            if column.get("missing", "none") != "none":
+                value = np.where(np.isnan(raw), of_layer[f"{c}.fill"], value)
+            values.append(value[:, None])
+            if column.get("missing") == "indicator":
+                indicators.append(np.isnan(raw)[:, None].astype(float))
+            continue
+        slot = raw.astype(int)
+        if column["kind"] == "embedding":
+            tables.append(of_layer[f"{c}.weight"][slot])
+            continue
+        frequency = of_layer[f"{c}.frequency"]
+        rows = np.eye(len(frequency))
+        if frequency[-1] == 0:
+            rows[-1] = frequency
+        one_hots.append(rows[slot])
+    return np.concatenate(values + indicators + one_hots + tables, axis=1)
+
+
+def through_knots(knots, values, x):
+    above = np.searchsorted(knots, x, side="right")
+    lower, upper = np.clip(above - 1, 0, len(knots) - 1), np.clip(above, 0, len(knots) - 1)
+    step = knots[upper] - knots[lower]
+    share = np.where(step > 0, (x - knots[lower]) / np.where(step > 0, step, 1), 0)
+    return values[lower] + (values[upper] - values[lower]) * share
+
+
 def forward(network, tensors, x):
     for i, layer in enumerate(network["layers"]):
-        of_layer = {name.split(".")[1]: t for name, t in tensors.items() if name.split(".")[0] == str(i)}
-        if layer["layer"] == "dense":
+        of_layer = {n.split(".", 1)[1]: t for n, t in tensors.items() if n.split(".")[0] == str(i)}
+        if layer["layer"] == "encode":
+            x = encode(layer["columns"], of_layer, x)
+        elif layer["layer"] == "dense":
             x = x @ of_layer["weight"].T.astype(float) + of_layer.get("bias", 0)
         elif layer["layer"] in ("batch_norm", "standardise"):
             inv_std = 1 / np.sqrt(of_layer["running_var"] + layer.get("epsilon", 0))

@@ -49,12 +49,72 @@ def floats(hex_digits):
     return torch.from_numpy(np.frombuffer(bytes.fromhex(hex_digits), "<f4").astype(float))
 
 
+class Encode(nn.Module):
+    """The first layer of a table's network, whose tensors are "column.name"."""
+
+    def __init__(self, columns):
+        super().__init__()
+        self.columns = columns
+        for c, column in enumerate(columns):
+            of_column = nn.Module()
+            slots = column.get("categories", 0) + 1
+            sizes = {"frequency": slots} if slots > 1 else {"knots": column.get("knots", 0)}
+            if column["kind"] == "numeric":
+                sizes["values"] = column.get("knots", 0)
+                sizes["fill"] = int(column.get("missing", "none") != "none")
+            for name, size in sizes.items():
+                if size > 0:
+                    of_column.register_buffer(name, torch.zeros(size, dtype=torch.float64))
+            if column["kind"] == "embedding":
+                of_column.weight = nn.Parameter(torch.zeros(slots, column["width"]))
+            self.add_module(str(c), of_column)
+
+    def outputs(self):
+        return sum(
+            1 + (c.get("missing") == "indicator") if c["kind"] == "numeric" else c.get("width", c["categories"] + 1)
+            for c in self.columns
+        )
+
+    def forward(self, x):
+        values, indicators, one_hots, tables = [], [], [], []
+        for c, column in enumerate(self.columns):
+            of_column, raw = getattr(self, str(c)), x[:, c]
+            if column["kind"] == "embedding":
+                tables.append(of_column.weight[raw.long()])
+            elif column["kind"] == "one_hot":
+                rows = torch.eye(len(of_column.frequency), dtype=x.dtype)
+                if of_column.frequency[-1] == 0:
+                    rows[-1] = of_column.frequency
+                one_hots.append(rows[raw.long()])
+            else:
+                value = raw
+                if column.get("knots", 0) > 0:
+                    value = self.through_knots(of_column.knots, of_column.values, raw)
+                if column.get("missing", "none") != "none":
+                    value = torch.where(raw.isnan(), of_column.fill, value)
+                values.append(value[:, None])
+                if column.get("missing") == "indicator":
+                    indicators.append(raw.isnan()[:, None].to(x.dtype))
+        return torch.cat(values + indicators + one_hots + tables, dim=1)
+
+    @staticmethod
+    def through_knots(knots, values, x):
+        above = torch.searchsorted(knots, x.contiguous(), right=True)
+        lower, upper = (above - 1).clamp(min=0), above.clamp(max=len(knots) - 1)
+        step = knots[upper] - knots[lower]
+        share = torch.where(step > 0, (x - knots[lower]) / step.clamp(min=1e-300), torch.zeros_like(x))
+        return values[lower] + (values[upper] - values[lower]) * share
+
+
 def sequential(network):
     layers = []
     channels = network["inputs"]
     for layer in network["layers"]:
         kind = layer["layer"]
-        if kind == "standardise":
+        if kind == "encode":
+            layers.append(Encode(layer["columns"]))
+            channels = layers[-1].outputs()
+        elif kind == "standardise":
             layers.append(nn.BatchNorm1d(channels, affine=False, eps=0))
         elif kind == "dense":
             layers.append(nn.Linear(channels, layer["outputs"], bias=layer["bias"]))
@@ -101,7 +161,7 @@ def main(path):
     # The statistics are doubles in the file; without this they would be rounded to float, and a
     # mean of 1.7e9 seconds with them.
     for module in model:
-        if isinstance(module, nn.BatchNorm1d):
+        if isinstance(module, (nn.BatchNorm1d, Encode)):
             module.double()
     model.load_state_dict(tensors, strict=True)
     model.double().eval()

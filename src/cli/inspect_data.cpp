@@ -1,0 +1,64 @@
+// ztilde inspect-data: what a table holds and what its columns would be.
+#include <fmt/format.h>
+
+#include "base/files.hpp"
+#include "base/text.hpp"
+#include "cli/input.hpp"
+#include "cli/options.hpp"
+#include "cli/streams.hpp"
+#include "cli/survey_words.hpp"
+#include "cli/verbs.hpp"
+
+namespace ztilde::cli {
+namespace {
+
+struct InspectDataOptions {
+  InputFiles input;
+  std::string target, write_columns;
+  bool json = false, force = false;
+};
+
+OptionTable inspect_data_options(InspectDataOptions& options) {
+  OptionTable table("ztilde inspect-data FILE [options]",
+                    "What a table holds, column by column, and what train would make of it: roles,\n"
+                    "missing values, numbers and categories. Nothing is refused for its values.");
+  table.positional("FILE", options.input.data, "a table, plain or .gz; - is standard input");
+  table.group("Table");
+  add_format_options(table, options.input.table);
+  add_role_options(table, options.input.table);
+  table.text("--target", "NAME", options.target, "the column to predict, a name or a 1-based number")
+      .standard = "last column";
+  table.group("Output");
+  table.text("--write-columns", "FILE", options.write_columns,
+             "write the roles as JSON, to be edited and given to train --columns");
+  table.flag("--json", options.json, "everything as one JSON object");
+  table.flag("--force", options.force, "overwrite the file of --write-columns");
+  table.group("Other");
+  table.example("ztilde inspect-data houses.csv --target price");
+  table.example("ztilde inspect-data houses.csv --write-columns columns.json");
+  return table;
+}
+
+}  // namespace
+
+Outcome run_inspect_data(const Arguments& arguments) {
+  InspectDataOptions options;
+  OptionTable table = inspect_data_options(options);
+  if (!table.parse(arguments)) return {table.help()};
+  const std::string& path = options.input.data;
+  if (!options.write_columns.empty()) {
+    require_other_file({"--write-columns", options.write_columns},
+                       {{"FILE", path}, {"--columns", options.input.table.columns_file}});
+    require_writable(options.write_columns, options.force);
+  }
+  if (are_images(options.input)) {
+    refuse(shown_path(path), "holds images or labels, not a table; train reads it as it is");
+  }
+  CsvOptions reading = csv_options(options.input.table);
+  reading.target = options.target;
+  const TableSurvey survey = survey_csv(path, reading);
+  if (!options.write_columns.empty()) write_file_atomically(options.write_columns, roles_json(survey));
+  return {options.json ? survey_json(survey, path) : survey_words(survey, path, output_width())};
+}
+
+}  // namespace ztilde::cli

@@ -1,0 +1,64 @@
+// What a cell of a table stands for: a number, a missing value, or text.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "data/csv_records.hpp"
+#include "data/numbers.hpp"
+#include "ztilde/dataset.hpp"
+
+namespace ztilde {
+
+class Cells {
+ public:
+  explicit Cells(const CsvOptions& options);
+
+  // As parse_number, with NumberKind::empty for every missing value. NaN is one, whatever its spelling.
+  template <class T>
+  ParsedNumber<T> number(std::string_view text) const;
+  // Whether a text (without spaces around it) is a spelling of a missing value.
+  bool is_missing(std::string_view text) const;
+  char point() const { return point_; }
+
+ private:
+  std::vector<std::string> further_;
+  std::vector<double> further_numbers_;
+  char point_;
+};
+
+// The text that a category or class is known by: spaces around unquoted text make no other one.
+inline std::string_view category_text(const CsvField& field) {
+  return field.quoted ? field.text : trimmed(field.text);
+}
+
+// "column 3 ('age')".
+std::string named_column(std::size_t column, std::string_view name);
+
+// What is wrong with a cell that should be a finite number, and what to do: the words of a message.
+std::string number_complaint(std::string_view text, std::size_t column, std::string_view name, char point);
+
+// Missing values are counted to the end, so that one message says how bad it is.
+class MissingCounts {
+ public:
+  explicit MissingCounts(std::size_t columns) : by_column_(columns) {}
+  void add(const CsvField& field, std::size_t index) {
+    if (total_++ == 0) line_ = field.line, column_ = index + 1;
+    ++by_column_[index];
+  }
+  // fillable: some are in input columns, where --missing helps.
+  void add_fillable(const CsvField& field, std::size_t index) {
+    fillable_ = true;
+    add(field, index);
+  }
+  void require_none(const CsvRecords& records, const std::vector<std::string>& names) const;
+
+ private:
+  std::vector<std::size_t> by_column_;
+  std::size_t total_ = 0, line_ = 0, column_ = 0;  // of the first
+  bool fillable_ = false;
+};
+
+}  // namespace ztilde
