@@ -15,11 +15,17 @@ function(ztilde_room_tests room folder)
   target_include_directories(${room}_tests PRIVATE ${NLOHMANN_JSON_INCLUDE_DIR} ${PROJECT_SOURCE_DIR})
   target_compile_definitions(${room}_tests PRIVATE ZTILDE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   if(room STREQUAL whole)
-    target_compile_definitions(${room}_tests PRIVATE ZTILDE_PROGRAM="$<TARGET_FILE:ztilde_program>")
-    add_dependencies(${room}_tests ztilde_program)
+    target_compile_definitions(${room}_tests PRIVATE
+      ZTILDE_PROGRAM="$<TARGET_FILE:ztilde_program>" ZTILDE_FAULTS="$<TARGET_FILE:ztilde_faults>")
+    add_dependencies(${room}_tests ztilde_program ztilde_faults)
   endif()
   gtest_discover_tests(${room}_tests TEST_PREFIX ${room}. DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 600)
 endfunction()
+
+# Preloaded by tests that make the program's disk fail. Never sanitised, for it starts before that is ready.
+add_library(ztilde_faults MODULE tests/faults.cpp)
+target_compile_options(ztilde_faults PRIVATE -Wall -Wextra -Werror)
+target_link_libraries(ztilde_faults PRIVATE ${CMAKE_DL_LIBS})
 
 foreach(room base tensor kernels layers plan data model training)
   ztilde_room_tests(${room} src/${room})

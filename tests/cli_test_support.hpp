@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,6 +25,7 @@ namespace ztilde::cli_test {
 struct Result {
   int exit_code = -1;  // 128 + signal where one ended it
   std::string out, err;
+  long peak_kilobytes = 0;  // the most memory it had
 };
 
 struct Setting {
@@ -31,6 +33,7 @@ struct Setting {
   std::string standard_output;  // a file to open for writing, instead of keeping it
   bool close_output = false;
   std::string columns;  // of the terminal, as the environment says
+  std::string fault;    // of tests/faults.cpp: "3:kill"
   // Called with the process's id while it runs.
   std::function<void(pid_t)> meanwhile;
 };
@@ -60,14 +63,22 @@ inline Result ztilde(const TemporaryFolder& folder, std::vector<std::string> arg
     ::dup2(redirected ? ::open(setting.standard_output.c_str(), O_WRONLY) : ::fileno(out), STDOUT_FILENO);
     ::dup2(::fileno(err), STDERR_FILENO);
     if (!setting.columns.empty()) ::setenv("COLUMNS", setting.columns.c_str(), 1);
+    if (!setting.fault.empty()) {
+      ::setenv("ZTILDE_FAULT", setting.fault.c_str(), 1);
+      ::setenv("LD_PRELOAD", ZTILDE_FAULTS, 1);
+      // A sanitised program would want its own library to be the first.
+      ::setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 1);
+    }
     if (setting.close_output) ::close(STDOUT_FILENO);
     ::execv(ZTILDE_PROGRAM, texts.data());
     ::_exit(127);
   }
   if (setting.meanwhile) setting.meanwhile(child);
   int status = 0;
-  ::waitpid(child, &status, 0);
+  rusage usage{};
+  ::wait4(child, &status, 0, &usage);
   Result run;
+  run.peak_kilobytes = usage.ru_maxrss;
   run.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   run.out = content_of(out);
   run.err = content_of(err);

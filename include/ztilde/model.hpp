@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -82,13 +83,38 @@ Predictions predict(const Model& model, const Dataset& data, std::size_t threads
 
 constexpr std::size_t kMostConfusedClasses = 4096;
 
+// Above these the area under the curve is not computed.
+constexpr std::size_t kMostRankedClasses = 100;
+
+// Of the rows of a class, how many were found; of the answers that name it, how many were right.
+// Empty where there are none.
+struct ClassScores {
+  std::optional<double> recall, precision;
+};
+
+// Rows count by their weights, in all but `rows` and `confusion`.
 struct Scores {
   std::size_t rows = 0;
-  double loss = 0;                       // mean cross-entropy in nats, or mean squared error
-  double accuracy = 0;                   // classify
-  double rmse = 0, mae = 0, r2 = 0;      // regress
+  double loss = 0;      // mean cross-entropy in nats (the log loss), or mean squared error
+  double accuracy = 0;  // classify
+  // The mean recall of the classes that occur.
+  std::optional<double> balanced_accuracy;
+  // Area under the ROC curve, exact, ties counting half: of 2 classes, or the mean over each class that
+  // occurs against all others. Empty where only one class occurs.
+  std::optional<double> auc;
+  std::vector<ClassScores> by_class;
+  double rmse = 0, mae = 0;              // regress
+  std::optional<double> r2;              // regress; empty where all targets are the same
   std::vector<std::uint64_t> confusion;  // [true class, predicted class]; empty above kMostConfusedClasses
 };
+
+struct Metric {
+  std::string name;  // "balanced_accuracy", as JSON and docs/metrics.md have it
+  double value = 0;
+};
+// The metrics of this task that these scores have, in their order.
+std::vector<Metric> metrics_of(Task task, const Scores& scores);
+
 // Requires data.targets. Throws Error(data) where data and model do not fit.
 Scores evaluate(const Model& model, const Dataset& data, std::size_t threads = 0);
 

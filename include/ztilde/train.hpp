@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ztilde/dataset.hpp"
@@ -17,6 +18,22 @@ namespace ztilde {
 enum class OptimizerKind { sgd, momentum, nesterov, rmsprop, adam, adamw };
 enum class ScheduleKind { constant, cosine, step, onecycle };
 enum class InitKind { he, xavier, normal };
+
+// Where a run is kept while it goes on, so that it can go on later (docs/checkpoints.md). Changes
+// nothing about the result.
+struct CheckpointOptions {
+  std::string path;               // empty: nowhere
+  std::uint64_t every_steps = 0;  // 0: at the end of every epoch; in both cases at the end of the run
+  bool resume = false;            // go on from `path` where there is one, to the bits of an unbroken run
+  std::string note;               // the caller's own words, kept in the file; ASCII
+};
+
+// How often a row's loss counts by its class, times the row's own weight. In the loss only, of training
+// and validation rows alike; metrics know nothing of it. Neither: every class counts once.
+struct ClassWeights {
+  bool balanced = false;  // training rows / (classes · rows of the class): each class counts as much in all
+  std::vector<std::pair<std::string, double>> given;  // by name, 0 or more; classes not named: 1
+};
 
 struct TrainOptions {
   std::optional<Network> network;  // instead of the ten that follow
@@ -41,6 +58,7 @@ struct TrainOptions {
   std::optional<double> weight_decay;  // empty: 0.01 for adamw, else 0
   bool decay_all = false;              // γ, β and biases too
   double clip_norm = 0;                // largest gradient norm; 0: no clipping
+  ClassWeights class_weights;
 
   std::size_t epochs = 20;
   std::size_t batch = 256;
@@ -50,6 +68,7 @@ struct TrainOptions {
 
   std::size_t threads = 0;  // 0: all cores. Never changes the result
   std::uint64_t seed = 0;
+  CheckpointOptions checkpoint;
 };
 
 double default_learning_rate(OptimizerKind optimizer);
@@ -66,11 +85,15 @@ struct TrainPlanSummary {
   Network network;
   double learning_rate = 0;
   double weight_decay = 0;
-  std::vector<std::string> warnings;  // constant columns, batches of 2, …; one sentence each
+  std::uint64_t resumed_steps = 0;      // those that the checkpoint had behind it
+  std::vector<std::size_t> class_rows;  // training rows of each class; empty for regression
+  std::vector<double> class_weights;    // by class, as used; empty where every class counts once
+  std::vector<std::string> warnings;    // constant columns, batches of 2, …; one sentence each
 };
 
-// One point of the history. Losses are means over rows; train_loss and rows_per_second are of the
-// training rows since the last point, or of the whole epoch at its end, as training saw them.
+// One point of the history. Losses are means over rows by their weights and class weights; train_loss and
+// rows_per_second are of the training rows since the last point, or of the whole epoch at its end, as
+// training saw them.
 struct HistoryPoint {
   std::uint64_t step = 0;  // steps done
   std::size_t epoch = 0;   // epochs begun, from 1
@@ -88,7 +111,9 @@ struct HistoryPoint {
 struct TrainObserver {
   std::function<void(const TrainPlanSummary&)> on_start;
   std::function<void(const HistoryPoint&)> on_point;  // a few times a second, and at each epoch's end
-  std::function<bool()> should_stop;                  // asked after every step; true ends training
+  std::function<bool()>
+      should_stop;  // asked after every step, and before the last measurements; true ends training
+  std::function<void(std::uint64_t)> on_checkpoint;  // after one is safely on disk: its steps
 };
 
 struct TrainResult {
@@ -99,18 +124,28 @@ struct TrainResult {
   std::size_t best_epoch = 0;         // the epoch whose model this is, from 1
   double train_loss = 0;              // of the saved model on the training rows, as it will be used
   std::optional<double> valid_loss, valid_accuracy, valid_rmse;  // of the saved model
+  std::optional<Scores> valid_scores;  // the same and all others, without class weights
   std::size_t epochs = 0;
   std::uint64_t steps = 0;
   double seconds = 0;
   double rows_per_second = 0;
-  bool stopped_early = false;  // by patience
-  bool interrupted = false;    // by should_stop
+  bool stopped_early = false;      // by patience
+  bool interrupted = false;        // by should_stop, or by a checkpoint that could not be saved
+  std::string checkpoint_problem;  // why not; the one before is as it was
 };
 
 // Throws Error(data) for what cannot work, before the first step; Error(diverged) naming layer,
-// channel and step when NaN or infinity is born.
+// channel and step when NaN or infinity is born: a checkpoint stays as it was then. An interrupted run
+// whose data would take seconds to pass over again gives a model with running statistics.
 TrainResult train(const Dataset& data, const TrainOptions& options, const TrainObserver& observer = {});
 TrainResult train(const Dataset& data, const Dataset& valid, const TrainOptions& options,
                   const TrainObserver& observer = {});
+
+// What a checkpoint says of its run; empty where there is no such file. Throws Error for what is none.
+struct CheckpointInfo {
+  std::uint64_t steps = 0, epochs = 0;  // done; whole ones
+  std::string note;
+};
+std::optional<CheckpointInfo> read_checkpoint_info(const std::string& path);
 
 }  // namespace ztilde

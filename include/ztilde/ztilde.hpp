@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ztilde/batch_norm.hpp"
+#include "ztilde/cross_validate.hpp"
 #include "ztilde/dataset.hpp"
 #include "ztilde/error.hpp"
 #include "ztilde/matrix_view.hpp"

@@ -2,7 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <signal.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -17,6 +17,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "base/held_back_signals.hpp"
 #include "base/memory.hpp"
 #include "base/text.hpp"
 #include "ztilde/error.hpp"
@@ -50,7 +51,7 @@ struct Descriptor {
 struct Source {
   const std::string& path;
   int descriptor;
-  std::size_t most_bytes = physical_memory();
+  MemoryLimit most = memory_limit();
 
   // Up to `size` bytes; 0 only at the end.
   std::size_t read(char* bytes, std::size_t size) const {
@@ -62,10 +63,10 @@ struct Source {
     }
   }
   void require_room(std::size_t bytes) const {
-    if (bytes <= most_bytes) return;
+    if (bytes <= most.bytes) return;
     fail(path,
-         fmt::format("holds more bytes than this machine has memory ({}); use a part of it",
-                     with_commas(most_bytes)),
+         fmt::format("holds more bytes than {} memory ({}); use a part of it", most.words,
+                     with_commas(most.bytes)),
          ErrorKind::data);
   }
 };
@@ -145,25 +146,6 @@ bool is_gzip(const std::string& start) {
   return start.size() >= 2 && start[0] == '\x1F' && start[1] == '\x8B';
 }
 
-// Where a write to `path` ends up: the end of a chain of symbolic links, which need not exist.
-std::string link_target(const std::string& path) {
-  namespace fs = std::filesystem;
-  fs::path target = path;
-  std::error_code code;
-  for (int i = 0; i < kMostLinks && fs::is_symlink(target, code); ++i) {
-    const fs::path next = fs::read_symlink(target, code);
-    if (code) break;
-    target = target.parent_path() / next;  // an absolute `next` stands alone
-  }
-  if (fs::is_symlink(target, code)) fail(path, "its symbolic links lead nowhere; choose another name");
-  return target.string();
-}
-
-std::string folder_of(const std::string& path) {
-  const std::string folder = std::filesystem::path(path).parent_path().string();
-  return folder.empty() ? "." : folder;
-}
-
 std::optional<struct stat> status_of(const std::string& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) return std::nullopt;
@@ -175,12 +157,14 @@ std::optional<struct stat> status_of(const std::string& path) {
 }
 
 // 0, or what went wrong.
-int write_all(int descriptor, std::string_view content) {
-  while (!content.empty()) {
-    const ssize_t count = ::write(descriptor, content.data(), content.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return errno;
-    content.remove_prefix(static_cast<std::size_t>(count));
+int write_all(int descriptor, std::span<const std::string_view> parts) {
+  for (std::string_view part : parts) {
+    while (!part.empty()) {
+      const ssize_t count = ::write(descriptor, part.data(), part.size());
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) return errno;
+      part.remove_prefix(static_cast<std::size_t>(count));
+    }
   }
   return 0;
 }
@@ -194,50 +178,35 @@ int sync(int descriptor) {
   return 0;
 }
 
-// Holds back what a person may end a program with, while a temporary lies about that nobody would
-// take away.
-class HeldBackSignals {
- public:
-  HeldBackSignals() {
-    sigset_t signals;
-    sigemptyset(&signals);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) sigaddset(&signals, signal);
-    ::pthread_sigmask(SIG_BLOCK, &signals, &before_);
-  }
-  HeldBackSignals(const HeldBackSignals&) = delete;
-  HeldBackSignals& operator=(const HeldBackSignals&) = delete;
-  ~HeldBackSignals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_;
-};
-
-void write_through(const std::string& path, std::string_view content) {
+void write_through(const std::string& path, std::span<const std::string_view> parts) {
   const Descriptor device(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-  const int problem = device.number < 0 ? errno : write_all(device.number, content);
+  const int problem = device.number < 0 ? errno : write_all(device.number, parts);
   if (problem != 0)
     fail(path, fmt::format("cannot be written ({}); write to a file instead", reason(problem)));
 }
 
-// A new file in `folder` that nobody else has; its path goes to `temporary`.
+// A new file in `folder` that nobody else has; its path goes to `temporary`. The lock, which ends with
+// its holder, tells others that the file is in use; where locks are unknown it is told by its name alone.
 int open_temporary(const std::string& folder, std::string& temporary) {
   static std::atomic<unsigned> serial{0};
   for (int i = 0; i < kMostTemporaries; ++i) {
-    temporary = fmt::format("{}/.ztilde-{}-{}.tmp", folder, ::getpid(), serial++);
+    temporary = fmt::format("{}/{}{}-{}{}", folder, kTemporaryStart, ::getpid(), serial++, kTemporaryEnd);
     const int descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (descriptor >= 0) ::flock(descriptor, LOCK_EX | LOCK_NB);
     if (descriptor >= 0 || errno != EEXIST) return descriptor;
   }
   return -1;
 }
 
 // 0, or what went wrong.
-int fill_temporary(int descriptor, std::string_view content, const std::optional<struct stat>& old) {
+int fill_temporary(int descriptor, std::span<const std::string_view> parts,
+                   const std::optional<struct stat>& old) {
   if (old) {
     // Only root may give files away: anyone else's new file stays their own.
     if (::fchown(descriptor, old->st_uid, old->st_gid) != 0 && errno != EPERM) return errno;
     if (::fchmod(descriptor, old->st_mode & 07777) != 0) return errno;
   }
-  const int problem = write_all(descriptor, content);
+  const int problem = write_all(descriptor, parts);
   return problem != 0 ? problem : sync(descriptor);
 }
 
@@ -274,6 +243,24 @@ std::string shown_path(const std::string& path) {
   return path == "-" ? "standard input" : printable(path, kLongestPath);
 }
 
+std::string link_target(const std::string& path) {
+  namespace fs = std::filesystem;
+  fs::path target = path;
+  std::error_code code;
+  for (int i = 0; i < kMostLinks && fs::is_symlink(target, code); ++i) {
+    const fs::path next = fs::read_symlink(target, code);
+    if (code) break;
+    target = target.parent_path() / next;  // an absolute `next` stands alone
+  }
+  if (fs::is_symlink(target, code)) fail(path, "its symbolic links lead nowhere; choose another name");
+  return target.string();
+}
+
+std::string folder_of(const std::string& path) {
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  return folder.empty() ? "." : folder;
+}
+
 std::string read_file(const std::string& path) {
   const bool standard_input = path == "-";
   const Descriptor file(standard_input ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -303,18 +290,23 @@ std::string read_file(const std::string& path) {
 }
 
 void write_file_atomically(const std::string& path, std::string_view content) {
+  write_file_atomically(path, std::span(&content, 1));
+}
+
+void write_file_atomically(const std::string& path, std::span<const std::string_view> parts) {
   const auto old = replaceable(path);
-  if (old && !S_ISREG(old->st_mode)) return write_through(path, content);
+  if (old && !S_ISREG(old->st_mode)) return write_through(path, parts);
   const std::string target = link_target(path);
   const std::string folder = folder_of(target);
 
+  // Nobody would take away the temporary of a program that is ended now.
   const HeldBackSignals held_back;
   std::string temporary;
   int problem = 0;
   {
     const Descriptor file(open_temporary(folder, temporary));
     if (file.number < 0) fail_writing(path, errno);
-    problem = fill_temporary(file.number, content, old);
+    problem = fill_temporary(file.number, parts, old);
   }
   if (problem == 0 && ::rename(temporary.c_str(), target.c_str()) != 0) problem = errno;
   if (problem != 0) {

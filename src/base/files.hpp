@@ -1,6 +1,7 @@
 // Reading whole files and replacing files so that a reader sees the old one or the new one.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,15 @@ std::string read_file(const std::string& path);
 // what failed. Follows a symbolic link at `path`, keeps the mode of a file it replaces. A pipe or
 // device at `path` is written to instead.
 void write_file_atomically(const std::string& path, std::string_view content);
+// The same for a file in parts, one after another.
+void write_file_atomically(const std::string& path, std::span<const std::string_view> parts);
+
+// The name of a temporary: kTemporaryStart, the writer's process id, "-", a number, kTemporaryEnd.
+inline constexpr std::string_view kTemporaryStart = ".ztilde-", kTemporaryEnd = ".tmp";
+// Where a write to `path` ends up: the end of a chain of symbolic links, which need not exist.
+std::string link_target(const std::string& path);
+// "." for a bare name.
+std::string folder_of(const std::string& path);
 
 // Throws Error when write_file_atomically(path) could not work (its folder is missing or not
 // writable, path is a directory) or when path exists and overwrite is false. Creates nothing.

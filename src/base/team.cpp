@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/held_back_signals.hpp"
 #include "base/one_openmp_thread.hpp"
 #include "ztilde/error.hpp"
 
@@ -24,6 +25,8 @@ std::size_t available_cores() {
 struct Team::Pool {
   explicit Pool(std::size_t workers) : barrier(workers) {
     threads.reserve(workers - 1);
+    // A signal goes to any thread that takes it: only the caller's decides what may be interrupted.
+    const HeldBackSignals held_back;
     try {
       for (std::size_t index = 1; index < workers; ++index) {
         threads.emplace_back([this, index, workers] { serve({index, workers, barrier}); });

@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::size_t kWidth = 80;
 constexpr std::size_t kMostMistakes = 5;
+constexpr std::size_t kMostClassLines = 40;
 constexpr std::size_t kNameBytes = 14;
 
 struct EvaluateOptions {
@@ -35,7 +36,8 @@ OptionTable evaluate_options(EvaluateOptions& options) {
   table.group("Data");
   add_input_options(table, options.input);
   table.group("Output");
-  table.flag("--confusion", options.confusion, "also how often each class was taken for each other");
+  table.flag("--confusion", options.confusion,
+             "also how often each class was taken for each other, and its recall and precision");
   table.flag("--json", options.json, "one JSON object instead of words");
   table.flag("--quiet", options.quiet, "no warnings");
   table.group("Other");
@@ -106,29 +108,85 @@ std::string confusion_words(const Model& model, const Scores& scores) {
   return text;
 }
 
-std::string words(const Model& model, const Scores& scores, bool confusion) {
-  std::string text = fmt::format("rows      {}\n", with_commas(scores.rows));
+// "absent" where there are no rows to tell.
+std::string share(const std::optional<double>& value) {
+  return value ? fmt::format("{:.2f} %", 100 * *value) : "absent";
+}
+
+std::vector<std::size_t> absent_classes(const Scores& scores) {
+  std::vector<std::size_t> absent;
+  for (std::size_t c = 0; c < scores.by_class.size(); ++c) {
+    if (!scores.by_class[c].recall) absent.push_back(c);
+  }
+  return absent;
+}
+
+// Why a metric is of some of the classes only, or of none.
+std::string absent_words(const Model& model, const Scores& scores) {
+  const std::vector<std::size_t> absent = absent_classes(scores);
+  if (absent.empty()) return "";
+  std::string names;
+  for (std::size_t i = 0; i < std::min(absent.size(), kMostMistakes); ++i)
+    names += fmt::format("{}'{}'", i == 0 ? "" : ", ", printable(model.classes[absent[i]]));
+  if (absent.size() > kMostMistakes) names += ", …";
+  return fmt::format("absent    {} of {} no row: {}{}\n", absent.size(),
+                     counted(model.classes.size(), "class") + (absent.size() == 1 ? " has" : " have"), names,
+                     scores.auc ? "; balanced accuracy and AUC are of the others"
+                                : "; balanced accuracy is of the others, and there is no AUC");
+}
+
+std::string class_words(const Model& model, const Scores& scores) {
+  std::size_t head = 5;
+  for (const std::string& name : model.classes) head = std::max(head, printable(name, kNameBytes).size());
+  std::string text = fmt::format("\n{:<{}}  {:>8}  {:>9}\n", "class", head, "recall", "precision");
+  for (std::size_t c = 0; c < scores.by_class.size() && c < kMostClassLines; ++c) {
+    text += fmt::format("{:<{}}  {:>8}  {:>9}\n", printable(model.classes[c], kNameBytes), head,
+                        share(scores.by_class[c].recall), share(scores.by_class[c].precision));
+  }
+  if (scores.by_class.size() > kMostClassLines)
+    text += fmt::format("… and {} more; --json has them\n", scores.by_class.size() - kMostClassLines);
+  return text;
+}
+
+std::string words(const Model& model, const Scores& scores, bool confusion, bool weighted) {
+  std::string text = fmt::format("rows      {}{}\n", with_commas(scores.rows),
+                                 weighted ? ", each counting by its weight" : "");
   if (model.task == Task::regress) {
-    text += fmt::format("rmse      {}\nmae       {}\nr2        {:.4f}\n", shown(scores.rmse),
-                        shown(scores.mae), scores.r2);
+    text += fmt::format("rmse      {}\nmae       {}\n", shown(scores.rmse), shown(scores.mae));
+    text += scores.r2 ? fmt::format("r2        {:.4f}\n", *scores.r2)
+                      : "r2        absent, as all targets are the same\n";
     return text;
   }
-  const double correct = scores.accuracy * static_cast<double>(scores.rows);
-  text +=
-      fmt::format("loss      {}\naccuracy  {:.2f} %  ({} of {})\n", shown(scores.loss), 100 * scores.accuracy,
-                  with_commas(static_cast<std::uint64_t>(std::llround(correct))), with_commas(scores.rows));
-  return confusion ? text + confusion_words(model, scores) : text;
+  text += fmt::format("loss      {}\naccuracy  {:.2f} %", shown(scores.loss), 100 * scores.accuracy);
+  if (!weighted) {
+    const double correct = scores.accuracy * static_cast<double>(scores.rows);
+    text += fmt::format("  ({} of {})", with_commas(static_cast<std::uint64_t>(std::llround(correct))),
+                        with_commas(scores.rows));
+  }
+  text += fmt::format("\nbalanced  {}\n", share(scores.balanced_accuracy));
+  if (scores.auc) text += fmt::format("AUC       {:.4f}\n", *scores.auc);
+  text += absent_words(model, scores);
+  return confusion ? text + confusion_words(model, scores) + class_words(model, scores) : text;
+}
+
+nlohmann::ordered_json by_class_object(const Model& model, const Scores& scores) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (std::size_t c = 0; c < scores.by_class.size(); ++c) {
+    nlohmann::ordered_json one = {{"class", model.classes[c]}};
+    if (scores.by_class[c].recall) one["recall"] = *scores.by_class[c].recall;
+    if (scores.by_class[c].precision) one["precision"] = *scores.by_class[c].precision;
+    list.push_back(std::move(one));
+  }
+  return list;
 }
 
 std::string json(const Model& model, const Scores& scores, bool confusion) {
   nlohmann::ordered_json object = {{"rows", scores.rows}, {"loss", scores.loss}};
-  if (model.task == Task::regress) {
-    object["rmse"] = scores.rmse;
-    object["mae"] = scores.mae;
-    object["r2"] = scores.r2;
-    return json_line(object);
+  for (const Metric& metric : metrics_of(model.task, scores)) object[metric.name] = metric.value;
+  if (const auto absent = absent_classes(scores); !absent.empty()) {
+    object["absent_classes"] = nlohmann::ordered_json::array();
+    for (const std::size_t c : absent) object["absent_classes"].push_back(model.classes[c]);
   }
-  object["accuracy"] = scores.accuracy;
   if (confusion) {
     const std::size_t count = model.classes.size();
     object["classes"] = model.classes;
@@ -138,6 +196,7 @@ std::string json(const Model& model, const Scores& scores, bool confusion) {
       object["confusion"].push_back(
           std::vector<std::uint64_t>(row, row + static_cast<std::ptrdiff_t>(count)));
     }
+    object["by_class"] = by_class_object(model, scores);
   }
   return json_line(object);
 }
@@ -163,7 +222,8 @@ Outcome run_evaluate(const Arguments& arguments) {
   const Dataset data = read_for_model(model, options.input, CsvOptions::Target::required);
   warn_about_columns(data, options.input.data, messages);
   const Scores scores = evaluate(model, data, options.threads);
-  return {options.json ? json(model, scores, options.confusion) : words(model, scores, options.confusion)};
+  return {options.json ? json(model, scores, options.confusion)
+                       : words(model, scores, options.confusion, !data.weights.empty())};
 }
 
 }  // namespace ztilde::cli

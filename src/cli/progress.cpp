@@ -19,12 +19,13 @@ constexpr const char* kEraseLine = "\r\x1b[K";
 // One point in at most `width` columns. `valid` has the last validation scores, `seconds_left` is
 // negative where nobody knows.
 std::string progress_line(const HistoryPoint& point, const HistoryPoint& valid, std::size_t epochs,
-                          double seconds_left, std::size_t width) {
+                          FoldNumber fold, double seconds_left, std::size_t width) {
   struct Part {
     std::string text;
     int rank;  // the parts of the highest rank go first where the line is too narrow
   };
   std::vector<Part> parts;
+  if (fold.folds > 1) parts.push_back({fmt::format("fold {}/{}", fold.fold, fold.folds), 0});
   parts.push_back({fmt::format("epoch {}/{}", with_commas(point.epoch), with_commas(epochs)), 0});
   parts.push_back({fmt::format("loss {}", shown(point.train_loss)), 1});
   if (valid.valid_loss) parts.push_back({fmt::format("valid {}", shown(*valid.valid_loss)), 4});
@@ -52,30 +53,37 @@ Progress::Progress(ProgressStyle style, bool quiet) : form_(Form::none), quiet_(
   form_ = style == ProgressStyle::always || error_is_terminal() ? Form::redrawn : Form::lines;
 }
 
-void Progress::start(const TrainPlanSummary& plan, std::size_t epochs) {
+void Progress::start(const TrainPlanSummary& plan, std::size_t epochs, FoldNumber fold) {
   epochs_ = epochs;
+  fold_ = fold;
+  last_line_ = 0;
+  last_end_ = {};
   steps_ = static_cast<std::uint64_t>(plan.steps_per_epoch) * epochs;
 }
 
 void Progress::point(const HistoryPoint& point) {
   if (point.epoch_end) last_end_ = point;
   if (form_ == Form::none) return;
-  const double left = point.step == 0 ? -1
-                                      : point.seconds / static_cast<double>(point.step) *
-                                            static_cast<double>(steps_ - std::min(steps_, point.step));
+  const std::uint64_t steps_left =
+      steps_ - std::min(steps_, point.step) + steps_ * (fold_.folds - fold_.fold);
+  const double left = point.step == 0
+                          ? -1
+                          : point.seconds / static_cast<double>(point.step) * static_cast<double>(steps_left);
   if (form_ == Form::redrawn) {
     // The last column stays free: some terminals break the line as soon as it is written to.
     const std::size_t width = terminal_width();
-    write_error(kEraseLine + progress_line(point, last_end_, epochs_, left, width > 1 ? width - 1 : 1));
+    write_error(kEraseLine +
+                progress_line(point, last_end_, epochs_, fold_, left, width > 1 ? width - 1 : 1));
     drawn_ = true;
     return;
   }
   const bool due = point.seconds - last_line_ >= kSecondsBetweenLines;
-  const bool end = point.epoch_end && (epochs_ <= kEpochsShownEach || point.epoch == epochs_);
+  const bool end =
+      point.epoch_end && fold_.folds == 1 && (epochs_ <= kEpochsShownEach || point.epoch == epochs_);
   if (!due && !end) return;
   last_line_ = point.seconds;
   const HistoryPoint nothing;
-  write_error(progress_line(point, point.epoch_end ? point : nothing, epochs_, left, 200) + "\n");
+  write_error(progress_line(point, point.epoch_end ? point : nothing, epochs_, fold_, left, 200) + "\n");
 }
 
 void Progress::note(const std::string& line) {

@@ -11,6 +11,11 @@ namespace ztilde::cli {
 
 enum class ProgressStyle { automatic, always, never };
 
+// Which of several trainings this is, from 1.
+struct FoldNumber {
+  std::size_t fold = 1, folds = 1;
+};
+
 class Progress {
  public:
   Progress(ProgressStyle style, bool quiet);
@@ -18,7 +23,7 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
   ~Progress() { finish(); }
 
-  void start(const TrainPlanSummary& plan, std::size_t epochs);
+  void start(const TrainPlanSummary& plan, std::size_t epochs, FoldNumber fold = {});
   void point(const HistoryPoint& point);
   // A message of its own line; the progress line makes way.
   void note(const std::string& line);
@@ -32,6 +37,7 @@ class Progress {
   bool drawn_ = false;
   std::size_t epochs_ = 0;
   std::uint64_t steps_ = 0;  // of the whole training
+  FoldNumber fold_;
   double last_line_ = 0;
   HistoryPoint last_end_;  // the last end of an epoch, for its validation scores
 };

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "cli/class_weights.hpp"
+#include "cli/train_folds.hpp"
 
 namespace ztilde::cli {
 namespace {
@@ -47,6 +49,13 @@ void list_data(OptionTable& table, TrainArguments& arguments) {
   table.text("--valid-labels", "PATH", arguments.valid.labels, "the IDX labels of --valid");
   table.real("--valid-fraction", "F", arguments.training.valid_fraction, kAnyShare,
              "without --valid: the share of the rows held out, stratified for classes; 0 for none");
+  table.custom(
+      {"--folds", "K",
+       "cross-validation: K times train on all rows but a Kth, stratified for classes, and score the "
+       "model on that; with --out, then train one model on all rows and save it",
+       "off", "off, from 2", [&arguments](const std::string& label, const std::string& text) {
+         arguments.folds = text == "off" ? 0 : parse_whole(label, text, {.least = 2});
+       }});
 }
 
 void list_network(OptionTable& table, TrainArguments& arguments) {
@@ -117,6 +126,15 @@ void list_training(OptionTable& table, TrainArguments& arguments) {
                          default_weight_decay(OptimizerKind::sgd)));
   table.flag("--decay-all", training.decay_all, "weight decay for gamma, beta and biases too");
   table.real("--clip", "NORM", training.clip_norm, {}, "largest norm of the gradient; 0: any");
+  table.custom(
+      {"--class-weights", "WORD",
+       "how often a row counts in the loss by its class: balanced, so that all classes count alike "
+       "(rows / (classes * rows of the class)), a list NAME=W,NAME=W… or a JSON file; metrics do not "
+       "mind",
+       "none", "none, balanced, a list, a file",
+       [&arguments](const std::string& label, const std::string& text) {
+         parse_class_weights(label, text, arguments.training.class_weights, arguments.class_weights_file);
+       }});
   table.whole("--epochs", "N", training.epochs, {.least = 1}, "passes over the training rows");
   table.whole("--batch", "N", training.batch, {.least = 1}, "rows in a step; from 2 with batch norm");
   table.custom({"--patience", "N", "stop after N epochs without a better validation loss, keep the best",
@@ -132,9 +150,17 @@ void list_training(OptionTable& table, TrainArguments& arguments) {
 
 void list_output(OptionTable& table, TrainArguments& arguments) {
   table.group("Output");
-  table.text("--out", "FILE", arguments.out, "the model file");
+  table.text("--out", "FILE", arguments.out, "the model file; with --folds none unless given");
   table.text("--log", "FILE", arguments.log, "the history as it goes, one JSON object a line");
-  table.flag("--force", arguments.force, "overwrite the files of --out and --log");
+  CheckpointOptions& checkpoint = arguments.training.checkpoint;
+  table.text("--checkpoint", "FILE", checkpoint.path, "everything needed to go on later, as it goes");
+  table.custom({"--checkpoint-every", "STEPS", "how often it is saved: after so many steps, or each epoch",
+                "epoch", "epoch, from 1", [&checkpoint](const std::string& label, const std::string& text) {
+                  checkpoint.every_steps = text == "epoch" ? 0 : parse_whole(label, text, {.least = 1});
+                }});
+  table.flag("--resume", checkpoint.resume,
+             "go on from --checkpoint, to the same model as without a break; begin where there is none yet");
+  table.flag("--force", arguments.force, "overwrite the files of --out, --log and --checkpoint");
   table.flag("--json", arguments.json, "one JSON object instead of words at the end");
   table.choice(
       "--progress", arguments.progress,
@@ -162,6 +188,7 @@ OptionTable train_options(TrainArguments& arguments) {
   list_training(table, arguments);
   list_output(table, arguments);
   table.example("ztilde train --data iris.csv --target species --out iris.ztilde");
+  table.example("ztilde train --data iris.csv --checkpoint iris.ckpt --resume");
   table.example("ztilde train --data train-images-idx3-ubyte.gz \\");
   table.example("    --labels train-labels-idx1-ubyte.gz --hidden 512,256 --epochs 10");
   return table;
@@ -169,6 +196,7 @@ OptionTable train_options(TrainArguments& arguments) {
 
 void check_train_options(const OptionTable& table, const TrainArguments& arguments) {
   require_data(arguments.input);
+  check_folds(table, arguments);
   if (!arguments.valid.data.empty()) {
     table.exclude("--valid", {"--valid-fraction"}, "give one of the two");
   } else if (!arguments.valid.labels.empty()) {
@@ -181,19 +209,25 @@ void check_train_options(const OptionTable& table, const TrainArguments& argumen
   if (!arguments.net.empty()) {
     table.exclude("--net", kNetworkOptions, "the file describes the whole network");
   }
-  require_other_file({"--out", arguments.out}, {{"--data", arguments.input.data},
-                                                {"--labels", arguments.input.labels},
-                                                {"--valid", arguments.valid.data},
-                                                {"--valid-labels", arguments.valid.labels},
-                                                {"--net", arguments.net},
-                                                {"--config", table.config_file()},
-                                                {"--log", arguments.log}});
-  require_other_file({"--log", arguments.log}, {{"--data", arguments.input.data},
-                                                {"--labels", arguments.input.labels},
-                                                {"--valid", arguments.valid.data},
-                                                {"--valid-labels", arguments.valid.labels},
-                                                {"--net", arguments.net},
-                                                {"--config", table.config_file()}});
+  const std::string& checkpoint = arguments.training.checkpoint.path;
+  if (checkpoint.empty()) {
+    for (const char* option : {"--resume", "--checkpoint-every"}) {
+      if (table.given(option)) refuse(option, "given without --checkpoint; name its file");
+    }
+  }
+  if (checkpoint == "-") refuse("--checkpoint", "it cannot go to standard output; name a file");
+  std::vector<NamedPath> others = {{"--data", arguments.input.data},
+                                   {"--labels", arguments.input.labels},
+                                   {"--valid", arguments.valid.data},
+                                   {"--valid-labels", arguments.valid.labels},
+                                   {"--net", arguments.net},
+                                   {"--config", table.config_file()},
+                                   {"--class-weights", arguments.class_weights_file}};
+  for (const NamedPath& output : {NamedPath{"--checkpoint", checkpoint}, NamedPath{"--log", arguments.log},
+                                  NamedPath{"--out", arguments.out}}) {
+    require_other_file(output, others);
+    others.push_back(output);
+  }
   if (arguments.out == "-") refuse("--out", "a model cannot go to standard output; name a file");
 }
 

@@ -17,9 +17,10 @@ struct TrainArguments {
   InputFiles input, valid;
   std::string target;
   std::optional<Task> task;
-  std::string net;
+  std::string net, class_weights_file;
   TrainOptions training;
-  std::string out = "model.ztilde", log;
+  std::uint64_t folds = 0;                // 0: no cross-validation
+  std::string out = "model.ztilde", log;  // out is empty where --folds is to save no model
   ProgressStyle progress = ProgressStyle::automatic;
   bool quiet = false, json = false, force = false;
 };

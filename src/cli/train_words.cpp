@@ -9,7 +9,7 @@
 #include "base/files.hpp"
 #include "base/team.hpp"
 #include "base/text.hpp"
-#include "cli/json_text.hpp"
+#include "cli/class_weights.hpp"
 #include "cli/layout.hpp"
 #include "cli/values.hpp"
 
@@ -44,7 +44,18 @@ std::string target_words(const Dataset& data) {
   return fmt::format("{}, {} ({})", target, counted(data.classes.size(), "class"), named(data.classes));
 }
 
+std::string folds_rows_words(const TrainArguments& arguments, const Dataset& data,
+                             const TrainPlanSummary& plan) {
+  std::string text = fmt::format("{} folds{}; in the first {} for training", arguments.folds,
+                                 data.task == Task::classify ? " with the same share of each class" : "",
+                                 with_commas(plan.train_rows));
+  if (arguments.training.patience > 0)
+    text += fmt::format(", {} of the others to stop by", with_commas(plan.valid_rows));
+  return text;
+}
+
 std::string rows_words(const TrainArguments& arguments, const Dataset& data, const TrainPlanSummary& plan) {
+  if (arguments.folds > 0) return folds_rows_words(arguments, data, plan);
   std::string text = with_commas(plan.train_rows) + " for training, ";
   if (plan.valid_rows == 0) return text + "none for validation";
   text += with_commas(plan.valid_rows) + " for validation, ";
@@ -64,19 +75,53 @@ std::string steps_words(const TrainArguments& arguments, const TrainPlanSummary&
   return text;
 }
 
+std::string written_words(const TrainArguments& arguments) {
+  if (arguments.folds > 0) {
+    return arguments.out.empty() ? "nothing; give --out to train a model on all rows then and save it"
+                                 : shown_path(arguments.out) + ", a model of all rows, at the end";
+  }
+  std::string text = shown_path(arguments.out);
+  if (!arguments.log.empty()) text += ", " + shown_path(arguments.log);
+  const CheckpointOptions& checkpoint = arguments.training.checkpoint;
+  if (checkpoint.path.empty()) return text;
+  return text + fmt::format(", and {} every {}", shown_path(checkpoint.path),
+                            checkpoint.every_steps == 0 ? "epoch" : counted(checkpoint.every_steps, "step"));
+}
+
+// Where a run with --resume begins.
+std::string resume_words(const TrainArguments& arguments, const TrainPlanSummary& plan) {
+  const std::string file = shown_path(arguments.training.checkpoint.path);
+  if (plan.resumed_steps == 0) return fmt::format("{} is not there yet: the first step is next", file);
+  return fmt::format("{} has {} of {} behind it", file, with_commas(plan.resumed_steps),
+                     counted(plan.steps_per_epoch * arguments.training.epochs, "step"));
+}
+
 std::string next_step(const TrainArguments& arguments, const TrainResult& result) {
   const bool images = result.model.column_names.empty();
   return fmt::format("ztilde evaluate {} --data {}", shown_path(arguments.out),
                      images ? "IMAGES --labels LABELS" : "TEST.csv");
 }
 
+// "balanced 88.03 %, AUC 0.9921, loss 0.3753": what there is beside the first metric.
+std::string other_metrics(const Scores& scores, Task task) {
+  std::string text;
+  if (task == Task::regress) {
+    text = fmt::format(", mae {}", shown(scores.mae));
+    return scores.r2 ? text + fmt::format(", r2 {:.4f}", *scores.r2) : text;
+  }
+  if (scores.balanced_accuracy) text += fmt::format(", balanced {:.2f} %", 100 * *scores.balanced_accuracy);
+  if (scores.auc) text += fmt::format(", AUC {:.4f}", *scores.auc);
+  return text + fmt::format(", log loss {}", shown(scores.loss));
+}
+
 std::string quality_words(const TrainPlanSummary& plan, const TrainResult& result) {
   const std::string rows = counted(plan.valid_rows, "validation row");
-  if (result.valid_accuracy) {
-    return field("accuracy", fmt::format("{:.2f} % of {}, loss {}", 100 * *result.valid_accuracy, rows,
-                                         shown(*result.valid_loss)));
-  }
-  if (result.valid_rmse) return field("rmse", fmt::format("{} on {}", shown(*result.valid_rmse), rows));
+  const std::string others =
+      result.valid_scores ? other_metrics(*result.valid_scores, result.model.task) : "";
+  if (result.valid_accuracy)
+    return field("accuracy", fmt::format("{:.2f} % of {}{}", 100 * *result.valid_accuracy, rows, others));
+  if (result.valid_rmse)
+    return field("rmse", fmt::format("{} on {}{}", shown(*result.valid_rmse), rows, others));
   return field("loss", fmt::format("{} on the training rows; no rows were held out for validation",
                                    shown(result.train_loss)));
 }
@@ -89,6 +134,8 @@ std::string plan_words(const OptionTable& table, const TrainArguments& arguments
   text += field("target", target_words(data));
   for (const std::string& note : data.notes) text += field("", note);
   text += field("rows", rows_words(arguments, data, plan));
+  if (const std::string balance = class_balance_words(data.classes, plan); !balance.empty())
+    text += field("classes", balance);
   text += field("network", network_words(plan.network));
   text += field("", counted(plan.parameters, "parameter"));
   text += field("batches", steps_words(arguments, plan));
@@ -99,8 +146,8 @@ std::string plan_words(const OptionTable& table, const TrainArguments& arguments
       arguments.training.threads == 0 ? available_cores() : arguments.training.threads;
   text += field("needs",
                 fmt::format("{} of memory, {}", shown_bytes(plan.memory_bytes), counted(threads, "thread")));
-  text += field("writes",
-                shown_path(arguments.out) + (arguments.log.empty() ? "" : ", " + shown_path(arguments.log)));
+  text += field("writes", written_words(arguments));
+  if (arguments.training.checkpoint.resume) text += field("resumes", resume_words(arguments, plan));
   return text + "\n";
 }
 
@@ -131,8 +178,23 @@ std::string result_words(const TrainArguments& arguments, const TrainPlanSummary
   return text + field("next", next_step(arguments, result));
 }
 
-std::string result_json(const TrainArguments& arguments, const TrainPlanSummary& plan,
-                        const TrainResult& result) {
+std::string interruption_words(const TrainArguments& arguments, const TrainResult& result,
+                               std::uint64_t checkpoint_steps) {
+  if (!result.interrupted) {
+    return fmt::format("the signal came at the end of training: the model in {} is finished",
+                       shown_path(arguments.out));
+  }
+  std::string text = fmt::format("interrupted after {}: ", counted(result.steps, "step"));
+  if (checkpoint_steps == result.steps)
+    text += fmt::format("all of it is in {}, ", shown_path(arguments.training.checkpoint.path));
+  text += fmt::format("the best model so far is in {}", shown_path(arguments.out));
+  if (result.model.statistics_source != arguments.training.statistics)
+    text += ", with running statistics, as measuring those of all rows would have taken long";
+  return text;
+}
+
+nlohmann::ordered_json result_object(const TrainArguments& arguments, const TrainPlanSummary& plan,
+                                     const TrainResult& result) {
   nlohmann::ordered_json object = {{"rows", plan.train_rows},
                                    {"parameters", plan.parameters},
                                    {"epochs", result.epochs},
@@ -141,12 +203,18 @@ std::string result_json(const TrainArguments& arguments, const TrainPlanSummary&
   if (result.valid_loss) object["valid_loss"] = *result.valid_loss;
   if (result.valid_accuracy) object["valid_accuracy"] = *result.valid_accuracy;
   if (result.valid_rmse) object["valid_rmse"] = *result.valid_rmse;
+  if (result.valid_scores) {
+    for (const Metric& metric : metrics_of(result.model.task, *result.valid_scores))
+      object["valid_" + metric.name] = metric.value;
+  }
   object["seconds"] = result.seconds;
   object["rows_per_second"] = result.rows_per_second;
   object["model"] = arguments.out;
   if (plan.valid_rows > 0) object["best_epoch"] = result.best_epoch;
   if (result.interrupted) object["interrupted"] = true;
-  return json_line(object);
+  if (!arguments.training.checkpoint.path.empty()) object["checkpoint"] = arguments.training.checkpoint.path;
+  if (plan.resumed_steps > 0) object["resumed_steps"] = plan.resumed_steps;
+  return object;
 }
 
 }  // namespace ztilde::cli

@@ -1,6 +1,7 @@
 // What training says: before its first step, and at its end in words or as JSON.
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "cli/train_options.hpp"
@@ -13,7 +14,10 @@ std::string plan_words(const OptionTable& table, const TrainArguments& arguments
                        const TrainPlanSummary& plan);
 std::string result_words(const TrainArguments& arguments, const TrainPlanSummary& plan,
                          const TrainResult& result);
-std::string result_json(const TrainArguments& arguments, const TrainPlanSummary& plan,
-                        const TrainResult& result);
+// One line; checkpoint_steps: those of the checkpoint as it was saved, 0 for none.
+std::string interruption_words(const TrainArguments& arguments, const TrainResult& result,
+                               std::uint64_t checkpoint_steps);
+nlohmann::ordered_json result_object(const TrainArguments& arguments, const TrainPlanSummary& plan,
+                                     const TrainResult& result);
 
 }  // namespace ztilde::cli

@@ -20,9 +20,29 @@ TrainingLog::~TrainingLog() {
 
 void TrainingLog::open(const std::string& path) {
   path_ = path;
-  descriptor_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
+  open_with(O_CREAT | O_TRUNC);
+}
+
+void TrainingLog::continue_after(const std::string& path, std::uint64_t steps) {
+  path_ = path;
+  const std::string old = read_file(path);
+  std::size_t kept = 0;
+  while (kept < old.size()) {
+    const std::size_t end = old.find('\n', kept);
+    if (end == old.npos) break;  // the line that a killed run was writing
+    const auto line = nlohmann::json::parse(old.begin() + kept, old.begin() + end, nullptr, false);
+    if (!line.is_object() || line.value("step", steps + 1) > steps) break;
+    kept = end + 1;
+    ++lines_;
+  }
+  if (kept < old.size()) write_file_atomically(path, std::string_view(old).substr(0, kept));
+  open_with(0);
+}
+
+void TrainingLog::open_with(int flags) {
+  descriptor_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | flags, 0666);
   if (descriptor_ >= 0) return;
-  throw Error(ErrorKind::io, fmt::format("{}: cannot be written ({}); choose another name", shown_path(path),
+  throw Error(ErrorKind::io, fmt::format("{}: cannot be written ({}); choose another name", shown_path(path_),
                                          std::strerror(errno)));
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "ztilde/train.hpp"
@@ -17,6 +18,8 @@ class TrainingLog {
 
   // Empties the file, or makes it. Throws Error(io).
   void open(const std::string& path);
+  // Goes on after the lines of the first `steps` steps; later ones, of steps that will be done again, go.
+  void continue_after(const std::string& path, std::uint64_t steps);
   // Does nothing while no log is open. Never throws: training goes on between two lines.
   void write(const HistoryPoint& point);
 
@@ -25,6 +28,8 @@ class TrainingLog {
   const std::string& problem() const { return problem_; }
 
  private:
+  void open_with(int flags);
+
   std::string path_, problem_;
   int descriptor_ = -1;
   std::size_t lines_ = 0;

@@ -1,3 +1,5 @@
+#include "data/split.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -6,6 +8,7 @@
 #include <cstdint>
 #include <limits>
 #include <numeric>
+#include <span>
 #include <vector>
 
 #include "base/text.hpp"
@@ -15,14 +18,6 @@
 
 namespace ztilde {
 namespace {
-
-// The class of each row; every row is of class 0 where there are no classes.
-std::vector<std::uint32_t> groups_of(const Dataset& data) {
-  std::vector<std::uint32_t> groups(data.rows, 0);
-  if (data.task != Task::classify || data.targets.empty()) return groups;
-  for (std::size_t r = 0; r < data.rows; ++r) groups[r] = static_cast<std::uint32_t>(data.targets[r]);
-  return groups;
-}
 
 // How many rows of each group are held out: `fraction` of it rounded down, then one more where the
 // most was lost to rounding until the total is right. A group keeps at least one row.
@@ -52,47 +47,70 @@ std::vector<std::size_t> shares(const std::vector<std::size_t>& sizes, double fr
   return share;
 }
 
+void require_countable(const Dataset& data) {
+  if (data.rows <= std::numeric_limits<std::uint32_t>::max()) return;
+  throw Error(ErrorKind::data, fmt::format("{} are too many; use at most {}", counted(data.rows, "row"),
+                                           with_commas(std::numeric_limits<std::uint32_t>::max())));
+}
+
 }  // namespace
 
+std::vector<std::uint32_t> all_rows(const Dataset& data) {
+  require_countable(data);
+  std::vector<std::uint32_t> rows(data.rows);
+  std::iota(rows.begin(), rows.end(), 0u);
+  return rows;
+}
+
+std::vector<std::uint32_t> groups_of(const Dataset& data, std::span<const std::uint32_t> rows) {
+  std::vector<std::uint32_t> groups(rows.size(), 0);
+  if (data.task != Task::classify || data.targets.empty()) return groups;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    groups[i] = static_cast<std::uint32_t>(data.targets[rows[i]]);
+  }
+  return groups;
+}
+
 Split split_rows(const Dataset& data, double valid_fraction, std::uint64_t seed) {
+  return split_these_rows(data, all_rows(data), valid_fraction, seed);
+}
+
+Split split_these_rows(const Dataset& data, std::span<const std::uint32_t> rows, double valid_fraction,
+                       std::uint64_t seed) {
   if (!(valid_fraction > 0 && valid_fraction < 1)) {
     throw Error(ErrorKind::data,
                 fmt::format("a validation fraction of {} leaves no rows on one side; choose one "
                             "between 0 and 1, both excluded",
                             valid_fraction));
   }
-  if (data.rows > std::numeric_limits<std::uint32_t>::max()) {
-    throw Error(ErrorKind::data, fmt::format("{} are too many; use at most {}", counted(data.rows, "row"),
-                                             with_commas(std::numeric_limits<std::uint32_t>::max())));
-  }
-  const std::vector<std::uint32_t> groups = groups_of(data);
+  const std::vector<std::uint32_t> groups = groups_of(data, rows);
   std::vector<std::size_t> sizes(groups.empty() ? 0 : *std::ranges::max_element(groups) + std::size_t{1});
   for (const std::uint32_t group : groups) ++sizes[group];
 
-  const auto wanted = static_cast<std::size_t>(std::llround(valid_fraction * static_cast<double>(data.rows)));
+  const auto wanted =
+      static_cast<std::size_t>(std::llround(valid_fraction * static_cast<double>(rows.size())));
   std::vector<std::size_t> left = shares(sizes, valid_fraction, wanted);
   if (std::accumulate(left.begin(), left.end(), std::size_t{0}) == 0) {
     throw Error(
         ErrorKind::data,
         fmt::format("a validation fraction of {} of {} holds out no row{}; choose a larger fraction, or 0 to "
                     "train without validation",
-                    valid_fraction, counted(data.rows, "row"),
+                    valid_fraction, counted(rows.size(), "row"),
                     wanted == 0 ? "" : " (every class keeps a row for training)"));
   }
 
   // In one shuffled order, each group's first rows are held out.
-  std::vector<std::uint32_t> order(data.rows);
+  std::vector<std::uint32_t> order(rows.size());
   std::iota(order.begin(), order.end(), 0u);
   shuffle(order, RandomStream(seed, Purpose::split, 0, 0));
-  std::vector<bool> held_out(data.rows, false);
-  for (const std::uint32_t row : order) {
-    if (left[groups[row]] == 0) continue;
-    --left[groups[row]];
-    held_out[row] = true;
+  std::vector<bool> held_out(rows.size(), false);
+  for (const std::uint32_t i : order) {
+    if (left[groups[i]] == 0) continue;
+    --left[groups[i]];
+    held_out[i] = true;
   }
   Split split;
-  for (std::uint32_t row = 0; row < data.rows; ++row)
-    (held_out[row] ? split.valid : split.train).push_back(row);
+  for (std::size_t i = 0; i < rows.size(); ++i) (held_out[i] ? split.valid : split.train).push_back(rows[i]);
   return split;
 }
 

@@ -58,11 +58,14 @@ HWY_INLINE void scale_row(float* row, float factor, std::size_t count) {
 constexpr double kNearlyCertain = 0x1p-28;
 
 LossSums SoftmaxCrossEntropy(MatrixView<const float> out, const float* targets,
-                             const std::uint32_t* row_index, double scale, MatrixView<float> d_out) {
+                             const std::uint32_t* row_index, double scale, MatrixView<float> d_out,
+                             const LossWeights& weights) {
   LossSums sums;
   for (std::size_t r = 0; r < out.rows; ++r) {
     const float* row = out.row(r);
-    const auto target = static_cast<std::size_t>(targets[row_index ? row_index[r] : r]);
+    const std::size_t source_row = row_index ? row_index[r] : r;
+    const auto target = static_cast<std::size_t>(targets[source_row]);
+    const double weight = weights.of(source_row, targets[source_row]);
     const float largest = row_largest(row, out.channels);
     const float output = row[target];
     bool correct = output == largest;
@@ -70,15 +73,15 @@ LossSums SoftmaxCrossEntropy(MatrixView<const float> out, const float* targets,
 
     float* e = d_out.data ? d_out.row(r) : nullptr;
     const double sum = row_exponentials(row, largest, out.channels, e);
-    sums.loss += std::log(sum) - (double{output} - double{largest});
+    sums.loss += weight * (std::log(sum) - (double{output} - double{largest}));
     sums.correct += correct && !std::isnan(sum);
     if (e) {
       // p - 1 for the target as minus the others, which does not cancel where p is nearly 1.
       double others = sum - double{e[target]};
       e[target] = 0;
       if (others < kNearlyCertain * sum) others = row_sum(e, out.channels);
-      scale_row(e, static_cast<float>(scale / sum), out.channels);
-      e[target] = static_cast<float>(-others / sum * scale);
+      scale_row(e, static_cast<float>(scale * weight / sum), out.channels);
+      e[target] = static_cast<float>(-others / sum * (scale * weight));
     }
   }
   return sums;
@@ -115,36 +118,43 @@ HWY_EXPORT(SoftmaxCrossEntropy);
 HWY_EXPORT(Probabilities);
 
 LossSums softmax_cross_entropy(MatrixView<const float> out, const float* targets,
-                               const std::uint32_t* row_index, double scale, MatrixView<float> d_out) {
-  return HWY_DYNAMIC_DISPATCH(SoftmaxCrossEntropy)(out, targets, row_index, scale, d_out);
+                               const std::uint32_t* row_index, double scale, MatrixView<float> d_out,
+                               const LossWeights& weights) {
+  return HWY_DYNAMIC_DISPATCH(SoftmaxCrossEntropy)(out, targets, row_index, scale, d_out, weights);
 }
 void probabilities(MatrixView<float> out) { HWY_DYNAMIC_DISPATCH(Probabilities)(out); }
 
 // One number a row: scalar, in double.
 LossSums binary_cross_entropy(MatrixView<const float> out, const float* targets,
-                              const std::uint32_t* row_index, double scale, MatrixView<float> d_out) {
+                              const std::uint32_t* row_index, double scale, MatrixView<float> d_out,
+                              const LossWeights& weights) {
   LossSums sums;
   for (std::size_t r = 0; r < out.rows; ++r) {
+    const std::size_t source_row = row_index ? row_index[r] : r;
     const double z = out(r, 0);
-    const double target = targets[row_index ? row_index[r] : r];
+    const double target = targets[source_row];
+    const double weight = weights.of(source_row, targets[source_row]);
     const double e = std::exp(-std::abs(z));
-    sums.loss += std::log1p(e) + (z > 0 ? z : 0) - z * target;
+    sums.loss += weight * (std::log1p(e) + (z > 0 ? z : 0) - z * target);
     sums.correct += !std::isnan(z) && (z > 0) == (target > 0.5);
     // sigmoid(z) - target as target's complement minus sigmoid(-z) for z > 0: neither cancels.
     const double difference = z > 0 ? (1 - target) - e / (1 + e) : e / (1 + e) - target;
-    if (d_out.data) d_out(r, 0) = static_cast<float>(difference * scale);
+    if (d_out.data) d_out(r, 0) = static_cast<float>(difference * (scale * weight));
   }
   return sums;
 }
 
 LossSums squared_error(MatrixView<const float> out, const float* targets, const std::uint32_t* row_index,
-                       double target_mean, double target_std, double scale, MatrixView<float> d_out) {
+                       double target_mean, double target_std, double scale, MatrixView<float> d_out,
+                       const LossWeights& weights) {
   LossSums sums;
   for (std::size_t r = 0; r < out.rows; ++r) {
-    const double target = (double{targets[row_index ? row_index[r] : r]} - target_mean) / target_std;
+    const std::size_t source_row = row_index ? row_index[r] : r;
+    const double target = (double{targets[source_row]} - target_mean) / target_std;
     const double difference = double{out(r, 0)} - target;
-    sums.loss += difference * difference;
-    if (d_out.data) d_out(r, 0) = static_cast<float>(2 * difference * scale);
+    const double weight = weights.by_row ? double{weights.by_row[source_row]} : 1.0;
+    sums.loss += weight * (difference * difference);
+    if (d_out.data) d_out(r, 0) = static_cast<float>(2 * difference * (scale * weight));
   }
   return sums;
 }

@@ -14,6 +14,14 @@ struct RowLoss {
   std::vector<T> gradient;  // d(loss)/d(out)
 };
 
+// The same row counted `weight` times.
+template <class T>
+RowLoss<T> weighted(RowLoss<T> row, T weight) {
+  row.loss *= weight;
+  for (T& g : row.gradient) g *= weight;
+  return row;
+}
+
 template <class T>
 std::vector<T> softmax(const std::vector<T>& out) {
   const T largest = *std::max_element(out.begin(), out.end());

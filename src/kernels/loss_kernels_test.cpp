@@ -170,6 +170,66 @@ TEST(LossKernels, squared_error_equals_the_reference_in_the_targets_own_units) {
   EXPECT_EQ(sums.correct, 0u);
 }
 
+// The loss and gradient of a row times row and class weight; the bits of no weights where all are 1.
+TEST(LossKernels, weights_multiply_a_rows_loss_and_gradient) {
+  constexpr std::size_t kCount = 13;
+  const std::vector<double> by_class = {0.5, 3, 0, 1.25, 1}, ones(5, 1.0);
+  for (const std::size_t outputs : {std::size_t{1}, std::size_t{5}}) {
+    const Guarded out = normal_matrix(kCount, outputs, 0, 2, 4);
+    std::vector<float> targets(kCount), weights(kCount), all_ones(kCount, 1.0f);
+    std::vector<std::uint32_t> index(kCount);
+    for (std::size_t r = 0; r < kCount; ++r) {
+      targets[r] = static_cast<float>(outputs == 1 ? r % 2 : r % 5);
+      weights[r] = static_cast<float>(r % 4) / 2;
+      index[r] = static_cast<std::uint32_t>(r * 6 % kCount);
+    }
+    const auto kernel = [&](MatrixView<const float> rows, const std::uint32_t* at, MatrixView<float> d,
+                            const LossWeights& counted) {
+      return outputs == 1 ? binary_cross_entropy(rows, targets.data(), at, 0.125, d, counted)
+                          : softmax_cross_entropy(rows, targets.data(), at, 0.125, d, counted);
+    };
+    on_every_target([&] {
+      Guarded none(kCount, outputs), by_one(kCount, outputs), d(kCount, outputs);
+      const LossSums plain = kernel(out.cview(), index.data(), none.view(), {});
+      const LossSums once = kernel(out.cview(), index.data(), by_one.view(), {all_ones.data(), ones.data()});
+      const LossSums sums = kernel(out.cview(), index.data(), d.view(), {weights.data(), by_class.data()});
+      EXPECT_EQ(plain.loss, once.loss);
+      EXPECT_EQ(plain.correct, sums.correct);
+      double expected = 0;
+      for (std::size_t r = 0; r < kCount; ++r) {
+        const MatrixView<const float> row(out.cview().row(r), 1, outputs);
+        const double weight = weights[index[r]] * by_class[static_cast<std::size_t>(targets[index[r]])];
+        expected += weight * kernel(row, &index[r], {}, {}).loss;
+        for (std::size_t c = 0; c < outputs; ++c) {
+          ASSERT_EQ(none(r, c), by_one(r, c));
+          // Each is a float factor and a float product: two roundings.
+          ASSERT_NEAR(d(r, c), weight * none(r, c), 4 * kUnit * std::abs(weight * none(r, c)));
+        }
+      }
+      // Up to 13 terms added in double, each rounded once.
+      EXPECT_NEAR(sums.loss, expected, 1e-14 * expected);
+    });
+  }
+  const auto twin = reference::weighted(reference::squared_error<double>(0.5, 3, 1, 2), 2.5);
+  const std::vector<float> out = {0.5f}, target = {3}, weight = {2.5f};
+  float d = kNaN;
+  EXPECT_EQ(
+      squared_error({out.data(), 1, 1}, target.data(), nullptr, 1, 2, 1, {&d, 1, 1}, {weight.data()}).loss,
+      twin.loss);
+  EXPECT_EQ(d, static_cast<float>(twin.gradient[0]));
+}
+
+TEST(LossKernels, a_nan_output_shows_whatever_its_row_weighs) {
+  const std::vector<float> out = {kNaN, 0, 0}, target = {1}, nothing = {0};
+  const LossWeights weights{nothing.data()};
+  EXPECT_TRUE(
+      std::isnan(softmax_cross_entropy({out.data(), 1, 3}, target.data(), nullptr, 1, {}, weights).loss));
+  EXPECT_TRUE(
+      std::isnan(binary_cross_entropy({out.data(), 1, 1}, target.data(), nullptr, 1, {}, weights).loss));
+  EXPECT_TRUE(
+      std::isnan(squared_error({out.data(), 1, 1}, target.data(), nullptr, 0, 1, 1, {}, weights).loss));
+}
+
 TEST(LossKernels, probabilities_equal_the_reference_and_sum_to_one) {
   for (const std::size_t classes :
        {std::size_t{1}, std::size_t{2}, std::size_t{10}, std::size_t{17}, std::size_t{100}}) {

@@ -1,7 +1,6 @@
 #include "model/model_file.hpp"
 
 #include <fmt/format.h>
-#include <zlib.h>
 
 #include <cstring>
 #include <filesystem>
@@ -10,6 +9,7 @@
 
 #include "base/files.hpp"
 #include "base/text.hpp"
+#include "model/checksum.hpp"
 #include "model/model_check.hpp"
 #include "model/model_metadata.hpp"
 #include "model/safetensors.hpp"
@@ -21,31 +21,6 @@ namespace {
 
 using safetensors::Dtype;
 using safetensors::Tensor;
-
-// The checksum is zlib's CRC-32 of the whole file with its own eight digits read as zeros. It finds
-// every flipped bit and every burst of up to 32 bits; other damage passes once in 4·10⁹.
-constexpr std::string_view kChecksumKey = "\"checksum\":\"crc32:";
-constexpr std::string_view kChecksumName = "crc32:";
-constexpr std::string_view kZeroDigits = "00000000";
-
-// Where the digits stand. In JSON text a quote within a string is escaped, so the first match is the
-// key itself and no user's text.
-std::optional<std::size_t> checksum_place(std::string_view content) {
-  const std::size_t key = content.find(kChecksumKey);
-  if (key == std::string_view::npos) return std::nullopt;
-  const std::size_t digits = key + kChecksumKey.size();
-  return content.size() - digits < kZeroDigits.size() ? std::nullopt : std::optional(digits);
-}
-
-std::string checksum_digits(std::string_view content, std::size_t place) {
-  const auto add = [](uLong sum, std::string_view part) {
-    return crc32_z(sum, reinterpret_cast<const Bytef*>(part.data()), part.size());
-  };
-  uLong sum = add(crc32_z(0, nullptr, 0), content.substr(0, place));
-  sum = add(sum, kZeroDigits);
-  sum = add(sum, content.substr(place + kZeroDigits.size()));
-  return fmt::format("{:08x}", sum);
-}
 
 [[noreturn]] void refuse(const std::string& file_name, const std::string& what) {
   throw Error(ErrorKind::data, fmt::format("{}: {}", file_name, what));
@@ -63,20 +38,13 @@ std::string what_it_is_instead(std::string_view content) {
   return "it does not begin like a safetensors file";
 }
 
-// Damage is told before anything that it may have caused; a file of a version to come, which may be
-// summed otherwise, is left to the check of the version.
-void require_undamaged(std::string_view content, const Metadata& metadata, const std::string& file_name) {
-  const auto given = metadata.find("checksum");
-  if (given == metadata.end() || !given->second.starts_with(kChecksumName)) return;
-  const std::optional<std::size_t> place = checksum_place(content);
-  if (!place || given->second != std::string(kChecksumName) + checksum_digits(content, *place)) {
-    refuse(file_name,
-           "the file is damaged (its checksum does not fit); copy it again or make the model anew");
-  }
-}
-
 void require_ztilde(const Metadata& metadata, const std::string& file_name) {
   const auto format = metadata.find("format");
+  if (format != metadata.end() && format->second == kCheckpointFormat) {
+    refuse(file_name,
+           "this is a checkpoint, not yet a model; 'ztilde train' with --checkpoint and --resume goes on "
+           "from it");
+  }
   if (format == metadata.end() || format->second != "ztilde") {
     refuse(file_name,
            "a safetensors file without ztilde's metadata; train one with 'ztilde train', "
@@ -240,18 +208,17 @@ void take_tensors(const std::vector<Tensor>& tensors, const std::string& file_na
 
 }  // namespace
 
-std::string to_bytes(const Model& model, const std::string& file_name) {
+safetensors::Pieces to_pieces(const Model& model, const std::string& file_name) {
   try {
     check_model(model);
   } catch (const Error& error) {
     refuse(file_name, fmt::format("this model cannot be saved: {}", error.what()));
   }
-  safetensors::File file{to_metadata(model), tensors_of(model)};
-  file.metadata["checksum"] = std::string(kChecksumName) + std::string(kZeroDigits);
-  std::string content = safetensors::write(file);
-  const std::size_t place = checksum_place(content).value();
-  content.replace(place, kZeroDigits.size(), checksum_digits(content, place));
-  return content;
+  return pieces_with_checksum({to_metadata(model), tensors_of(model)});
+}
+
+std::string to_bytes(const Model& model, const std::string& file_name) {
+  return to_pieces(model, file_name).joined();
 }
 
 Model from_bytes(std::string_view content, const std::string& file_name) {
@@ -260,14 +227,10 @@ Model from_bytes(std::string_view content, const std::string& file_name) {
            fmt::format("not a ztilde model ({}); make one with 'ztilde train'", what_it_is_instead(content)));
   }
   const safetensors::File file = safetensors::read(content, file_name);
-  require_undamaged(content, file.metadata, file_name);
+  require_undamaged(content, file, file_name);
   require_ztilde(file.metadata, file_name);
   Model model = from_metadata(file.metadata, file_name);
-  if (!file.metadata.contains("checksum") || !file.metadata.at("checksum").starts_with(kChecksumName)) {
-    refuse(
-        file_name,
-        "metadata 'checksum' is missing or of an unknown kind; copy the file again or make the model anew");
-  }
+  require_checksum(file, file_name);
   take_tensors(file.tensors, file_name, model);
   try {
     check_model(model);
@@ -281,7 +244,8 @@ Model from_bytes(std::string_view content, const std::string& file_name) {
 }  // namespace model_file
 
 void save(const Model& model, const std::string& path) {
-  write_file_atomically(path, model_file::to_bytes(model, shown_path(path)));
+  const safetensors::Pieces pieces = model_file::to_pieces(model, shown_path(path));
+  write_file_atomically(path, pieces.parts());
 }
 
 Model load(const std::string& path) {

@@ -125,7 +125,7 @@ TEST(ModelFile, damage_is_told_as_damage) {
   std::string content = to_bytes(small_model(), "m.zt");
   content.back() = static_cast<char>(content.back() ^ 1);
   EXPECT_EQ(load_message(content),
-            "m.zt: the file is damaged (its checksum does not fit); copy it again or make the model anew");
+            "m.zt: the file is damaged (its checksum does not fit); copy it again or make it anew");
 }
 
 TEST(ModelFile, a_directory_is_told_to_be_one) {

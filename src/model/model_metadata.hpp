@@ -4,6 +4,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "ztilde/model.hpp"
 
@@ -12,6 +13,8 @@ namespace ztilde::model_file {
 using Metadata = std::map<std::string, std::string>;
 
 inline constexpr int kFormatVersion = 1;
+// What metadata 'format' says in the other kind of file that ztilde writes.
+inline constexpr std::string_view kCheckpointFormat = "ztilde checkpoint";
 
 // All keys but "checksum".
 Metadata to_metadata(const Model& model);

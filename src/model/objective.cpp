@@ -3,29 +3,45 @@
 namespace ztilde {
 
 Objective objective_of(Task task, std::size_t outputs) {
-  if (task == Task::regress) return {LossKind::squared_error};
-  return {outputs == 1 ? LossKind::binary_cross_entropy : LossKind::softmax_cross_entropy};
+  if (task == Task::regress) return {.kind = LossKind::squared_error};
+  return {.kind = outputs == 1 ? LossKind::binary_cross_entropy : LossKind::softmax_cross_entropy};
 }
 
 std::size_t outputs_for(Task task, std::size_t classes) {
   return task == Task::regress || classes == 2 ? 1 : classes;
 }
 
+double loss_weight(const Objective& objective, const Batch& batch) {
+  if (batch.weights == nullptr && objective.class_weights.empty()) return static_cast<double>(batch.rows);
+  const kernels::LossWeights weights{
+      batch.weights, objective.class_weights.empty() ? nullptr : objective.class_weights.data()};
+  double sum = 0;
+  for (std::size_t r = 0; r < batch.rows; ++r) {
+    const std::size_t row = batch.row_index ? batch.row_index[r] : r;
+    sum += weights.of(row, batch.targets[row]);
+  }
+  return sum;
+}
+
 kernels::LossSums evaluate(const Objective& objective, const Batch& batch, std::size_t first_row,
-                           MatrixView<const float> outputs, MatrixView<float> gradient) {
+                           double batch_weight, MatrixView<const float> outputs, MatrixView<float> gradient) {
   const std::uint32_t* index = batch.row_index ? batch.row_index + first_row : nullptr;
-  const float* targets = batch.row_index ? batch.targets : batch.targets + first_row;
-  const double scale = 1 / static_cast<double>(batch.rows);
+  const std::size_t skip = batch.row_index ? 0 : first_row;
+  const float* targets = batch.targets + skip;
+  const kernels::LossWeights weights{
+      batch.weights ? batch.weights + skip : nullptr,
+      objective.class_weights.empty() ? nullptr : objective.class_weights.data()};
+  const double scale = batch_weight > 0 ? 1 / batch_weight : 0;
   switch (objective.kind) {
     case LossKind::softmax_cross_entropy:
-      return kernels::softmax_cross_entropy(outputs, targets, index, scale, gradient);
+      return kernels::softmax_cross_entropy(outputs, targets, index, scale, gradient, weights);
     case LossKind::binary_cross_entropy:
-      return kernels::binary_cross_entropy(outputs, targets, index, scale, gradient);
+      return kernels::binary_cross_entropy(outputs, targets, index, scale, gradient, weights);
     case LossKind::squared_error:
       break;
   }
   return kernels::squared_error(outputs, targets, index, objective.target_mean, objective.target_std, scale,
-                                gradient);
+                                gradient, weights);
 }
 
 }  // namespace ztilde

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <vector>
 
 #include "kernels/loss_kernels.hpp"
 #include "plan/batch.hpp"
@@ -16,6 +17,8 @@ struct Objective {
   // Targets of squared_error are trained as (target - mean) / std.
   double target_mean = 0;
   double target_std = 1;
+  // How often a row's loss counts, by its class; empty: once. Metrics know nothing of it.
+  std::vector<double> class_weights = {};
 };
 
 // Two classes with one output are logistic regression; otherwise one output a class.
@@ -23,9 +26,12 @@ Objective objective_of(Task task, std::size_t outputs);
 // The outputs a network needs for this task.
 std::size_t outputs_for(Task task, std::size_t classes);
 
-// Loss sums of a block of rows of a batch; writes the gradient of the batch's mean loss into
-// gradient unless its data is null.
+// What the batch's rows count for in its loss, Σ weight · class weight: its rows where none has one.
+double loss_weight(const Objective& objective, const Batch& batch);
+
+// Loss sums of a block of rows of a batch; writes the gradient of the batch's mean loss, Σ weight · loss /
+// loss_weight(objective, batch), into gradient unless its data is null. Rows that all weigh 0 teach nothing.
 kernels::LossSums evaluate(const Objective& objective, const Batch& batch, std::size_t first_row,
-                           MatrixView<const float> outputs, MatrixView<float> gradient);
+                           double batch_weight, MatrixView<const float> outputs, MatrixView<float> gradient);
 
 }  // namespace ztilde

@@ -185,7 +185,25 @@ bool looks_like_one(std::string_view content) {
   return content.size() > kLengthBytes && content[kLengthBytes] == '{';
 }
 
-std::string write(const File& file) {
+std::vector<std::string_view> Pieces::parts() const {
+  std::vector<std::string_view> all = {header};
+  all.insert(all.end(), tensors.begin(), tensors.end());
+  return all;
+}
+
+std::string Pieces::joined() const {
+  std::size_t size = header.size();
+  for (const std::string_view bytes : tensors) size += bytes.size();
+  std::string content;
+  content.reserve(size);
+  content = header;
+  for (const std::string_view bytes : tensors) content += bytes;
+  return content;
+}
+
+std::string write(const File& file) { return pieces(file).joined(); }
+
+Pieces pieces(const File& file) {
   std::vector<const Tensor*> order;
   for (const Tensor& tensor : file.tensors) order.push_back(&tensor);
   std::stable_partition(order.begin(), order.end(),
@@ -206,12 +224,10 @@ std::string write(const File& file) {
   text.append(used == 0 ? 0 : kDataAlignment - used, ' ');
 
   const std::uint64_t length = text.size();
-  std::string content(kLengthBytes, '\0');
-  std::memcpy(content.data(), &length, kLengthBytes);
-  content.reserve(kLengthBytes + text.size() + offset);
-  content += text;
-  for (const Tensor* tensor : order) content += tensor->bytes;
-  return content;
+  Pieces all{std::string(kLengthBytes, '\0') + text, {}};
+  std::memcpy(all.header.data(), &length, kLengthBytes);
+  for (const Tensor* tensor : order) all.tensors.push_back(tensor->bytes);
+  return all;
 }
 
 File read(std::string_view content, const std::string& file_name) {

@@ -31,6 +31,15 @@ struct File {
 // multiple of 64. Requires valid UTF-8, distinct names and bytes that fit shape and dtype.
 std::string write(const File& file);
 
+// The same file in pieces, so that the tensors need no copy.
+struct Pieces {
+  std::string header;                           // everything before the data
+  std::vector<std::string_view> tensors;        // views of the File's
+  std::vector<std::string_view> parts() const;  // all of them, views of this too
+  std::string joined() const;
+};
+Pieces pieces(const File& file);
+
 // The tensors, in the order of their bytes, view `content`. Refuses with Error(data) naming
 // file_name whatever the format forbids, and dtypes other than the three above.
 File read(std::string_view content, const std::string& file_name);

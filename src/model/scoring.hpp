@@ -10,7 +10,8 @@
 namespace ztilde {
 
 // Throws Error(data) where the parts of a data set do not fit together, as those of one made by hand
-// may not. The inputs' numbers are left to require_inputs.
+// may not: what would be read out of bounds, or be in everything that follows. The inputs' numbers are left
+// to require_inputs.
 void require_sound(const Dataset& data);
 
 // Every row of a data set, in its order. Throws Error(data) where it is not sound or its inputs are not
@@ -21,9 +22,13 @@ Batch whole(const Dataset& data, const Network& network = {});
 // 0, so that a file with fewer of them still means the same ones.
 bool are_first_classes(const std::vector<std::string>& some, const std::vector<std::string>& all);
 
-// Regression scores are in the target's own units. Same result for any number of threads. The
-// predicted class of each row goes to `predicted` [rows] unless null; the confusion is left empty.
-Scores score(InferencePlan& plan, Team& team, const Batch& batch, const Objective& objective,
-             std::uint32_t* predicted = nullptr);
+// Loss, and accuracy or rmse, mae and r2; regression in the target's own units. Rows count by their
+// weight, in the loss also by their class's. Same result for any number of threads.
+Scores score(InferencePlan& plan, Team& team, const Batch& batch, const Objective& objective);
+
+// Every metric there is. No class weights: the loss is the log loss.
+Scores score_fully(InferencePlan& plan, Team& team, const Batch& batch, Objective objective,
+                   std::size_t classes);
+Scores score_fully(const Model& model, const Batch& batch, const Objective& objective, Team& team);
 
 }  // namespace ztilde

@@ -21,6 +21,19 @@ void require_size(const char* what, std::size_t size, std::size_t expected) {
                                            with_commas(size), what, with_commas(expected)));
 }
 
+void require_sound_weights(const Dataset& data) {
+  if (data.weights.empty()) return;
+  require_size("weights", data.weights.size(), data.rows);
+  double sum = 0;
+  for (std::size_t r = 0; r < data.rows; ++r) {
+    const float weight = data.weights[r];
+    sum += weight;
+    if (std::isfinite(weight) && weight >= 0) continue;
+    throw Error(ErrorKind::data, fmt::format("the weight is {} in row {}; weights are 0 or more", weight, r));
+  }
+  if (sum == 0) throw Error(ErrorKind::data, "all weights are 0; give some rows a weight above 0");
+}
+
 void require_columns(const Model& model, const Dataset& data) {
   if (data.columns != model.network.inputs) {
     throw Error(ErrorKind::data,
@@ -137,18 +150,10 @@ Scores evaluate(const Model& model, const Dataset& data, std::size_t threads) {
   Team team(InferencePlan::workers_for(model.network, data.rows, threads));
   InferencePlan plan(model.network, data.rows, team.threads(), model.parameters.data(),
                      model.statistics.data());
-  const std::size_t classes = model.classes.size();
-  std::vector<std::uint32_t> predicted(data.rows);
-  Scores scores = score(plan, team, whole(data, model.network), objective_of(model.task, output_count(model)),
-                        predicted.data());
-  if (classes <= kMostConfusedClasses) scores.confusion.resize(classes * classes);
-  for (std::size_t r = 0; r < data.rows && !scores.confusion.empty(); ++r) {
-    ++scores.confusion[static_cast<std::size_t>(data.targets[r]) * classes + predicted[r]];
-  }
-  return scores;
+  return score_fully(plan, team, whole(data, model.network), objective_of(model.task, output_count(model)),
+                     model.classes.size());
 }
 
-// What would be read out of bounds, or be in everything that follows.
 void require_sound(const Dataset& data) {
   if (data.columns == 0) throw Error(ErrorKind::data, "the data have no columns; give them at least one");
   if (data.rows > 0 && data.rows * data.columns / data.rows != data.columns) {
@@ -157,6 +162,7 @@ void require_sound(const Dataset& data) {
   require_size("input numbers", data.bytes.size() + data.floats.size(), data.rows * data.columns);
   if (data.is_bytes()) require_size("float inputs beside their bytes", data.floats.size(), 0);
   if (!data.targets.empty()) require_size("targets", data.targets.size(), data.rows);
+  require_sound_weights(data);
   const auto classes = static_cast<float>(data.classes.size());
   for (std::size_t r = 0; r < data.targets.size(); ++r) {
     const float target = data.targets[r];
@@ -179,65 +185,12 @@ Batch whole(const Dataset& data, const Network& network) {
            data.columns},
           nullptr,
           data.rows,
-          data.targets.empty() ? nullptr : data.targets.data()};
+          data.targets.empty() ? nullptr : data.targets.data(),
+          data.weights.empty() ? nullptr : data.weights.data()};
 }
 
 bool are_first_classes(const std::vector<std::string>& some, const std::vector<std::string>& all) {
   return some.size() <= all.size() && std::equal(some.begin(), some.end(), all.begin());
-}
-
-Scores score(InferencePlan& plan, Team& team, const Batch& batch, const Objective& objective,
-             std::uint32_t* predicted) {
-  struct BlockScores {
-    kernels::LossSums loss;
-    double absolute = 0, squared = 0;
-  };
-  const Cut blocks = InferencePlan::blocks(batch.rows);
-  std::vector<BlockScores> by_block(blocks.parts);
-  const auto target = [&](std::size_t row) {
-    return static_cast<double>(batch.targets[batch.row_index ? batch.row_index[row] : row]);
-  };
-  const bool regress = objective.kind == LossKind::squared_error;
-  plan.run(team, batch, [&](const Worker&, std::size_t block, std::size_t first, kernels::View out) {
-    BlockScores& scores = by_block[block];
-    scores.loss = evaluate(objective, batch, first, out, {});
-    for (std::size_t r = 0; r < out.rows; ++r) {
-      if (regress) {
-        const double error = out(r, 0) * objective.target_std + objective.target_mean - target(first + r);
-        scores.absolute += std::abs(error);
-        scores.squared += error * error;
-        continue;
-      }
-      if (predicted == nullptr) continue;
-      const float* of_row = out.row(r);
-      predicted[first + r] = static_cast<std::uint32_t>(
-          out.channels == 1 ? of_row[0] > 0 : std::max_element(of_row, of_row + out.channels) - of_row);
-    }
-  });
-
-  Scores scores;
-  scores.rows = batch.rows;
-  const auto rows = static_cast<double>(batch.rows);
-  BlockScores total;
-  for (const BlockScores& block : by_block) {
-    total.loss.loss += block.loss.loss;
-    total.loss.correct += block.loss.correct;
-    total.absolute += block.absolute;
-    total.squared += block.squared;
-  }
-  if (regress) {
-    double mean = 0, spread = 0;
-    for (std::size_t r = 0; r < batch.rows; ++r) mean += target(r) / rows;
-    for (std::size_t r = 0; r < batch.rows; ++r) spread += (target(r) - mean) * (target(r) - mean);
-    scores.loss = total.squared / rows;
-    scores.rmse = std::sqrt(scores.loss);
-    scores.mae = total.absolute / rows;
-    scores.r2 = spread > 0 ? 1 - total.squared / spread : 0;
-    return scores;
-  }
-  scores.loss = total.loss.loss / rows;
-  scores.accuracy = static_cast<double>(total.loss.correct) / rows;
-  return scores;
 }
 
 }  // namespace ztilde

@@ -119,6 +119,7 @@ std::size_t InferencePlan::bytes() const {
   std::size_t bytes = tables_.size() * sizeof(float) + encoding_.size() * sizeof(double);
   for (const Scratch& s : scratch_)
     bytes += (s.source.size() + s.z.size()) * sizeof(float) + s.product.size();
+  for (const Packed& p : packed_) bytes += (p.weight.size() + p.bias.size()) * sizeof(float);
   return bytes;
 }
 

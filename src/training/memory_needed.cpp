@@ -30,34 +30,54 @@ std::size_t states_of(OptimizerKind optimizer) {
 
 }  // namespace
 
-double memory_needed(const Network& network, std::size_t rows, const TrainOptions& options) {
-  double all = 0, two_in_a_row = 0, before = 0;
+double memory_needed(const Network& network, std::size_t rows, bool validates, const TrainOptions& options) {
+  double outputs = 0;
+  for (const Stage& stage : lower(network)) {
+    // Of what tables gave, the gradient alone is stored.
+    outputs += static_cast<double>(stage.outputs) + static_cast<double>(stage.table_inputs()) / 2;
+  }
+  const double step = 2 * outputs * static_cast<double>(std::min(rows, options.batch));
+  const auto states = static_cast<double>(states_of(options.optimizer));
+  const double best = validates ? 1 : 0, packed = best;
+  // One that is read holds the parameters, the optimiser's state and the best model.
+  const double checkpoint = options.checkpoint.resume ? 1 + states + best : 0;
+  const double arenas = 2 + states + best + std::max(packed, checkpoint);
+  const double training = sizeof(float) * (arenas * static_cast<double>(parameter_count(network)) + step);
+  return std::max(training, population_memory(network, rows, options));
+}
+
+double population_memory(const Network& network, std::size_t rows, const TrainOptions& options) {
+  double two_in_a_row = 0, before = 0;
   bool measures = false;
   for (const Stage& stage : lower(network)) {
     const auto outputs = static_cast<double>(stage.outputs);
-    all += outputs + static_cast<double>(stage.table_inputs()) / 2;  // their gradient alone is stored
     two_in_a_row = std::max(two_in_a_row, before + outputs);
     before = outputs;
     measures |= stage.norm == StageNorm::batch && options.statistics == StatisticsSource::population;
   }
-  const double step = 2 * all * static_cast<double>(std::min(rows, options.batch));
-  const double population = measures ? two_in_a_row * static_cast<double>(rows) : 0;
-  const double arenas =
-      static_cast<double>(2 + states_of(options.optimizer)) * static_cast<double>(parameter_count(network));
-  return sizeof(float) * (arenas + std::max(step, population));
+  if (!measures) return 0;
+  return sizeof(float) *
+         (static_cast<double>(parameter_count(network)) + two_in_a_row * static_cast<double>(rows));
 }
 
-void require_memory(const Network& network, std::size_t rows, const TrainOptions& options) {
-  const double needed = memory_needed(network, rows, options);
-  const auto there = static_cast<double>(physical_memory());
+std::size_t memory_of(const Dataset& data) {
+  return data.bytes.size() + (data.floats.size() + data.targets.size()) * sizeof(float);
+}
+
+void require_memory(const Network& network, std::size_t rows, bool validates, std::size_t data_bytes,
+                    const TrainOptions& options) {
+  const double needed = memory_needed(network, rows, validates, options) + static_cast<double>(data_bytes);
+  const MemoryLimit limit = memory_limit();
+  const auto there = static_cast<double>(limit.bytes);
   if (needed <= there) return;
   constexpr double kGigabyte = 1e9;
   throw Error(
       ErrorKind::data,
-      fmt::format("{} parameters, {} and batches of up to {} need {:.1f} GB of memory, and this machine has "
+      fmt::format("{} parameters, {} and batches of up to {} need {:.1f} GB of memory with the data, and {} "
                   "{:.1f}; use narrower layers, fewer rows or a smaller --batch",
                   with_commas(parameter_count(network)), counted(rows, "row"),
-                  with_commas(std::min(rows, options.batch)), needed / kGigabyte, there / kGigabyte));
+                  with_commas(std::min(rows, options.batch)), needed / kGigabyte, limit.words,
+                  there / kGigabyte));
 }
 
 }  // namespace ztilde

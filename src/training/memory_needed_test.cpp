@@ -13,20 +13,32 @@ TEST(MemoryNeeded, counts_parameters_their_gradients_the_optimisers_state_and_th
   const std::size_t parameters = 10 * 20 + 20 + 20 * 5 + 5;
   TrainOptions options;
   options.batch = 16;
-  EXPECT_EQ(memory_needed(network, 1000, options), 4.0 * (4 * parameters + 2 * 16 * (20 + 5)));
+  EXPECT_EQ(memory_needed(network, 1000, false, options), 4.0 * (4 * parameters + 2 * 16 * (20 + 5)));
   options.optimizer = OptimizerKind::sgd;
-  EXPECT_EQ(memory_needed(network, 1000, options), 4.0 * (2 * parameters + 2 * 16 * (20 + 5)));
-  EXPECT_EQ(memory_needed(network, 8, options), 4.0 * (2 * parameters + 2 * 8 * (20 + 5)));
+  EXPECT_EQ(memory_needed(network, 1000, false, options), 4.0 * (2 * parameters + 2 * 16 * (20 + 5)));
+  EXPECT_EQ(memory_needed(network, 8, false, options), 4.0 * (2 * parameters + 2 * 8 * (20 + 5)));
+}
+
+TEST(MemoryNeeded, counts_the_best_model_the_packed_weights_and_a_checkpoint_that_is_read) {
+  const Network network{10, {Dense{20, true}}};
+  const std::size_t parameters = 10 * 20 + 20;
+  TrainOptions options;
+  options.batch = 16;
+  EXPECT_EQ(memory_needed(network, 1000, true, options), 4.0 * (6 * parameters + 2 * 16 * 20));
+  options.checkpoint.resume = true;
+  EXPECT_EQ(memory_needed(network, 1000, true, options), 4.0 * (9 * parameters + 2 * 16 * 20));
+  EXPECT_EQ(memory_needed(network, 1000, false, options), 4.0 * (7 * parameters + 2 * 16 * 20));
 }
 
 TEST(MemoryNeeded, population_statistics_keep_two_stages_for_all_rows) {
   const Network network = dense_network({.inputs = 3, .outputs = 2, .hidden = {30, 20, 10}});
   TrainOptions options;
   options.optimizer = OptimizerKind::sgd;
-  const double parameters = 2.0 * static_cast<double>(parameter_count(network));
-  EXPECT_EQ(memory_needed(network, 60000, options), 4 * (parameters + 60000.0 * (30 + 20)));
+  const auto parameters = static_cast<double>(parameter_count(network));
+  EXPECT_EQ(memory_needed(network, 60000, false, options), 4 * (parameters + 60000.0 * (30 + 20)));
   options.statistics = StatisticsSource::running;
-  EXPECT_EQ(memory_needed(network, 60000, options), 4 * (parameters + 2 * 256.0 * (30 + 20 + 10 + 2)));
+  EXPECT_EQ(memory_needed(network, 60000, false, options),
+            4 * (2 * parameters + 2 * 256.0 * (30 + 20 + 10 + 2)));
 }
 
 TEST(MemoryNeeded, a_network_that_no_machine_holds_is_refused_before_it_is_begun) {
@@ -46,7 +58,7 @@ TEST(MemoryNeeded, a_network_that_no_machine_holds_is_refused_before_it_is_begun
     EXPECT_EQ(error.kind(), ErrorKind::data);
     EXPECT_THAT(error.what(),
                 testing::HasSubstr("100,000,060,000,001 parameters, 4 rows and batches of up to 4 need "
-                                   "1600001.6 GB of memory, and this machine has "));
+                                   "1600001.6 GB of memory with the data, and "));
   }
 }
 

@@ -1,6 +1,6 @@
-// Scalar losses, each the mean over rows, followed at once by its gradient; for any number type of
-// layers/scalar.hpp. out, d_out: [rows, outputs]; targets: [rows]. Backward overwrites d_out.
-// The contract is that of kernels/loss_kernels.hpp with scale = 1 / rows.
+// Scalar losses, each the weighted mean over rows, followed at once by its gradient; for any number type
+// of layers/scalar.hpp. out, d_out: [rows, outputs]; targets: [rows]; weights: [rows], or empty for 1 each.
+// Backward overwrites d_out. The contract is that of kernels/loss_kernels.hpp with scale = 1 / Σ weights.
 #pragma once
 
 #include <span>
@@ -10,6 +10,15 @@
 #include "ztilde/matrix_view.hpp"
 
 namespace ztilde::reference {
+
+inline double weight_of(std::span<const double> weights, std::size_t r) {
+  return weights.empty() ? 1 : weights[r];
+}
+inline double total_weight(std::span<const double> weights, std::size_t rows) {
+  double total = 0;
+  for (std::size_t r = 0; r < rows; ++r) total += weight_of(weights, r);
+  return total;
+}
 
 // log Σ exp of one row, with the largest logit subtracted first.
 template <class T>
@@ -26,66 +35,70 @@ T log_sum_exp(MatrixView<const T> out, std::size_t r) {
 
 // −log softmax(out)[target]; a target is a class index.
 template <class T>
-T softmax_cross_entropy(MatrixView<const T> out, std::span<const float> targets) {
+T softmax_cross_entropy(MatrixView<const T> out, std::span<const float> targets,
+                        std::span<const double> weights = {}) {
   T loss(0);
   for (std::size_t r = 0; r < out.rows; ++r) {
-    loss += log_sum_exp(out, r) - out(r, static_cast<std::size_t>(targets[r]));
+    loss += number<T>(weight_of(weights, r)) *
+            (log_sum_exp(out, r) - out(r, static_cast<std::size_t>(targets[r])));
   }
-  return loss / number<T>(out.rows);
+  return loss / number<T>(total_weight(weights, out.rows));
 }
 template <class T>
 void softmax_cross_entropy_backward(MatrixView<const T> out, std::span<const float> targets,
-                                    MatrixView<T> d_out) {
+                                    MatrixView<T> d_out, std::span<const double> weights = {}) {
   using std::exp;
-  const T rows = number<T>(out.rows);
+  const double total = total_weight(weights, out.rows);
   for (std::size_t r = 0; r < out.rows; ++r) {
-    const T log_sum = log_sum_exp(out, r);
+    const T log_sum = log_sum_exp(out, r), share = number<T>(weight_of(weights, r) / total);
     for (std::size_t c = 0; c < out.channels; ++c) {
       const T target = c == static_cast<std::size_t>(targets[r]) ? T(1) : T(0);
-      d_out(r, c) = (exp(out(r, c) - log_sum) - target) / rows;
+      d_out(r, c) = share * (exp(out(r, c) - log_sum) - target);
     }
   }
 }
 
 // One logit z, target 0 or 1: log(1 + exp(−|z|)) + max(z, 0) − z·target.
 template <class T>
-T binary_cross_entropy(MatrixView<const T> out, std::span<const float> targets) {
+T binary_cross_entropy(MatrixView<const T> out, std::span<const float> targets,
+                       std::span<const double> weights = {}) {
   using std::exp, std::log;
   T loss(0);
   for (std::size_t r = 0; r < out.rows; ++r) {
     const T z = out(r, 0);
     const bool positive = real_part(z) > 0;
-    loss += log(T(1) + exp(positive ? -z : z)) + (positive ? z : T(0)) - z * number<T>(targets[r]);
+    loss += number<T>(weight_of(weights, r)) *
+            (log(T(1) + exp(positive ? -z : z)) + (positive ? z : T(0)) - z * number<T>(targets[r]));
   }
-  return loss / number<T>(out.rows);
+  return loss / number<T>(total_weight(weights, out.rows));
 }
 template <class T>
 void binary_cross_entropy_backward(MatrixView<const T> out, std::span<const float> targets,
-                                   MatrixView<T> d_out) {
-  const T rows = number<T>(out.rows);
+                                   MatrixView<T> d_out, std::span<const double> weights = {}) {
+  const double total = total_weight(weights, out.rows);
   for (std::size_t r = 0; r < out.rows; ++r) {
-    d_out(r, 0) = (sigmoid(out(r, 0)) - number<T>(targets[r])) / rows;
+    d_out(r, 0) = number<T>(weight_of(weights, r) / total) * (sigmoid(out(r, 0)) - number<T>(targets[r]));
   }
 }
 
 // One output; (out − (target − target_mean) / target_std)².
 template <class T>
 T squared_error(MatrixView<const T> out, std::span<const float> targets, double target_mean,
-                double target_std) {
+                double target_std, std::span<const double> weights = {}) {
   T loss(0);
   for (std::size_t r = 0; r < out.rows; ++r) {
     const T error = out(r, 0) - number<T>((double{targets[r]} - target_mean) / target_std);
-    loss += error * error;
+    loss += number<T>(weight_of(weights, r)) * (error * error);
   }
-  return loss / number<T>(out.rows);
+  return loss / number<T>(total_weight(weights, out.rows));
 }
 template <class T>
 void squared_error_backward(MatrixView<const T> out, std::span<const float> targets, double target_mean,
-                            double target_std, MatrixView<T> d_out) {
-  const T rows = number<T>(out.rows);
+                            double target_std, MatrixView<T> d_out, std::span<const double> weights = {}) {
+  const double total = total_weight(weights, out.rows);
   for (std::size_t r = 0; r < out.rows; ++r) {
     const T error = out(r, 0) - number<T>((double{targets[r]} - target_mean) / target_std);
-    d_out(r, 0) = (error + error) / rows;
+    d_out(r, 0) = number<T>(weight_of(weights, r) / total) * (error + error);
   }
 }
 

@@ -19,32 +19,34 @@ enum class LossKind { softmax, binary, squared };
 constexpr double kTargetMean = 0.75, kTargetStd = 1.5;
 
 template <class T>
-T loss(LossKind kind, const std::vector<T>& output, const std::vector<float>& targets) {
+T loss(LossKind kind, const std::vector<T>& output, const std::vector<float>& targets,
+       const Vector& weights = {}) {
   const MatrixView<const T> out(output.data(), targets.size(), output.size() / targets.size());
   switch (kind) {
     case LossKind::softmax:
-      return reference::softmax_cross_entropy<T>(out, targets);
+      return reference::softmax_cross_entropy<T>(out, targets, weights);
     case LossKind::binary:
-      return reference::binary_cross_entropy<T>(out, targets);
+      return reference::binary_cross_entropy<T>(out, targets, weights);
     case LossKind::squared:
       break;
   }
-  return reference::squared_error<T>(out, targets, kTargetMean, kTargetStd);
+  return reference::squared_error<T>(out, targets, kTargetMean, kTargetStd, weights);
 }
 
-Vector gradient(LossKind kind, const Vector& output, const std::vector<float>& targets) {
+Vector gradient(LossKind kind, const Vector& output, const std::vector<float>& targets,
+                const Vector& weights = {}) {
   Vector d_output(output.size(), HUGE_VAL);
   const MatrixView<const double> out(output.data(), targets.size(), output.size() / targets.size());
   const MatrixView<double> d_out(d_output.data(), out.rows, out.channels);
   switch (kind) {
     case LossKind::softmax:
-      reference::softmax_cross_entropy_backward<double>(out, targets, d_out);
+      reference::softmax_cross_entropy_backward<double>(out, targets, d_out, weights);
       break;
     case LossKind::binary:
-      reference::binary_cross_entropy_backward<double>(out, targets, d_out);
+      reference::binary_cross_entropy_backward<double>(out, targets, d_out, weights);
       break;
     case LossKind::squared:
-      reference::squared_error_backward<double>(out, targets, kTargetMean, kTargetStd, d_out);
+      reference::squared_error_backward<double>(out, targets, kTargetMean, kTargetStd, d_out, weights);
       break;
   }
   return d_output;
@@ -65,9 +67,30 @@ const LossCase kCases[] = {{LossKind::softmax, 3, {0, 2, 1, 1, 0, 2, 2}},
 TEST(objective, gradients_are_those_of_the_losses) {
   for (const LossCase& c : kCases) {
     const Vector output = normal_numbers(7 * c.outputs, 1, 2.0);
-    const auto by_step =
-        testing::complex_step_gradient([&](const auto& at) { return loss(c.kind, at, c.targets); }, output);
-    EXPECT_LT(largest_difference(gradient(c.kind, output, c.targets), by_step), 1e-14 * largest(by_step));
+    for (const Vector& weights : {Vector{}, Vector{1, 0, 0.25, 3, 1, 7, 0.5}}) {
+      const auto by_step = testing::complex_step_gradient(
+          [&](const auto& at) { return loss(c.kind, at, c.targets, weights); }, output);
+      EXPECT_LT(largest_difference(gradient(c.kind, output, c.targets, weights), by_step),
+                1e-14 * largest(by_step));
+    }
+  }
+}
+
+// A row of weight k is k rows. Sums of 7 or 12 terms in other orders differ by a few roundings.
+TEST(objective, a_weight_counts_as_rows_do) {
+  const Vector weights{1, 0, 2, 3, 1, 4, 1};
+  for (const LossCase& c : kCases) {
+    const Vector output = normal_numbers(7 * c.outputs, 1, 2.0);
+    Vector repeated;
+    std::vector<float> targets;
+    for (std::size_t r = 0; r < 7; ++r) {
+      for (double times = weights[r]; times > 0; --times) {
+        targets.push_back(c.targets[r]);
+        for (std::size_t o = 0; o < c.outputs; ++o) repeated.push_back(output[r * c.outputs + o]);
+      }
+    }
+    const double expected = loss(c.kind, repeated, targets);
+    EXPECT_NEAR(loss(c.kind, output, c.targets, weights), expected, 1e-14 * expected);
   }
 }
 

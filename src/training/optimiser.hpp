@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "base/team.hpp"
@@ -26,6 +27,14 @@ class Optimiser {
   void begin(double rate);
   // Called by every worker. parameters, gradients: the arenas. Ends without a barrier.
   void step(const Worker& worker, float* parameters, const float* gradients);
+
+  // What a step changes, for whoever keeps or restores it: visit(name, span).
+  template <class Visit>
+  void for_each_number(Visit&& visit) {
+    visit("optimizer_steps", std::span(&steps_, 1));
+    visit("optimizer_first", first_.span());
+    visit("optimizer_second", second_.span());
+  }
 
   std::size_t bytes() const { return (first_.size() + second_.size()) * sizeof(float); }
 

@@ -12,6 +12,7 @@
 #include "model/inputs.hpp"
 #include "model/scoring.hpp"
 #include "plan/population.hpp"
+#include "training/class_weights.hpp"
 #include "training/encoding.hpp"
 #include "training/initialise.hpp"
 #include "training/memory_needed.hpp"
@@ -140,14 +141,22 @@ bool can_fold_target(const Network& network) {
 
 void standardise_target(const Batch& rows, Objective& objective) {
   double mean = 0, squares = 0;
-  const auto count = static_cast<double>(rows.rows);
-  for (std::size_t r = 0; r < rows.rows; ++r) mean += rows.targets[rows.row_index[r]] / count;
+  const double count = loss_weight(objective, rows);
+  const auto weight = [&](std::uint32_t row) { return rows.weights ? double{rows.weights[row]} : 1.0; };
+  for (std::size_t r = 0; r < rows.rows; ++r) {
+    mean += weight(rows.row_index[r]) * rows.targets[rows.row_index[r]] / count;
+  }
   for (std::size_t r = 0; r < rows.rows; ++r) {
     const double distance = rows.targets[rows.row_index[r]] - mean;
-    squares += distance * distance;
+    squares += weight(rows.row_index[r]) * (distance * distance);
   }
   objective.target_mean = mean;
   objective.target_std = squares > 0 ? std::sqrt(squares / count) : 1;
+}
+
+void require_weight(const Objective& objective, const Batch& rows, const char* which) {
+  if (loss_weight(objective, rows) > 0) return;
+  refuse(fmt::format("the {} rows all weigh 0; give some of them or their classes a weight above 0", which));
 }
 
 // what: "constant in the training rows"
@@ -182,7 +191,8 @@ std::vector<std::size_t> measure_standardise(const StatisticSlot& slot, const Ba
 
 }  // namespace
 
-PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOptions& options, Team& team) {
+PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOptions& options, Team& team,
+                        const Split* chosen) {
   if (data.rows == 0) refuse("the data have no rows");
   if (data.targets.empty()) refuse("the data have no target; give labels or a target column");
   if (data.task == Task::classify && data.classes.size() < 2)
@@ -200,7 +210,8 @@ PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOp
   Model model;
   model.network = network_for(data, options);
   const RowSource source = whole(data, model.network).source;
-  require_memory(model.network, data.rows, options);
+  require_memory(model.network, data.rows, valid || options.valid_fraction > 0,
+                 memory_of(data) + (valid ? memory_of(*valid) : 0), options);
   model.task = data.task;
   model.column_names = data.column_names;
   model.target_name = data.target_name;
@@ -210,7 +221,10 @@ PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOp
   model.statistic_batches.resize(statistic_slots(model.network).size());
 
   std::vector<std::uint32_t> train_rows, valid_rows;
-  if (!valid && options.valid_fraction > 0) {
+  if (chosen) {
+    train_rows = chosen->train;
+    valid_rows = chosen->valid;
+  } else if (!valid && options.valid_fraction > 0) {
     Split split = split_rows(data, options.valid_fraction, options.seed);
     train_rows = std::move(split.train);
     valid_rows = std::move(split.valid);
@@ -227,11 +241,11 @@ PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOp
 
   const BatchPlan batches =
       plan_batches(train_rows.size(), options.batch, has_batch_norm(model.network) ? 2 : 1);
+  const float* weights = data.weights.empty() ? nullptr : data.weights.data();
   const Objective objective = objective_of(data.task, layer_outputs(model.network).back());
   PreparedRun run{std::move(model),
                   objective,
-                  Batcher(source, data.targets.data(), std::move(train_rows), batches, options.seed,
-                          data.weights.empty() ? nullptr : data.weights.data()),
+                  Batcher(source, data.targets.data(), std::move(train_rows), batches, options.seed, weights),
                   std::nullopt,
                   std::move(valid_rows),
                   {},
@@ -239,8 +253,11 @@ PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOp
                   {}};
   if (valid) run.valid = whole(*valid, run.model.network);
   if (!run.valid_rows.empty()) {
-    run.valid = Batch{source, run.valid_rows.data(), run.valid_rows.size(), data.targets.data()};
+    run.valid = Batch{source, run.valid_rows.data(), run.valid_rows.size(), data.targets.data(), weights};
   }
+  run.objective.class_weights = class_weights_for(data, run.batcher.all(), options.class_weights);
+  require_weight(run.objective, run.batcher.all(), "training");
+  if (run.valid) require_weight(run.objective, *run.valid, "validation");
   if (run.model.task == Task::regress && can_fold_target(run.model.network)) {
     standardise_target(run.batcher.all(), run.objective);
   }

@@ -27,6 +27,8 @@ struct PreparedRun {
 };
 
 // valid: rows of their own for validation, or null to split some off. Both data sets outlive the run.
-PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOptions& options, Team& team);
+// chosen: which rows of data to train on and to validate with, or null for all of them as options say.
+PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOptions& options, Team& team,
+                        const Split* chosen = nullptr);
 
 }  // namespace ztilde

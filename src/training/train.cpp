@@ -1,14 +1,23 @@
 // train(): epochs of steps, validation, the best model kept, population statistics at the end.
 #include "ztilde/train.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <filesystem>
 #include <limits>
 
+#include "base/files.hpp"
+#include "base/output_lock.hpp"
 #include "model/scoring.hpp"
 #include "plan/population.hpp"
+#include "training/checkpoint.hpp"
+#include "training/class_weights.hpp"
 #include "training/encoding.hpp"
+#include "training/memory_needed.hpp"
 #include "training/prepare.hpp"
+#include "training/train_rows.hpp"
+#include "training/train_state.hpp"
 #include "training/trainer.hpp"
 
 namespace ztilde {
@@ -16,43 +25,47 @@ namespace {
 
 constexpr double kSecondsBetweenPoints = 0.25;
 constexpr std::size_t kTestRows = 4;
+// What whoever interrupts a run may be made to wait for a finished model, reckoned at the pace of
+// training, which is slower than the passes that finish one.
+constexpr double kSecondsToFinish = 3;
 
+// Goes on from `before`, what the run had behind it when it was interrupted.
 class Clock {
  public:
-  double seconds() const {
+  explicit Clock(double before) : before_(before) {}
+  double here() const {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
   }
+  double seconds() const { return before_ + here(); }
 
  private:
+  double before_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-// What training did since some moment.
-struct Since {
-  double begun = 0;  // seconds
-  double loss = 0;   // Σ over rows
-  std::uint64_t rows = 0;
-
-  void add(double mean_loss, std::size_t batch_rows) {
-    loss += mean_loss * static_cast<double>(batch_rows);
-    rows += batch_rows;
-  }
-};
-
-TrainPlanSummary summarise(const PreparedRun& run, const Trainer& trainer, const Dataset& data) {
+TrainPlanSummary summarise(const PreparedRun& run, const Trainer& trainer,
+                           const std::optional<InferencePlan>& validation, const Dataset& data,
+                           const Dataset* valid, std::size_t resumed_bytes, const TrainOptions& options) {
   TrainPlanSummary summary;
   summary.train_rows = run.batcher.all().rows;
   summary.valid_rows = run.valid ? run.valid->rows : 0;
   summary.steps_per_epoch = run.batcher.plan().batches;
   summary.batches = run.batcher.plan().describe();
-  summary.parameters = parameter_count(run.model.network);
-  summary.memory_bytes = trainer.bytes() + data.bytes.size() +
-                         (data.floats.size() + data.targets.size()) * sizeof(float) +
-                         2 * run.batcher.plan().rows * sizeof(std::uint32_t);
+  summary.parameters = parameter_count(trainer.model.network);
+  const std::size_t rows = run.batcher.plan().rows;
+  const std::size_t best = validation ? trainer.model.parameters.size() * sizeof(float) : 0;
+  const std::size_t training =
+      trainer.bytes() + best + std::max(validation ? validation->bytes() : 0, resumed_bytes);
+  summary.memory_bytes =
+      memory_of(data) + (valid ? memory_of(*valid) : 0) + 2 * rows * sizeof(std::uint32_t) +
+      std::max(training, static_cast<std::size_t>(population_memory(trainer.model.network, rows, options)));
   summary.stages = describe(trainer.plan().stages());
-  summary.network = run.model.network;
+  summary.network = trainer.model.network;
   summary.learning_rate = run.schedule.rate;
   summary.weight_decay = run.optimiser.weight_decay;
+  summary.resumed_steps = trainer.steps();
+  summary.class_rows = rows_by_class(run.batcher.all(), trainer.model.classes.size());
+  summary.class_weights = run.objective.class_weights;
   summary.warnings = run.warnings;
   return summary;
 }
@@ -102,109 +115,56 @@ void require_sound(const Model& model, double loss, std::uint64_t steps) {
   if (!std::isfinite(loss)) throw divergence(model.network, steps, std::nullopt, loss);
 }
 
-TrainResult run_training(const Dataset& data, const Dataset* valid, const TrainOptions& options,
-                         const TrainObserver& observer) {
-  Team team(options.threads);
-  PreparedRun run = prepare_run(data, valid, options, team);
-  Trainer trainer(run.model, run.objective, run.optimiser, run.batcher, team, options.seed);
-  if (observer.on_start) observer.on_start(summarise(run, trainer, data));
+void keep_as_best(const Model& model, double loss, TrainState& state) {
+  state.best.parameters = model.parameters;
+  state.best.statistics = model.statistics;
+  state.best.statistic_batches = model.statistic_batches;
+  state.best_loss = loss;
+  state.best_epoch = state.epoch + 1;
+}
 
-  std::optional<InferencePlan> validation;
-  if (run.valid) {
-    validation.emplace(run.model.network, run.valid->rows, team.threads(), trainer.model.parameters.data(),
-                       trainer.model.statistics.data());
-  }
+bool out_of_patience(const TrainState& state, const TrainOptions& options) {
+  return options.patience > 0 && state.best_epoch > 0 && state.epoch - state.best_epoch >= options.patience &&
+         state.epoch < options.epochs;
+}
 
-  TrainResult result;
-  Model best;
-  double best_loss = std::numeric_limits<double>::infinity();
-  const std::size_t batches = run.batcher.plan().batches;
-  const Clock clock;
-  Since last_point, epoch_begin;
-  std::uint64_t rows_done = 0;
+template <class Scored>  // a HistoryPoint or the TrainResult
+void set_valid_scores(Scored& scored, const Scores& scores, Task task) {
+  scored.valid_loss = scores.loss;
+  if (task == Task::classify) scored.valid_accuracy = scores.accuracy;
+  if (task == Task::regress) scored.valid_rmse = scores.rmse;
+}
 
-  const auto point = [&](std::size_t epoch, bool epoch_end) {
-    const double now = clock.seconds();
-    const Since& since = epoch_end ? epoch_begin : last_point;
-    HistoryPoint here;
-    here.step = trainer.steps();
-    here.epoch = epoch + 1;
-    here.epoch_end = epoch_end;
-    here.train_loss =
-        since.loss / static_cast<double>(since.rows) * run.objective.target_std * run.objective.target_std;
-    here.learning_rate = run.schedule.at(trainer.steps() - 1);
-    here.seconds = now;
-    here.rows_per_second = static_cast<double>(since.rows) / std::max(now - since.begun, 1e-9);
-    last_point = {now};
-    return here;
-  };
+// Whether to do without passes over the data, so that an interrupted run ends soon.
+bool would_take_long(const PreparedRun& run, std::uint64_t rows_here, double seconds_here) {
+  const std::size_t rows = 2 * (run.batcher.all().rows + (run.valid ? run.valid->rows : 0));
+  return static_cast<double>(rows) * seconds_here > kSecondsToFinish * static_cast<double>(rows_here);
+}
 
-  for (std::size_t epoch = 0; epoch < options.epochs; ++epoch) {
-    run.batcher.begin_epoch(epoch);
-    result.epochs = epoch + 1;
-    epoch_begin = last_point = {clock.seconds()};
-    for (std::size_t index = 0; index < batches; ++index) {
-      const Batch batch = run.batcher.batch(index);
-      const double loss = trainer.step(batch, run.schedule.at(trainer.steps()));
-      last_point.add(loss, batch.rows);
-      epoch_begin.add(loss, batch.rows);
-      rows_done += batch.rows;
-      const bool last = index + 1 == batches;
-      if (observer.should_stop && observer.should_stop() && !(last && epoch + 1 == options.epochs)) {
-        result.interrupted = true;
-        break;
-      }
-      if (!last && observer.on_point && clock.seconds() - last_point.begun >= kSecondsBetweenPoints) {
-        observer.on_point(point(epoch, false));
-      }
-    }
-
-    average_unseen(trainer.model.network, trainer.model.statistics, trainer.model.parameters);
-    HistoryPoint end = point(epoch, true);
-    if (validation) {
-      validation->refresh();
-      const Scores scores = score(*validation, team, *run.valid, run.objective);
-      end.valid_loss = scores.loss;
-      if (data.task == Task::classify) end.valid_accuracy = scores.accuracy;
-      if (data.task == Task::regress) end.valid_rmse = scores.rmse;
-      if (scores.loss < best_loss) {
-        best_loss = scores.loss;
-        best = trainer.model;
-        result.best_epoch = epoch + 1;
-      }
-    }
-    result.history.push_back(end);
-    if (observer.on_point) observer.on_point(end);
-    if (result.interrupted) break;
-    if (options.patience > 0 && validation && epoch + 1 - result.best_epoch >= options.patience &&
-        epoch + 1 < options.epochs) {
-      result.stopped_early = true;
-      break;
-    }
-  }
-  result.seconds = clock.seconds();
-  result.rows_per_second = static_cast<double>(rows_done) / result.seconds;
-  result.steps = trainer.steps();
-
-  // Early stopping and an interruption keep the best epoch; a run that came to its end keeps the
-  // last, which its schedule was made for.
-  const bool keep_best = result.best_epoch > 0 && (options.patience > 0 || result.interrupted);
-  result.model = keep_best ? std::move(best) : std::move(trainer.model);
-  if (!keep_best) result.best_epoch = result.epochs;
+// Makes the model that training ended with fit for use. In a hurry no pass over the data is made: it
+// keeps its running statistics, and its losses are those that the history has.
+void finish(const PreparedRun& run, const TrainOptions& options, Team& team, bool hurried,
+            TrainResult& result) {
   Model& model = result.model;
-  model.statistics_source = options.statistics;
-  if (options.statistics == StatisticsSource::population) {
+  model.statistics_source = hurried ? StatisticsSource::running : options.statistics;
+  if (model.statistics_source == StatisticsSource::population) {
     measure_population_of(model, run.batcher.all(), team, result.steps);
   }
-  if (run.valid) {
-    const Scores scores = score_model(model, *run.valid, run.objective, team);
-    result.valid_loss = scores.loss;
-    if (data.task == Task::classify) result.valid_accuracy = scores.accuracy;
-    if (data.task == Task::regress) result.valid_rmse = scores.rmse;
+  if (hurried) {
+    const HistoryPoint& then = result.history[result.best_epoch - 1];
+    result.train_loss = then.train_loss;
+    result.valid_loss = then.valid_loss;
+    result.valid_accuracy = then.valid_accuracy;
+    result.valid_rmse = then.valid_rmse;
+  } else {
+    if (run.valid) {
+      set_valid_scores(result, score_model(model, *run.valid, run.objective, team), model.task);
+      result.valid_scores = score_fully(model, *run.valid, run.objective, team);
+    }
+    result.train_loss = score_model(model, run.batcher.all(), run.objective, team).loss;
   }
-  result.train_loss = score_model(model, run.batcher.all(), run.objective, team).loss;
   require_sound(model, result.train_loss, result.steps);
-  if (data.task == Task::regress) fold_target(model, run.objective);
+  if (model.task == Task::regress) fold_target(model, run.objective);
 
   model.training.rows = run.batcher.all().rows;
   model.training.epochs = result.epochs;
@@ -213,18 +173,172 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const TrainO
   model.training.train_loss = result.train_loss;
   model.training.valid_loss = result.valid_loss.value_or(std::numeric_limits<double>::quiet_NaN());
   add_test_rows(model, run.batcher.all());
+}
+
+// The run's checkpoint; nothing where no path is given.
+class Keeper {
+ public:
+  Keeper(const CheckpointOptions& options, RunIdentity identity)
+      : options_(options), owner_{std::move(identity), options.note} {
+    const auto is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
+    if (!std::ranges::all_of(options.note, is_ascii))
+      throw Error(ErrorKind::data, "the checkpoint's note has characters beyond ASCII; spell them otherwise");
+  }
+
+  // Returns the bytes of what there was to read.
+  std::size_t resume(const checkpoint::Length& run, Trainer& trainer, TrainState& state) const {
+    std::error_code ignored;
+    if (!options_.resume || !std::filesystem::exists(options_.path, ignored)) return 0;
+    const std::string content = read_file(options_.path);
+    checkpoint::from_bytes(content, shown_path(options_.path), owner_.identity, run, trainer, state);
+    return content.size();
+  }
+  bool due(std::uint64_t steps, bool epoch_end) const {
+    if (options_.path.empty()) return false;
+    return options_.every_steps == 0 ? epoch_end : steps % options_.every_steps == 0;
+  }
+  // "", or why it could not be saved. A broken model is divergence, and never saved.
+  std::string save(Trainer& trainer, TrainState& state, const TrainObserver& observer) const {
+    if (options_.path.empty()) return "";
+    require_sound(trainer.model, 0, trainer.steps());
+    std::vector<double> history;
+    const safetensors::Pieces pieces = checkpoint::to_pieces(owner_, trainer, state, history);
+    try {
+      write_file_atomically(options_.path, pieces.parts());
+    } catch (const Error& error) {
+      return error.what();
+    }
+    if (observer.on_checkpoint) observer.on_checkpoint(trainer.steps());
+    return "";
+  }
+
+ private:
+  const CheckpointOptions& options_;
+  checkpoint::Owner owner_;
+};
+
+TrainResult run_training(const Dataset& data, const Dataset* valid, const Split* chosen,
+                         const TrainOptions& options, const TrainObserver& observer) {
+  std::optional<OutputLock> lock;
+  if (!options.checkpoint.path.empty()) lock.emplace(options.checkpoint.path);
+  Team team(options.threads);
+  PreparedRun run = prepare_run(data, valid, options, team, chosen);
+  std::optional<Trainer> trainer(std::in_place, std::move(run.model), run.objective, run.optimiser,
+                                 run.batcher, team, options.seed);
+  const Network& network = trainer->model.network;
+  TrainState state;
+  if (run.valid) state.best = trainer->model;
+  const std::size_t batches = run.batcher.plan().batches;
+  const Keeper keeper(options.checkpoint, lock ? identity_of(data, valid, network, options) : RunIdentity{});
+  const std::size_t resumed_bytes = keeper.resume({batches, options.epochs}, *trainer, state);
+  std::optional<InferencePlan> validation;
+  if (run.valid) {
+    validation.emplace(network, run.valid->rows, team.threads(), trainer->model.parameters.data(),
+                       trainer->model.statistics.data());
+  }
+  if (observer.on_start)
+    observer.on_start(summarise(run, *trainer, validation, data, valid, resumed_bytes, options));
+
+  TrainResult result;
+  const Clock clock(state.seconds);
+  const std::uint64_t rows_before = state.rows;
+  Since last_point;
+  bool stopping = false;
+
+  const auto save = [&] {
+    state.seconds = clock.seconds();
+    result.checkpoint_problem = keeper.save(*trainer, state, observer);
+    stopping |= !result.checkpoint_problem.empty();
+  };
+  const auto point = [&](bool epoch_end) {
+    const double now = clock.seconds();
+    const Since& since = epoch_end ? state.epoch_begin : last_point;
+    HistoryPoint here;
+    here.step = trainer->steps();
+    here.epoch = state.epoch + 1;
+    here.epoch_end = epoch_end;
+    here.train_loss = since.mean_loss() * run.objective.target_std * run.objective.target_std;
+    here.learning_rate = run.schedule.at(trainer->steps() - 1);
+    here.seconds = now;
+    here.rows_per_second = static_cast<double>(since.rows) / std::max(now - since.begun, 1e-9);
+    last_point = {now};
+    return here;
+  };
+
+  while (state.epoch < options.epochs && !out_of_patience(state, options) && !stopping) {
+    run.batcher.begin_epoch(state.epoch);
+    last_point = {clock.seconds()};
+    if (state.batch == 0) state.epoch_begin = last_point;
+    while (state.batch < batches && !stopping) {
+      const Batch batch = run.batcher.batch(state.batch);
+      const double loss = trainer->step(batch, run.schedule.at(trainer->steps()));
+      last_point.add(loss, trainer->weight(), batch.rows);
+      state.epoch_begin.add(loss, trainer->weight(), batch.rows);
+      state.rows += batch.rows;
+      const bool last = ++state.batch == batches;
+      stopping = observer.should_stop && observer.should_stop();
+      if (last) break;
+      if (keeper.due(trainer->steps(), false) || stopping) save();
+      if (!stopping && observer.on_point && clock.seconds() - last_point.begun >= kSecondsBetweenPoints) {
+        observer.on_point(point(false));
+      }
+    }
+
+    average_unseen(network, trainer->model.statistics, trainer->model.parameters);
+    const bool whole_epoch = state.batch == batches;
+    HistoryPoint end = point(true);
+    const bool hurried = !whole_epoch && would_take_long(run, state.rows - rows_before, clock.here());
+    if (validation && !hurried) {
+      validation->refresh();
+      const Scores scores = score(*validation, team, *run.valid, run.objective);
+      set_valid_scores(end, scores, data.task);
+      if (scores.loss < state.best_loss) keep_as_best(trainer->model, scores.loss, state);
+    }
+    state.history.push_back(end);
+    if (observer.on_point) observer.on_point(end);
+    ++state.epoch;
+    if (!whole_epoch) break;
+    state.batch = 0;
+    const bool over = state.epoch == options.epochs || out_of_patience(state, options);
+    if (stopping || over || keeper.due(trainer->steps(), true)) save();
+  }
+  result.stopped_early = out_of_patience(state, options) && state.batch == 0;
+  result.interrupted = state.batch > 0 || (stopping && state.epoch < options.epochs && !result.stopped_early);
+  result.epochs = state.epoch;
+  result.steps = trainer->steps();
+  result.seconds = clock.seconds();
+  result.rows_per_second = static_cast<double>(state.rows) / std::max(result.seconds, 1e-9);
+  const bool asked = result.interrupted || (observer.should_stop && observer.should_stop());
+  const bool hurried = asked && would_take_long(run, state.rows - rows_before, clock.here());
+  result.interrupted |= hurried;
+
+  // Early stopping and an interruption keep the best epoch; a run that came to its end keeps the
+  // last, which its schedule was made for.
+  const bool keep_best = state.best_epoch > 0 && (options.patience > 0 || result.interrupted);
+  result.best_epoch = keep_best ? state.best_epoch : state.epoch;
+  result.model = keep_best ? std::move(state.best) : std::move(trainer->model);
+  result.history = std::move(state.history);
+  validation.reset();
+  trainer.reset();  // its memory is needed for all rows at once
+  state.best = {};
+  finish(run, options, team, hurried, result);
   return result;
 }
 
 }  // namespace
 
 TrainResult train(const Dataset& data, const TrainOptions& options, const TrainObserver& observer) {
-  return run_training(data, nullptr, options, observer);
+  return run_training(data, nullptr, nullptr, options, observer);
 }
 
 TrainResult train(const Dataset& data, const Dataset& valid, const TrainOptions& options,
                   const TrainObserver& observer) {
-  return run_training(data, &valid, options, observer);
+  return run_training(data, &valid, nullptr, options, observer);
+}
+
+TrainResult train_rows(const Dataset& data, const Split& rows, const TrainOptions& options,
+                       const TrainObserver& observer) {
+  return run_training(data, nullptr, &rows, options, observer);
 }
 
 }  // namespace ztilde

@@ -34,19 +34,20 @@ Trainer::Trainer(Model start, const Objective& objective, const OptimiserOptions
 double Trainer::step(const Batch& batch, double rate) {
   const Cut blocks = plan_.blocks(batch.rows);
   double loss = 0;
+  weight_ = loss_weight(objective_, batch);
   plan_.begin(steps_);
   optimiser_.begin(rate);
   team_.run([&](const Worker& worker) {
     plan_.forward(worker, batch);
     worker.share(blocks.parts, [&](std::size_t block) {
       const std::size_t first = blocks.first(block), rows = blocks.size(block);
-      block_losses_[block] =
-          evaluate(objective_, batch, first, plan_.output(first, rows), plan_.output_gradient(first, rows))
-              .loss;
+      block_losses_[block] = evaluate(objective_, batch, first, weight_, plan_.output(first, rows),
+                                      plan_.output_gradient(first, rows))
+                                 .loss;
     });
     const bool sound = plan_.backward(worker, batch, [&] {
       for (std::size_t block = 0; block < blocks.parts; ++block) loss += block_losses_[block];
-      loss /= static_cast<double>(batch.rows);
+      if (weight_ > 0) loss /= weight_;
       return std::isfinite(loss);
     });
     if (sound) optimiser_.step(worker, model.parameters.data(), gradients_.data());

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/team.hpp"
@@ -27,11 +28,23 @@ class Trainer {
   Trainer(const Trainer&) = delete;  // the plan points into the model
   Trainer& operator=(const Trainer&) = delete;
 
-  // Forward, loss, backward, optimiser and running statistics for one batch. Returns the mean loss.
+  // Forward, loss, backward, optimiser and running statistics for one batch. Returns the mean loss,
+  // weighted where rows or classes have weights.
   // Throws Error(diverged), with nothing changed by this step, when NaN or infinity is met.
   double step(const Batch& batch, double rate);
 
   std::uint64_t steps() const { return steps_; }
+  // All numbers that a step changes: visit(name, span of float, double or std::uint64_t).
+  template <class Visit>
+  void for_each_number(Visit&& visit) {
+    visit("parameters", std::span(model.parameters));
+    visit("statistics", std::span(model.statistics));
+    visit("statistic_batches", std::span(model.statistic_batches));
+    visit("steps", std::span(&steps_, 1));
+    optimiser_.for_each_number(visit);
+  }
+  // What the last step's rows counted for in its loss.
+  double weight() const { return weight_; }
   std::size_t bytes() const;
   const TrainPlan& plan() const { return plan_; }
 
@@ -45,6 +58,7 @@ class Trainer {
   Optimiser optimiser_;
   std::vector<double> block_losses_;
   std::uint64_t steps_ = 0;
+  double weight_ = 0;
 };
 
 }  // namespace ztilde

@@ -1,0 +1,327 @@
+// Checkpoints through the public API: what resume promises, and what it refuses.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <fstream>
+#include <functional>
+#include <regex>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/random.hpp"
+#include "base/test_support.hpp"
+#include "model/model_file.hpp"
+#include "ztilde/train.hpp"
+
+namespace ztilde {
+namespace {
+
+Dataset some_rows(std::size_t rows, Task task = Task::classify) {
+  Dataset data;
+  data.rows = rows;
+  data.columns = 2;
+  data.column_names = {"a", "b"};
+  data.target_name = "kind";
+  data.task = task;
+  if (task == Task::classify) data.classes = {"x", "y", "z"};
+  const RandomStream stream(5, Purpose::initialise, 0, 0);
+  for (std::size_t r = 0; r < rows; ++r) {
+    const auto target = static_cast<float>(r % 3);
+    data.floats.push_back(target + static_cast<float>(stream.normal(2 * r)));
+    data.floats.push_back(target * static_cast<float>(stream.normal(2 * r + 1)));
+    data.targets.push_back(target);
+  }
+  return data;
+}
+
+TrainOptions small_options() {
+  TrainOptions options;
+  options.hidden = {8, 8};
+  options.dropout = 0.2;
+  options.batch = 16;
+  options.epochs = 4;
+  options.threads = 1;
+  options.clip_norm = 1;
+  options.valid_fraction = 0.2;
+  return options;
+}
+
+std::string bytes_of(const TrainResult& result) { return model_file::to_bytes(result.model, "model"); }
+
+// Trains until `steps` are done, in a run that goes on from its checkpoint where there is one.
+TrainResult train_until(const Dataset& data, TrainOptions options, const std::string& path,
+                        std::uint64_t steps) {
+  options.checkpoint.path = path;
+  options.checkpoint.resume = true;
+  std::uint64_t done = 0;
+  TrainObserver observer;
+  observer.on_start = [&](const TrainPlanSummary& plan) { done = plan.resumed_steps; };
+  observer.should_stop = [&] { return ++done >= steps; };
+  return train(data, options, observer);
+}
+
+constexpr std::uint64_t kToTheEnd = ~std::uint64_t{0};
+
+TEST(Resume, after_any_step_gives_the_bytes_of_an_unbroken_run_on_any_number_of_threads) {
+  const Dataset data = some_rows(100);
+  const TrainOptions options = small_options();
+  const TrainResult unbroken = train(data, options);
+  ASSERT_EQ(unbroken.steps, 5u * 4);
+  for (std::uint64_t steps = 1; steps < unbroken.steps; ++steps) {
+    const TemporaryFolder folder;
+    const TrainResult first = train_until(data, options, folder / "c", steps);
+    EXPECT_TRUE(first.interrupted);
+    EXPECT_EQ(first.steps, steps);
+    EXPECT_EQ(read_checkpoint_info(folder / "c").value().steps, steps);
+    TrainOptions others = options;
+    others.threads = 1 + steps % 3;
+    const TrainResult second = train_until(data, others, folder / "c", kToTheEnd);
+    EXPECT_FALSE(second.interrupted);
+    EXPECT_EQ(bytes_of(second), bytes_of(unbroken)) << steps;
+    ASSERT_EQ(second.history.size(), unbroken.history.size());
+    for (std::size_t e = 0; e < second.history.size(); ++e) {
+      EXPECT_EQ(second.history[e].train_loss, unbroken.history[e].train_loss) << steps << ", epoch " << e;
+      EXPECT_EQ(second.history[e].valid_loss, unbroken.history[e].valid_loss) << steps << ", epoch " << e;
+    }
+    EXPECT_EQ(folder.files(), 1u);
+  }
+}
+
+TEST(Resume, holds_for_every_optimiser_task_and_end_of_training) {
+  for (const OptimizerKind optimizer : {OptimizerKind::sgd, OptimizerKind::momentum, OptimizerKind::nesterov,
+                                        OptimizerKind::rmsprop, OptimizerKind::adam, OptimizerKind::adamw}) {
+    for (const Task task : {Task::classify, Task::regress}) {
+      const Dataset data = some_rows(90, task);
+      TrainOptions options = small_options();
+      options.optimizer = optimizer;
+      options.schedule = ScheduleKind::onecycle;
+      options.learning_rate = 0.01;
+      options.statistics = task == Task::classify ? StatisticsSource::running : StatisticsSource::population;
+      if (task == Task::regress) options.valid_fraction = 0;
+      const TemporaryFolder folder;
+      for (const std::uint64_t steps : {3, 5, 11}) train_until(data, options, folder / "c", steps);
+      EXPECT_EQ(bytes_of(train_until(data, options, folder / "c", kToTheEnd)),
+                bytes_of(train(data, options)));
+    }
+  }
+}
+
+TEST(Resume, holds_for_early_stopping_and_keeps_the_best_epoch) {
+  const Dataset data = some_rows(60);
+  TrainOptions options = small_options();
+  options.epochs = 60;
+  options.patience = 2;
+  options.schedule = ScheduleKind::constant;
+  options.learning_rate = 0.05;
+  const TrainResult unbroken = train(data, options);
+  ASSERT_TRUE(unbroken.stopped_early);
+  for (std::uint64_t steps = 1; steps < unbroken.steps; steps += 2) {
+    const TemporaryFolder folder;
+    train_until(data, options, folder / "c", steps);
+    const TrainResult second = train_until(data, options, folder / "c", kToTheEnd);
+    EXPECT_TRUE(second.stopped_early);
+    EXPECT_EQ(second.best_epoch, unbroken.best_epoch);
+    EXPECT_EQ(bytes_of(second), bytes_of(unbroken)) << steps;
+  }
+}
+
+TEST(Resume, of_a_run_that_came_to_its_end_gives_the_model_once_more) {
+  const Dataset data = some_rows(60), valid = some_rows(20);
+  TrainOptions options = small_options();
+  const TemporaryFolder folder;
+  options.checkpoint = {folder / "c", 3, true, ""};
+  const std::string first = bytes_of(train(data, valid, options));
+  TrainObserver observer;
+  observer.on_point = [](const HistoryPoint&) { ADD_FAILURE() << "it trained again"; };
+  EXPECT_EQ(bytes_of(train(data, valid, options, observer)), first);
+}
+
+TEST(Checkpoint, is_saved_every_so_many_steps_or_every_epoch_and_at_the_end) {
+  const Dataset data = some_rows(100);
+  const TemporaryFolder folder;
+  const auto saved = [&](std::uint64_t every) {
+    TrainOptions options = small_options();
+    options.checkpoint = {folder / "c", every, false, ""};
+    std::vector<std::uint64_t> steps;
+    TrainObserver observer;
+    observer.on_checkpoint = [&](std::uint64_t step) {
+      steps.push_back(step);
+      EXPECT_EQ(read_checkpoint_info(folder / "c").value().steps, step);
+    };
+    train(data, options, observer);
+    return steps;
+  };
+  EXPECT_THAT(saved(0), testing::ElementsAre(5, 10, 15, 20));
+  EXPECT_THAT(saved(7), testing::ElementsAre(7, 14, 20));
+  EXPECT_THAT(saved(5), testing::ElementsAre(5, 10, 15, 20));
+  EXPECT_THAT(saved(1000), testing::ElementsAre(20));
+}
+
+TEST(Checkpoint, changes_nothing_about_the_model) {
+  const Dataset data = some_rows(100);
+  TrainOptions options = small_options();
+  const std::string without = bytes_of(train(data, options));
+  const TemporaryFolder folder;
+  options.checkpoint = {folder / "c", 1, false, "a note"};
+  EXPECT_EQ(bytes_of(train(data, options)), without);
+  EXPECT_EQ(read_checkpoint_info(folder / "c").value().note, "a note");
+  EXPECT_FALSE(read_checkpoint_info(folder / "none").has_value());
+}
+
+TEST(Checkpoint, of_another_run_is_refused_saying_what_differs) {
+  const TemporaryFolder folder;
+  const Dataset data = some_rows(100), valid = some_rows(20);
+  const TrainOptions options = small_options();
+  train_until(data, options, folder / "c", 3);
+  const auto refusal = [&](const std::function<void(Dataset&, TrainOptions&)>& change, bool apart = false) {
+    Dataset other = data;
+    TrainOptions others = options;
+    others.checkpoint = {folder / "c", 0, true, ""};
+    change(other, others);
+    std::string text = failure(folder, [&] { apart ? train(other, valid, others) : train(other, others); });
+    for (const char* words : {"data: c: the checkpoint is of another run: ",
+                              "; give what that was begun with, or another --checkpoint"}) {
+      EXPECT_NE(text.find(words), text.npos) << text;
+      text.erase(text.find(words), std::string(words).size());
+    }
+    return text;
+  };
+  EXPECT_EQ(refusal([](Dataset& d, TrainOptions&) { d.floats[7] += 1; }), "the inputs changed");
+  EXPECT_EQ(refusal([](Dataset& d, TrainOptions&) { d.targets[7] = 0; }), "the targets changed");
+  EXPECT_EQ(refusal([](Dataset& d, TrainOptions&) { d.column_names[1] = "c"; }),
+            "the names of the columns changed");
+  EXPECT_EQ(refusal([](Dataset& d, TrainOptions&) { std::swap(d.classes[0], d.classes[1]); }),
+            "the classes changed");
+  EXPECT_EQ(refusal([](Dataset& d, TrainOptions&) { d = some_rows(99); }),
+            "the number of rows was 100 and is 99, the inputs changed, the targets changed");
+  EXPECT_EQ(refusal([](Dataset&, TrainOptions&) {}, true), "the validation set was none and is given");
+  EXPECT_EQ(refusal([](Dataset&, TrainOptions& o) { o.hidden = {8, 9}; }), "the network changed");
+  EXPECT_EQ(refusal([](Dataset&, TrainOptions& o) { o.dropout = 0.3; }), "the network changed");
+  EXPECT_EQ(refusal([](Dataset&, TrainOptions& o) { o.learning_rate = 0.5; }), "--lr was 0.002 and is 0.5");
+  EXPECT_EQ(refusal([](Dataset&, TrainOptions& o) { o.seed = 1, o.epochs = 5; }),
+            "--epochs was 4 and is 5, --seed was 0 and is 1");
+  EXPECT_EQ(refusal([](Dataset&, TrainOptions& o) {
+              o.seed = 1, o.epochs = 5, o.batch = 17, o.optimizer = OptimizerKind::sgd, o.warmup_steps = 1;
+            }),
+            "--optimizer was adamw and is sgd, --lr was 0.002 and is 0.1, --warmup was 0 and is 1, "
+            "--weight-decay was 0.01 and is 0, and 3 more");
+}
+
+// Whoever adds an option finds out here that a checkpoint has to know it.
+TEST(Checkpoint, compares_every_option_that_changes_the_result) {
+  const auto content = [](const std::string& path) {
+    std::ifstream file(std::string(ZTILDE_SOURCE_DIR) + path);
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
+  };
+  const std::string header = content("/include/ztilde/train.hpp");
+  const std::string compared = content("/src/training/run_identity.hpp");
+  const std::size_t begin = header.find("struct TrainOptions {");
+  const std::string body = header.substr(begin, header.find("\n};", begin) - begin);
+  // The network is compared as a whole; the last two change no bit.
+  const std::string elsewhere =
+      "network hidden activation batch_norm norm_place epsilon keep standardise quantile "
+      "one_hot_most dropout threads checkpoint ";
+  const std::regex member("\n  [A-Za-z0-9:<>_ ]+ ([a-z_]+)(?: = [^;]+)?;");
+  int members = 0;
+  for (std::sregex_iterator match(body.begin(), body.end(), member), end; match != end; ++match, ++members) {
+    const std::string name = (*match)[1];
+    EXPECT_TRUE(elsewhere.find(name + " ") != elsewhere.npos ||
+                compared.find("options." + name) != compared.npos)
+        << name;
+  }
+  EXPECT_GE(members, 26);
+}
+
+TEST(Checkpoint, of_a_run_that_diverges_stays_as_of_the_last_sound_step) {
+  const Dataset data = some_rows(100);
+  TrainOptions options = small_options();
+  options.batch_norm = false;
+  options.clip_norm = 0;
+  options.optimizer = OptimizerKind::sgd;
+  options.learning_rate = 1e12;
+  options.schedule = ScheduleKind::constant;
+  const TemporaryFolder folder;
+  options.checkpoint = {folder / "c", 1, true, ""};
+  std::uint64_t saved = 0;
+  TrainObserver observer;
+  observer.on_checkpoint = [&](std::uint64_t steps) { saved = steps; };
+  const std::string first = failure(folder, [&] { train(data, options, observer); });
+  EXPECT_THAT(first, testing::StartsWith("diverged: training diverged at step "));
+  ASSERT_GT(saved, 0u);
+  EXPECT_EQ(read_checkpoint_info(folder / "c").value().steps, saved);
+  const std::string checkpoint = folder.read("c");
+  // From there it diverges again, in the same step.
+  EXPECT_EQ(failure(folder, [&] { train(data, options, observer); }), first);
+  EXPECT_EQ(folder.read("c"), checkpoint);
+  EXPECT_EQ(folder.files(), 1u);
+}
+
+TEST(Checkpoint, is_not_written_of_a_model_that_its_last_step_broke) {
+  const Dataset data = some_rows(100);
+  TrainOptions options = small_options();
+  options.learning_rate = 3e38;
+  options.clip_norm = 0;
+  const TemporaryFolder folder;
+  options.checkpoint = {folder / "c", 1, false, ""};
+  EXPECT_THAT(failure(folder, [&] { train(data, options); }),
+              testing::StartsWith("diverged: training diverged at step 1: NaN or infinity in layer "));
+  EXPECT_EQ(folder.files(), 0u);
+}
+
+TEST(Checkpoint, that_cannot_be_saved_ends_training_with_the_model_so_far_and_the_reason) {
+  const Dataset data = some_rows(100);
+  TrainOptions options = small_options();
+  options.checkpoint.path = "/dev/full";
+  const TrainResult result = train(data, options);
+  EXPECT_TRUE(result.interrupted);
+  EXPECT_EQ(result.epochs, 1u);
+  EXPECT_EQ(result.checkpoint_problem,
+            "/dev/full: cannot be written (No space left on device); write to a file instead");
+  EXPECT_FALSE(bytes_of(result).empty());
+}
+
+TEST(Checkpoint, is_locked_while_its_run_goes_on) {
+  const Dataset data = some_rows(100);
+  TrainOptions options = small_options();
+  const TemporaryFolder folder;
+  options.checkpoint.path = folder / "c";
+  TrainObserver observer;
+  std::string refusal;
+  observer.on_start = [&](const TrainPlanSummary&) {
+    refusal = failure(folder, [&] { train(data, options); });
+  };
+  train(data, options, observer);
+  EXPECT_EQ(refusal, "data: c: process " + std::to_string(::getpid()) +
+                         " is writing it; wait for its end, or choose another name");
+}
+
+TEST(Interruption, of_a_run_on_data_that_take_long_gives_a_model_without_a_pass_over_them) {
+  const Dataset data = some_rows(2000);
+  TrainOptions options = small_options();
+  const TemporaryFolder folder;
+  options.checkpoint.path = folder / "c";
+  TrainObserver observer;
+  // At this pace of at most 16 rows in 100 ms two passes over the rows take 25 s.
+  observer.should_stop = [] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    return true;
+  };
+  const TrainResult result = train(data, options, observer);
+  EXPECT_TRUE(result.interrupted);
+  EXPECT_EQ(result.steps, 1u);
+  EXPECT_EQ(result.model.statistics_source, StatisticsSource::running);
+  EXPECT_EQ(result.valid_loss, std::nullopt);
+  EXPECT_FALSE(bytes_of(result).empty());
+  options.checkpoint.resume = true;
+  const std::string resumed = bytes_of(train(data, options));
+  options.checkpoint = {};
+  EXPECT_EQ(resumed, bytes_of(train(data, options)));
+}
+
+}  // namespace
+}  // namespace ztilde
