@@ -224,7 +224,8 @@ TEST(Checkpoint, compares_every_option_that_changes_the_result) {
   const std::string body = header.substr(begin, header.find("\n};", begin) - begin);
   // The network is compared as a whole; the last two change no bit.
   const std::string elsewhere =
-      "network hidden activation batch_norm norm_place epsilon keep standardise dropout threads checkpoint ";
+      "network hidden activation batch_norm norm_place epsilon keep standardise quantile "
+      "one_hot_most dropout threads checkpoint ";
   const std::regex member("\n  [A-Za-z0-9:<>_ ]+ ([a-z_]+)(?: = [^;]+)?;");
   int members = 0;
   for (std::sregex_iterator match(body.begin(), body.end(), member), end; match != end; ++match, ++members) {

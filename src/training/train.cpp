@@ -284,6 +284,7 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const Split*
       }
     }
 
+    average_unseen(network, trainer->model.statistics, trainer->model.parameters);
     const bool whole_epoch = state.batch == batches;
     average_unseen(network, trainer->model.statistics, trainer->model.parameters);
     HistoryPoint end = point(true);
