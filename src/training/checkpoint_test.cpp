@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cmath>
 #include <fstream>
 #include <functional>
 #include <regex>
@@ -109,6 +110,45 @@ TEST(Resume, holds_for_every_optimiser_task_and_end_of_training) {
   }
 }
 
+// A column of 30 categories, some of them in validation rows only, gets a trained table.
+Dataset table_rows(std::size_t rows) {
+  Dataset data = some_rows(rows);
+  data.column_info = {{"a", ColumnKind::numeric, {}}, {"b", ColumnKind::categorical, {}}};
+  data.rules.missing = MissingUse::indicator;
+  for (int c = 0; c < 30; ++c) data.column_info[1].categories.push_back("c" + std::to_string(c));
+  const RandomStream stream(6, Purpose::initialise, 0, 0);
+  for (std::size_t r = 0; r < rows; ++r) {
+    data.floats[2 * r + 1] = std::floor(31 * static_cast<float>(stream.uniform(r)));
+    if (r % 7 == 0) data.floats[2 * r] = std::nanf("");
+    data.weights.push_back(0.5f + static_cast<float>(r % 3));
+  }
+  return data;
+}
+
+TEST(Resume, holds_for_tables_with_categories_missing_numbers_and_weights) {
+  const Dataset data = table_rows(90);
+  TrainOptions options = small_options();
+  options.quantile = true;
+  options.class_weights.balanced = true;
+  const TrainResult unbroken = train(data, options);
+  for (const std::uint64_t first : {2, 5, 9}) {
+    const TemporaryFolder folder;
+    for (const std::uint64_t steps : {first, first + 4}) train_until(data, options, folder / "c", steps);
+    EXPECT_EQ(bytes_of(train_until(data, options, folder / "c", kToTheEnd)), bytes_of(unbroken)) << first;
+  }
+}
+
+TEST(Checkpoint, of_a_table_with_other_categories_is_refused) {
+  const TemporaryFolder folder;
+  Dataset data = table_rows(90);
+  TrainOptions options = small_options();
+  train_until(data, options, folder / "c", 3);
+  std::swap(data.column_info[1].categories[0], data.column_info[1].categories[1]);
+  EXPECT_EQ(failure(folder, [&] { train_until(data, options, folder / "c", 5); }),
+            "data: c: the checkpoint is of another run: the categories changed; give what that was begun "
+            "with, or another --checkpoint");
+}
+
 TEST(Resume, holds_for_early_stopping_and_keeps_the_best_epoch) {
   const Dataset data = some_rows(60);
   TrainOptions options = small_options();
@@ -195,6 +235,10 @@ TEST(Checkpoint, of_another_run_is_refused_saying_what_differs) {
             "the names of the columns changed");
   EXPECT_EQ(refusal([](Dataset& d, TrainOptions&) { std::swap(d.classes[0], d.classes[1]); }),
             "the classes changed");
+  EXPECT_EQ(refusal([](Dataset& d, TrainOptions&) { d.weights.assign(d.rows, 2.0f); }),
+            "the weights changed");
+  EXPECT_EQ(refusal([](Dataset&, TrainOptions& o) { o.class_weights.balanced = true; }),
+            "--class-weights was none and is balanced");
   EXPECT_EQ(refusal([](Dataset& d, TrainOptions&) { d = some_rows(99); }),
             "the number of rows was 100 and is 99, the inputs changed, the targets changed");
   EXPECT_EQ(refusal([](Dataset&, TrainOptions&) {}, true), "the validation set was none and is given");

@@ -22,7 +22,6 @@ void add(Fingerprint& fingerprint, const std::vector<std::string>& texts) {
 void add_inputs(Fingerprint& fingerprint, const Dataset& data) {
   fingerprint.add(std::span(data.bytes));
   fingerprint.add(std::span(data.floats));
-  fingerprint.add(std::span(data.weights));
 }
 
 std::string text_of(OptimizerKind kind) {
@@ -77,25 +76,30 @@ std::string text_of(std::uint64_t value) { return fmt::format("{}", value); }
 
 RunIdentity identity_of(const Dataset& data, const Dataset* valid, const Network& network,
                         const TrainOptions& options) {
-  Fingerprint columns, classes, inputs, targets, layers;
+  Fingerprint columns, categories, classes, inputs, targets, weights, layers;
   add(columns, data.column_names);
   columns.add(data.target_name);
+  for (const Column& column : data.column_info) add(categories, column.categories);
   add(classes, data.classes);
   add_inputs(inputs, data);
   targets.add(std::span(data.targets));
+  weights.add(std::span(data.weights));
   layers.add(to_json(network));
   RunIdentity identity = {{"the number of rows", fmt::format("{}", data.rows)},
                           {"the number of columns", fmt::format("{}", data.columns)},
                           {"the names of the columns", shown(columns)},
+                          {"the categories", shown(categories)},
                           {"the task", data.task == Task::classify ? "classify" : "regress"},
                           {"the classes", shown(classes)},
                           {"the inputs", shown(inputs)},
-                          {"the targets", shown(targets)}};
+                          {"the targets", shown(targets)},
+                          {"the weights", shown(weights)}};
   std::string apart = "none";
   if (valid) {
     Fingerprint rows;
     add_inputs(rows, *valid);
     rows.add(std::span(valid->targets));
+    rows.add(std::span(valid->weights));
     apart = shown(rows);
   }
   identity.emplace_back("the validation set", apart);
