@@ -160,7 +160,7 @@ TEST(BadUsage, ends_with_its_exit_code_and_one_line_and_touches_nothing) {
 
 TEST(BadData, is_named_with_its_place_and_touches_nothing) {
   const TemporaryFolder folder;
-  folder.write("broken.csv", "a,b,y\n1,2,x\n3,oops,z\n");
+  folder.write("broken.csv", "a,b,y\n1,2,x\n3,oops,z\n5,6,x\n7,8,z\n");
   const Result run = ztilde(folder, {"train", "--data", "broken.csv"});
   EXPECT_EQ(run.exit_code, 2);
   EXPECT_TRUE(run.err.starts_with("error: broken.csv:3:2: 'oops'")) << run.err;

@@ -337,11 +337,6 @@ inline std::vector<Refusal> refusals() {
        {"evaluate", "folder", "--data", "t.csv"},
        2,
        "folder: not a ztilde model (it is a directory); name the model file in it"},
-      {{},
-       {"inspect", "half"},
-       2,
-       "half: not a sound safetensors file: it claims a header of 2,296 bytes, only 1,262 follow; copy the "
-       "file again or make it anew"},
       // options
       {{},
        {"train", "--data", "t.csv", "--epochs", "0"},

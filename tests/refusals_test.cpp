@@ -13,7 +13,7 @@
 namespace ztilde::cli_test {
 namespace {
 
-// Rows, images and labels, a model and half of it, a folder, a pipe without a writer.
+// Rows, images and labels, a model, a folder, a pipe without a writer.
 void fill(const TemporaryFolder& folder) {
   std::string table = "a,b,y\n";
   for (int i = 0; i < 30; ++i) {
@@ -28,8 +28,6 @@ void fill(const TemporaryFolder& folder) {
   const Result run =
       ztilde(folder, {"train", "--data", "t.csv", "--epochs", "1", "--hidden", "4", "--out", "m", "--quiet"});
   ASSERT_EQ(run.exit_code, 0) << run.err;
-  const std::string model = folder.read("m");
-  folder.write("half", model.substr(0, model.size() / 2));
 }
 
 std::map<std::string, std::string> contents(const TemporaryFolder& folder) {
@@ -62,6 +60,21 @@ TEST(Refusals, say_where_and_what_in_one_line_and_leave_everything_as_it_was) {
 }
 
 TEST(Refusals, are_many) { EXPECT_GE(refusals().size(), 60u); }
+
+TEST(Refusals, of_a_model_cut_anywhere_say_so_in_one_line) {
+  const TemporaryFolder folder;
+  fill(folder);
+  ASSERT_FALSE(HasFatalFailure());
+  const std::string model = folder.read("m");
+  for (std::size_t size = 0; size < model.size(); size += model.size() / 9) {
+    folder.write("cut", model.substr(0, size));
+    const Result run = ztilde(folder, {"predict", "cut", "--data", "t.csv"});
+    EXPECT_EQ(run.exit_code, 2);
+    EXPECT_TRUE(run.err.starts_with("error: cut: not a ")) << run.err;
+    EXPECT_EQ(lines_of(run.err).size(), 1u);
+    EXPECT_EQ(run.out, "");
+  }
+}
 
 }  // namespace
 }  // namespace ztilde::cli_test
