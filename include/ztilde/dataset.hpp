@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -70,6 +71,7 @@ struct Dataset {
 Dataset read_idx(const std::string& images_path, const std::string& labels_path);
 
 enum class ColumnRole { numeric, categorical, ignored, weight, target };
+std::string_view to_string(ColumnRole role);
 
 struct CsvOptions {
   char delimiter = 0;          // 0: the one of comma, tab, semicolon and pipe that the first line has most of

@@ -18,22 +18,6 @@ constexpr std::size_t kMostValues = 6;
 constexpr std::size_t kNarrowest = 20;
 constexpr std::size_t kFewNumbers = 20;  // so few distinct whole numbers may be categories
 
-const char* role_word(ColumnRole role) {
-  switch (role) {
-    case ColumnRole::numeric:
-      return "numeric";
-    case ColumnRole::categorical:
-      return "categorical";
-    case ColumnRole::ignored:
-      return "ignored";
-    case ColumnRole::weight:
-      return "weight";
-    case ColumnRole::target:
-      return "target";
-  }
-  return "";
-}
-
 bool holds_numbers(const ColumnSurvey& column) { return column.numbers > column.texts; }
 
 std::string delimiter_words(char delimiter) {
@@ -72,7 +56,7 @@ std::string values_words(const ColumnSurvey& column) {
 }
 
 std::string column_words(const ColumnSurvey& column, std::uint64_t rows) {
-  std::string text = role_word(column.role);
+  std::string text(to_string(column.role));
   if (!column.reason.empty()) text += fmt::format(" ({})", column.reason);
   if (column.missing > 0) {
     text += fmt::format("; {} missing ({:.1f} %)", with_commas(column.missing),
@@ -121,7 +105,7 @@ std::string survey_json(const TableSurvey& survey, const std::string& path) {
                          {"columns", ordered_json::array()}};
   for (const ColumnSurvey& column : survey.columns) {
     ordered_json entry = {{"name", column.name},
-                          {"role", role_word(column.role)},
+                          {"role", to_string(column.role)},
                           {"missing", column.missing},
                           {"numbers", column.numbers},
                           {"texts", column.texts}};
@@ -149,7 +133,7 @@ std::string roles_json(const TableSurvey& survey) {
   for (const ColumnSurvey& column : survey.columns) {
     if (column.name.empty()) continue;
     text +=
-        fmt::format("{}{}: \"{}\"", separator, nlohmann::json(column.name).dump(), role_word(column.role));
+        fmt::format("{}{}: \"{}\"", separator, nlohmann::json(column.name).dump(), to_string(column.role));
     separator = ",\n  ";
   }
   return text + "\n}\n";

@@ -26,6 +26,10 @@ const std::vector<std::pair<std::string, ColumnRole>> kRoles = {{"numeric", Colu
 
 }  // namespace
 
+std::string_view to_string(ColumnRole role) {
+  return std::ranges::find(kRoles, role, &std::pair<std::string, ColumnRole>::second)->first;
+}
+
 void read_roles(const std::string& path, CsvOptions& options) {
   const auto refuse = [&](const std::string& what) {
     throw Error(ErrorKind::data, fmt::format("{}: {}", shown_path(path), what));

@@ -26,20 +26,10 @@ NameIndex index_of(const std::vector<std::string>& names) {
   return index;
 }
 
-const char* role_name(ColumnRole role) {
-  switch (role) {
-    case ColumnRole::numeric:
-      return "numeric";
-    case ColumnRole::categorical:
-      return "categorical";
-    case ColumnRole::ignored:
-      return "ignored";
-    case ColumnRole::weight:
-      return "the weight";
-    case ColumnRole::target:
-      return "the target";
-  }
-  return "";
+// As what a column is: "numeric", "the target".
+std::string role_words(ColumnRole role) {
+  const bool only_one = role == ColumnRole::weight || role == ColumnRole::target;
+  return fmt::format("{}{}", only_one ? "the " : "", to_string(role));
 }
 
 // The target by number, where no column is called so.
@@ -197,7 +187,7 @@ TableColumns infer_columns(CsvRecords& records, std::vector<std::string> names, 
       throw records.error(
           1, i + 1,
           fmt::format("{} is to be both {} and {}; choose one", named_column(i + 1, columns.names[i]),
-                      role_name(columns.roles[i]), role_name(role)));
+                      role_words(columns.roles[i]), role_words(role)));
     }
     const bool once = role == ColumnRole::target || role == ColumnRole::weight;
     const auto other = std::ranges::find(columns.roles, role);
@@ -207,7 +197,7 @@ TableColumns infer_columns(CsvRecords& records, std::vector<std::string> names, 
       throw records.error(
           1, i + 1,
           fmt::format("{} and {} are both to be {}; choose one", named_column(o + 1, columns.names[o]),
-                      named_column(i + 1, columns.names[i]), role_name(role)));
+                      named_column(i + 1, columns.names[i]), role_words(role)));
     }
     said[i] = true;
     columns.roles[i] = role;
