@@ -7,11 +7,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
-#include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <optional>
@@ -36,7 +34,7 @@ constexpr int kMostTemporaries = 1000;
 
 std::string reason(int number) { return std::strerror(number); }
 
-// An open file descriptor, closed at the end of its scope (standard input is left open).
+// An open file descriptor, closed at the end of its scope.
 struct Descriptor {
   int number = -1;
   explicit Descriptor(int number_) : number(number_) {}
