@@ -74,6 +74,14 @@ class Predictor {
   std::unique_ptr<Implementation> implementation_;
 };
 
+// The model cut after its first `layers` layers, whose outputs are then what leaves them; no test rows.
+// Throws Error(data) where it has not as many.
+Model first_layers(const Model& model, std::size_t layers);
+
+// The model with population statistics measured anew over these rows, which may be unlabelled.
+// Throws Error(data) where the columns do not fit, Error(diverged) for NaN or infinity on the way.
+Model with_population_statistics(const Model& model, const Dataset& data, std::size_t threads = 0);
+
 struct Predictions {
   std::vector<float> values;         // [rows]: class index, or the value for regression
   std::vector<float> probabilities;  // [rows, classes]; empty for regression
@@ -117,6 +125,11 @@ std::vector<Metric> metrics_of(Task task, const Scores& scores);
 
 // Requires data.targets. Throws Error(data) where data and model do not fit.
 Scores evaluate(const Model& model, const Dataset& data, std::size_t threads = 0);
+
+// As training sees them: the rows in their order, in batches of nearly `batch` rows (at least 2), every
+// BatchNorm with the statistics of the batch.
+Scores evaluate_in_batches(const Model& model, const Dataset& data, std::size_t batch,
+                           std::size_t threads = 0);
 
 // The model file (a safetensors file; see docs/model-file.md). save replaces `path` atomically.
 void save(const Model& model, const std::string& path);

@@ -1,6 +1,7 @@
 // Training: rows in, model out.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -50,6 +51,7 @@ struct TrainOptions {
 
   InitKind init = InitKind::he;
   double init_std = 0.01;  // of InitKind::normal
+  double init_scale = 1;   // times what he or xavier gives
 
   OptimizerKind optimizer = OptimizerKind::adamw;
   std::optional<double> learning_rate;  // empty: default_learning_rate(optimizer)
@@ -62,6 +64,9 @@ struct TrainOptions {
 
   std::size_t epochs = 20;
   std::size_t batch = 256;
+  // Ghost batch norm: a batch is cut into groups of at most so many rows, as even as can be, each with
+  // statistics of its own; one step for all. 0: the whole batch. Hoffer et al. 2017, arXiv:1705.08741.
+  std::size_t ghost = 0;
   std::size_t patience = 0;     // epochs without a better validation loss before stopping; 0: never
   double valid_fraction = 0.1;  // used when no validation set is given; 0: none
   StatisticsSource statistics = StatisticsSource::population;
@@ -91,6 +96,31 @@ struct TrainPlanSummary {
   std::vector<std::string> warnings;    // constant columns, batches of 2, …; one sentence each
 };
 
+// What one BatchNorm layer did to the probe rows, some training rows that stay the same, with the
+// parameters and running statistics of the moment. Percentiles are over all rows and units at once.
+struct NormPoint {
+  std::size_t layer = 0;               // its index in the network
+  std::array<double, 3> z = {};        // percentiles 15, 50, 85 of what it normalises
+  std::array<double, 3> z_tilde = {};  // and of what it gives
+  std::array<double, 5> gamma = {};    // least, percentiles 15, 50, 85, most, over the units
+  std::array<double, 5> beta = {};
+  std::optional<double> dead;       // share of units whose activation is 0 for every probe row; after relu
+  std::optional<double> saturated;  // share of values where the slope is below 7.5 % of what it is
+                                    // at 0: beyond ±4 (sigmoid) or ±2 (tanh)
+  // Running statistics against those of the probe rows, as one batch: median and most over the units.
+  std::array<double, 2> mean_distance = {};   // |difference of the means| in standard deviations
+  std::array<double, 2> variance_ratio = {};  // the larger over the smaller
+};
+
+// Where the time of training went, in seconds of all threads together.
+struct TimeSplit {
+  double products = 0;       // matrix products
+  double normalisation = 0;  // statistics, normalising, scale and shift, activations, and back
+  double data = 0;           // gathering rows
+  double optimiser = 0;
+  double other = 0;  // loss, dropout, waiting for each other
+};
+
 // One point of the history. Losses are means over rows by their weights and class weights; train_loss and
 // rows_per_second are of the training rows since the last point, or of the whole epoch at its end, as
 // training saw them.
@@ -105,6 +135,9 @@ struct HistoryPoint {
   double learning_rate = 0;
   double seconds = 0;  // since the first step
   double rows_per_second = 0;
+  // Where the observer asked for it, and not in every point.
+  std::vector<NormPoint> norms;
+  std::optional<TimeSplit> time;  // since the first step
 };
 
 // How training talks to its caller. Every member may be empty.
@@ -114,6 +147,7 @@ struct TrainObserver {
   std::function<bool()>
       should_stop;  // asked after every step, and before the last measurements; true ends training
   std::function<void(std::uint64_t)> on_checkpoint;  // after one is safely on disk: its steps
+  std::size_t probe_rows = 0;  // above 0: points tell of `norms`, by as many rows, and of `time`
 };
 
 struct TrainResult {

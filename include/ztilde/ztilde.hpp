@@ -8,4 +8,6 @@
 #include "ztilde/matrix_view.hpp"
 #include "ztilde/model.hpp"
 #include "ztilde/network.hpp"
+#include "ztilde/reference.hpp"
 #include "ztilde/train.hpp"
+#include "ztilde/train_session.hpp"
