@@ -30,7 +30,7 @@ Model make_model(const Network& network, const Dataset& data, Team& team) {
   model.parameters.resize(parameter_arena_size(network));
   model.statistics.resize(statistic_arena_size(network));
   model.statistic_batches.resize(statistic_slots(network).size());
-  initialise_parameters(network, InitKind::he, 0, 0, model.parameters);
+  initialise_parameters(network, {}, 0, model.parameters);
   initialise_statistics(network, model.statistics);
   const auto input =
       std::span(model.statistics).subspan(statistic_slots(network)[0].offset, 2 * data.columns);
@@ -44,7 +44,7 @@ TrainRun::TrainRun(const BenchNetwork& network, bool batch_norm, const Dataset& 
     : team_(threads),
       batcher_(make_batcher(network, data)),
       trainer_(make_model(layers_of(network, batch_norm), data, team_),
-               objective_of(data.task, network.outputs), kOptimiser, batcher_, team_, 0) {}
+               objective_of(data.task, network.outputs), kOptimiser, batcher_.plan(), 0, team_, 0) {}
 
 void TrainRun::step() {
   trainer_.step(batcher_.batch(next_), kRate);

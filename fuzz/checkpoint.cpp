@@ -49,7 +49,9 @@ class SmallRun {
     options.valid_fraction = 0;
     return options;
   }
-  Trainer start() { return Trainer(run_.model, run_.objective, run_.optimiser, run_.batcher, team_, 0); }
+  Trainer start() {
+    return Trainer(run_.model, run_.objective, run_.optimiser, run_.batcher.plan(), 0, team_, 0);
+  }
 
   Team team_{1};
   Dataset data_;

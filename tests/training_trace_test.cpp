@@ -33,13 +33,10 @@ TEST(TrainingTrace, twenty_steps_of_every_optimiser_equal_pytorch_in_double) {
     const Objective objective{run.loss == "softmax_cross_entropy"  ? LossKind::softmax_cross_entropy
                               : run.loss == "binary_cross_entropy" ? LossKind::binary_cross_entropy
                                                                    : LossKind::squared_error};
-    std::vector<std::uint32_t> rows(traces.rows);
-    std::iota(rows.begin(), rows.end(), 0u);
-    const Batcher batcher({}, nullptr, rows, plan_batches(traces.rows, traces.rows, 1), 0);
     Team team(2);
     Trainer trainer(model, objective,
-                    {optimiser_named(run.optimiser), run.weight_decay, false, run.clip_norm}, batcher, team,
-                    0);
+                    {optimiser_named(run.optimiser), run.weight_decay, false, run.clip_norm},
+                    plan_batches(traces.rows, traces.rows, 1), 0, team, 0);
     for (std::size_t step = 0; step < traces.steps; ++step) {
       const Batch batch{{nullptr, traces.inputs[step].data(), traces.columns},
                         nullptr,

@@ -42,8 +42,8 @@ std::uint32_t answer_of(const float* row, std::size_t outputs) {
   return static_cast<std::uint32_t>(outputs == 1 ? row[0] > 0 : std::max_element(row, row + outputs) - row);
 }
 
-Scores score_keeping(InferencePlan& plan, Team& team, const Batch& batch, const Objective& objective,
-                     const Kept& kept, std::size_t classes) {
+Scores score_keeping(const RunOutputs& run, const Batch& batch, const Objective& objective, const Kept& kept,
+                     std::size_t classes) {
   const Cut blocks = InferencePlan::blocks(batch.rows);
   std::vector<BlockSums> by_block(blocks.parts);
   const auto target = [&](std::size_t row) {
@@ -53,7 +53,7 @@ Scores score_keeping(InferencePlan& plan, Team& team, const Batch& batch, const 
     return batch.weights ? double{batch.weights[source_row(batch, row)]} : 1.0;
   };
   const bool regress = objective.kind == LossKind::squared_error;
-  plan.run(team, batch, [&](const Worker&, std::size_t block, std::size_t first, kernels::View out) {
+  run([&](const Worker&, std::size_t block, std::size_t first, kernels::View out) {
     BlockSums& sums = by_block[block];
     sums.loss = evaluate(objective, batch, first, 1, out, {});
     for (std::size_t r = 0; regress && r < out.rows; ++r) {
@@ -132,21 +132,33 @@ std::optional<double> mean_area(const Batch& batch, const std::vector<float>& sc
 
 }  // namespace
 
+namespace {
+
+RunOutputs outputs_of(InferencePlan& plan, Team& team, const Batch& batch) {
+  return [&](const InferencePlan::Consume& consume) { plan.run(team, batch, consume); };
+}
+
+}  // namespace
+
 Scores score(InferencePlan& plan, Team& team, const Batch& batch, const Objective& objective) {
-  return score_keeping(plan, team, batch, objective, {}, 0);
+  return score_keeping(outputs_of(plan, team, batch), batch, objective, {}, 0);
 }
 
 Scores score_fully(InferencePlan& plan, Team& team, const Batch& batch, Objective objective,
                    std::size_t classes) {
+  return score_fully(outputs_of(plan, team, batch), team, batch, std::move(objective), classes);
+}
+
+Scores score_fully(const RunOutputs& run, Team& team, const Batch& batch, Objective objective,
+                   std::size_t classes) {
   objective.class_weights.clear();
-  if (objective.kind == LossKind::squared_error) return score(plan, team, batch, objective);
+  if (objective.kind == LossKind::squared_error) return score_keeping(run, batch, objective, {}, 0);
 
   std::vector<std::uint32_t> truths(batch.rows), answers(batch.rows);
   std::vector<float> weights(batch.weights ? batch.rows : 0), curve_scores;
   if (classes <= kMostRankedClasses) curve_scores.resize(batch.rows * (classes == 2 ? 1 : classes));
-  Scores scores =
-      score_keeping(plan, team, batch, objective,
-                    {answers.data(), curve_scores.empty() ? nullptr : curve_scores.data()}, classes);
+  Scores scores = score_keeping(
+      run, batch, objective, {answers.data(), curve_scores.empty() ? nullptr : curve_scores.data()}, classes);
   for (std::size_t r = 0; r < batch.rows; ++r) {
     truths[r] = static_cast<std::uint32_t>(batch.targets[source_row(batch, r)]);
     if (batch.weights) weights[r] = batch.weights[source_row(batch, r)];

@@ -2,6 +2,8 @@
 // training are both this.
 #pragma once
 
+#include <functional>
+
 #include "base/team.hpp"
 #include "model/objective.hpp"
 #include "plan/inference_plan.hpp"
@@ -21,12 +23,21 @@ Batch whole(const Dataset& data, const Network& network = {});
 // 0, so that a file with fewer of them still means the same ones.
 bool are_first_classes(const std::vector<std::string>& some, const std::vector<std::string>& all);
 
+// Throws Error(data) where these are not labelled rows of the model's columns and classes.
+void require_labelled(const Model& model, const Dataset& data);
+
+// Gives the outputs of every row of a batch to its argument, in the blocks of InferencePlan::blocks(rows),
+// as InferencePlan::run does.
+using RunOutputs = std::function<void(const InferencePlan::Consume&)>;
+
 // Loss, and accuracy or rmse, mae and r2; regression in the target's own units. Rows count by their
 // weight, in the loss also by their class's. Same result for any number of threads.
 Scores score(InferencePlan& plan, Team& team, const Batch& batch, const Objective& objective);
 
 // Every metric there is. No class weights: the loss is the log loss.
 Scores score_fully(InferencePlan& plan, Team& team, const Batch& batch, Objective objective,
+                   std::size_t classes);
+Scores score_fully(const RunOutputs& run, Team& team, const Batch& batch, Objective objective,
                    std::size_t classes);
 Scores score_fully(const Model& model, const Batch& batch, const Objective& objective, Team& team);
 

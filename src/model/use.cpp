@@ -5,10 +5,12 @@
 #include <cmath>
 
 #include "base/text.hpp"
+#include "layers/layer.hpp"
 #include "model/inputs.hpp"
 #include "model/objective.hpp"
 #include "model/scoring.hpp"
 #include "plan/inference_plan.hpp"
+#include "plan/population.hpp"
 #include "ztilde/error.hpp"
 #include "ztilde/model.hpp"
 
@@ -142,7 +144,7 @@ Predictions predict(const Model& model, const Dataset& data, std::size_t threads
   return predictions;
 }
 
-Scores evaluate(const Model& model, const Dataset& data, std::size_t threads) {
+void require_labelled(const Model& model, const Dataset& data) {
   require_columns(model, data);
   if (data.rows == 0) throw Error(ErrorKind::data, "the data have no rows; there is nothing to evaluate");
   if (data.targets.empty())
@@ -151,11 +153,47 @@ Scores evaluate(const Model& model, const Dataset& data, std::size_t threads) {
     throw Error(ErrorKind::data,
                 "the data's classes are not the model's; give it rows of the classes it was trained on");
   }
+}
+
+Scores evaluate(const Model& model, const Dataset& data, std::size_t threads) {
+  require_labelled(model, data);
   Team team(InferencePlan::workers_for(model.network, data.rows, threads));
   InferencePlan plan(model.network, data.rows, team.threads(), model.parameters.data(),
                      model.statistics.data());
   return score_fully(plan, team, whole(data, model.network), objective_of(model.task, output_count(model)),
                      model.classes.size());
+}
+
+Model with_population_statistics(const Model& model, const Dataset& data, std::size_t threads) {
+  require_columns(model, data);
+  if (data.rows == 0) throw Error(ErrorKind::data, "the data have no rows; there is nothing to measure");
+  Model measured = model;
+  Team team(InferencePlan::workers_for(model.network, data.rows, threads));
+  const auto fault = measure_population(model.network, model.parameters.data(), whole(data, model.network),
+                                        team, measured.statistics, measured.statistic_batches);
+  if (fault) {
+    throw Error(ErrorKind::diverged,
+                fmt::format("NaN or infinity in {}, channel {}; there are no statistics to keep",
+                            layers::label(model.network, fault->layer), fault->channel));
+  }
+  measured.statistics_source = StatisticsSource::population;
+  measured.test_outputs = outputs(measured, measured.test_inputs, 1);
+  return measured;
+}
+
+Model first_layers(const Model& model, std::size_t layers) {
+  if (layers == 0 || layers > model.network.layers.size()) {
+    throw Error(ErrorKind::data, fmt::format("the first {} layers of a network of {}; give 1 to {}", layers,
+                                             model.network.layers.size(), model.network.layers.size()));
+  }
+  Model first = model;
+  first.network.layers.resize(layers);
+  first.parameters.resize(parameter_arena_size(first.network));
+  first.statistics.resize(statistic_arena_size(first.network));
+  first.statistic_batches.resize(statistic_slots(first.network).size());
+  first.test_inputs.clear();
+  first.test_outputs.clear();
+  return first;
 }
 
 void require_sound(const Dataset& data) {

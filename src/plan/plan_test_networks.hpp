@@ -89,7 +89,7 @@ inline std::vector<Case> all() {
 // Parameters away from their start: gamma and beta and biases too.
 inline std::vector<float> random_parameters(const Network& network) {
   std::vector<float> parameters(parameter_arena_size(network));
-  initialise_parameters(network, InitKind::he, 0, 5, parameters);
+  initialise_parameters(network, {}, 5, parameters);
   const RandomStream stream(6, Purpose::initialise, 0, 0);
   for (const ParameterSlot& slot : parameter_slots(network)) {
     if (slot.is_weight_matrix) continue;

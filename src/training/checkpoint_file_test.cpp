@@ -33,7 +33,7 @@ class SmallRun {
     options_.epochs = 5;
     options_.valid_fraction = 0;
     run_.emplace(prepare_run(data_, nullptr, options_, team_));
-    trainer_.emplace(run_->model, run_->objective, run_->optimiser, run_->batcher, team_, 0);
+    trainer_.emplace(run_->model, run_->objective, run_->optimiser, run_->batcher.plan(), 0, team_, 0);
     state.best = run_->model;
     run_->batcher.begin_epoch(0);
     for (std::size_t i = 0; i < 4; ++i) trainer_->step(run_->batcher.batch(i % 3), 0.01);

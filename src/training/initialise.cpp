@@ -7,7 +7,7 @@
 
 namespace ztilde {
 
-void initialise_parameters(const Network& network, InitKind kind, double init_std, std::uint64_t seed,
+void initialise_parameters(const Network& network, const Init& init, std::uint64_t seed,
                            std::span<float> parameters) {
   std::fill(parameters.begin(), parameters.end(), 0.0f);
   for (const ParameterSlot& slot : parameter_slots(network)) {
@@ -20,10 +20,10 @@ void initialise_parameters(const Network& network, InitKind kind, double init_st
     }
     const auto inputs = static_cast<double>(slot.columns), outputs = static_cast<double>(slot.rows);
     // A category's row of a table has length 1, as the one-hot columns that it stands for.
-    const double std_dev = slot.column                ? std::sqrt(1 / inputs)
-                           : kind == InitKind::he     ? std::sqrt(2 / inputs)
-                           : kind == InitKind::xavier ? std::sqrt(2 / (inputs + outputs))
-                                                      : init_std;
+    const double std_dev = slot.column                     ? std::sqrt(1 / inputs)
+                           : init.kind == InitKind::he     ? init.scale * std::sqrt(2 / inputs)
+                           : init.kind == InitKind::xavier ? init.scale * std::sqrt(2 / (inputs + outputs))
+                                                           : init.normal_std;
     const RandomStream stream(seed, Purpose::initialise, static_cast<std::uint32_t>(slot.layer),
                               slot.column.value_or(0));
     for (std::size_t i = 0; i < values.size(); ++i)

@@ -11,10 +11,9 @@ struct Spread {
   double mean = 0, std_dev = 0;
 };
 
-Spread spread_of_first_weight(const Network& network, InitKind kind, double init_std,
-                              std::uint64_t seed = 1) {
+Spread spread_of_first_weight(const Network& network, const Init& init, std::uint64_t seed = 1) {
   std::vector<float> parameters(parameter_arena_size(network));
-  initialise_parameters(network, kind, init_std, seed, parameters);
+  initialise_parameters(network, init, seed, parameters);
   const ParameterSlot slot = parameter_slots(network).front();
   Spread spread;
   const auto n = static_cast<double>(slot.size());
@@ -34,15 +33,17 @@ TEST(Initialise, weights_have_the_standard_deviation_their_rule_says) {
     EXPECT_NEAR(spread.mean, 0, expected * error);
     EXPECT_NEAR(spread.std_dev, expected, expected * error);
   };
-  check(spread_of_first_weight(network, InitKind::he, 0), std::sqrt(2.0 / 200));
-  check(spread_of_first_weight(network, InitKind::xavier, 0), std::sqrt(2.0 / 500));
-  check(spread_of_first_weight(network, InitKind::normal, 0.01), 0.01);
+  check(spread_of_first_weight(network, {InitKind::he}), std::sqrt(2.0 / 200));
+  check(spread_of_first_weight(network, {InitKind::xavier}), std::sqrt(2.0 / 500));
+  check(spread_of_first_weight(network, {InitKind::normal, 0.01}), 0.01);
+  check(spread_of_first_weight(network, {InitKind::he, 0, 3}), 3 * std::sqrt(2.0 / 200));
+  check(spread_of_first_weight(network, {InitKind::xavier, 0, 0.1}), 0.1 * std::sqrt(2.0 / 500));
 }
 
 TEST(Initialise, gamma_starts_at_1_and_biases_and_beta_at_0) {
   const Network network{3, {Dense{4, true}, BatchNorm{}, Dense{2, true}}};
   std::vector<float> parameters(parameter_arena_size(network), 9.0f);
-  initialise_parameters(network, InitKind::he, 0, 0, parameters);
+  initialise_parameters(network, {}, 0, parameters);
   for (const ParameterSlot& slot : parameter_slots(network)) {
     if (slot.is_weight_matrix) continue;
     const float expected = slot.layer == 1 && slot.name == "weight" ? 1.0f : 0.0f;
@@ -53,9 +54,9 @@ TEST(Initialise, gamma_starts_at_1_and_biases_and_beta_at_0) {
 TEST(Initialise, the_seed_and_the_layer_decide_the_numbers) {
   const Network network{10, {Dense{10, false}, Dense{10, false}}};
   std::vector<float> one(parameter_arena_size(network)), same(one), other(one);
-  initialise_parameters(network, InitKind::he, 0, 1, one);
-  initialise_parameters(network, InitKind::he, 0, 1, same);
-  initialise_parameters(network, InitKind::he, 0, 2, other);
+  initialise_parameters(network, {}, 1, one);
+  initialise_parameters(network, {}, 1, same);
+  initialise_parameters(network, {}, 2, other);
   EXPECT_EQ(one, same);
   EXPECT_NE(one, other);
   const auto slots = parameter_slots(network);

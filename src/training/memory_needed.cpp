@@ -36,12 +36,14 @@ double memory_needed(const Network& network, std::size_t rows, bool validates, c
     outputs += static_cast<double>(stage.outputs);
     outputs += static_cast<double>(stage.table_inputs()) / 2;  // their gradient alone is stored
   }
-  const double step = 2 * outputs * static_cast<double>(std::min(rows, options.batch));
+  const std::size_t batch = std::min(rows, options.batch);
+  const bool ghost = options.ghost > 0 && options.ghost < batch;
+  const double step = 2 * outputs * static_cast<double>(ghost ? options.ghost : batch);
   const auto states = static_cast<double>(states_of(options.optimizer));
   const double best = validates ? 1 : 0, packed = best;
   // One that is read holds the parameters, the optimiser's state and the best model.
   const double checkpoint = options.checkpoint.resume ? 1 + states + best : 0;
-  const double arenas = 2 + states + best + std::max(packed, checkpoint);
+  const double arenas = (ghost ? 3 : 2) + states + best + std::max(packed, checkpoint);
   const double training = sizeof(float) * (arenas * static_cast<double>(parameter_count(network)) + step);
   return std::max(training, population_memory(network, rows, options));
 }

@@ -200,6 +200,8 @@ PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOp
   if (data.rows > std::numeric_limits<std::uint32_t>::max())
     refuse("the data have more than 4,294,967,295 rows; use a part");
   if (options.epochs == 0) refuse("0 epochs would train nothing; give at least 1");
+  if (options.ghost == 1)
+    refuse("ghost groups of 1 row have no variance; give --ghost 16 or more, or 0 for none");
 
   require_sound(data);
   if (valid) {
@@ -268,7 +270,7 @@ PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOp
         "batches of 2 rows leave batch norm with signs only (x_norm is ±1); give --batch 16 or more");
   }
 
-  initialise_parameters(run.model.network, options.init, options.init_std, options.seed,
+  initialise_parameters(run.model.network, {options.init, options.init_std, options.init_scale}, options.seed,
                         run.model.parameters);
   initialise_statistics(run.model.network, run.model.statistics);
   const std::vector<std::size_t> missing =

@@ -28,6 +28,7 @@ template <class Visit>
 void for_each_option(const TrainOptions& options, Visit&& visit) {
   visit("--init", options.init);
   visit("--init normal:", options.init_std);
+  visit("the scale of --init", options.init_scale);
   visit("--optimizer", options.optimizer);
   visit("--lr", options.learning_rate.value_or(default_learning_rate(options.optimizer)));
   visit("--schedule", options.schedule);
@@ -38,6 +39,7 @@ void for_each_option(const TrainOptions& options, Visit&& visit) {
   visit("--class-weights", options.class_weights);
   visit("--epochs", options.epochs);
   visit("--batch", options.batch);
+  visit("--ghost", options.ghost);
   visit("--patience", options.patience);
   visit("--valid-fraction", options.valid_fraction);
   visit("--statistics", options.statistics);

@@ -1,6 +1,8 @@
 // train(): epochs of steps, validation, the best model kept, population statistics at the end.
 #include "ztilde/train.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -9,11 +11,12 @@
 
 #include "base/files.hpp"
 #include "base/output_lock.hpp"
+#include "base/text.hpp"
 #include "model/scoring.hpp"
-#include "plan/population.hpp"
 #include "training/checkpoint.hpp"
 #include "training/class_weights.hpp"
 #include "training/encoding.hpp"
+#include "training/finished_model.hpp"
 #include "training/memory_needed.hpp"
 #include "training/prepare.hpp"
 #include "training/train_rows.hpp"
@@ -24,7 +27,6 @@ namespace ztilde {
 namespace {
 
 constexpr double kSecondsBetweenPoints = 0.25;
-constexpr std::size_t kTestRows = 4;
 // What whoever interrupts a run may be made to wait for a finished model, reckoned at the pace of
 // training, which is slower than the passes that finish one.
 constexpr double kSecondsToFinish = 3;
@@ -51,6 +53,8 @@ TrainPlanSummary summarise(const PreparedRun& run, const Trainer& trainer,
   summary.valid_rows = run.valid ? run.valid->rows : 0;
   summary.steps_per_epoch = run.batcher.plan().batches;
   summary.batches = run.batcher.plan().describe();
+  if (options.ghost > 0 && options.ghost < run.batcher.plan().largest())
+    summary.batches += fmt::format(", normalised in groups of at most {}", with_commas(options.ghost));
   summary.parameters = parameter_count(trainer.model.network);
   const std::size_t rows = run.batcher.plan().rows;
   const std::size_t best = validation ? trainer.model.parameters.size() * sizeof(float) : 0;
@@ -75,33 +79,6 @@ Scores score_model(const Model& model, const Batch& rows, const Objective& objec
   InferencePlan plan(model.network, rows.rows, team.threads(), model.parameters.data(),
                      model.statistics.data());
   return score(plan, team, rows, objective);
-}
-
-// Gives the last layer the target's own units: W ← W·std, b ← b·std + mean, rounded once.
-void fold_target(Model& model, const Objective& objective) {
-  const std::size_t last = model.network.layers.size() - 1;
-  for (const ParameterSlot& slot : parameter_slots(model.network)) {
-    if (slot.layer != last) continue;
-    const double mean = slot.name == "bias" ? objective.target_mean : 0;
-    for (std::size_t i = 0; i < slot.size(); ++i) {
-      float& value = model.parameters[slot.offset + i];
-      value = static_cast<float>(value * objective.target_std + mean);
-    }
-  }
-}
-
-// The first rows of the training set and what the finished model says of them.
-void add_test_rows(Model& model, const Batch& rows) {
-  const std::size_t count = std::min(kTestRows, rows.rows), columns = model.network.inputs;
-  model.test_inputs.resize(count * columns);
-  gather(rows, 0, 0, {}, kernels::View(model.test_inputs.data(), count, columns));
-  model.test_outputs = outputs(model, model.test_inputs, 1);
-}
-
-void measure_population_of(Model& model, const Batch& rows, Team& team, std::uint64_t steps) {
-  const auto fault = measure_population(model.network, model.parameters.data(), rows, team, model.statistics,
-                                        model.statistic_batches);
-  if (fault) throw divergence(model.network, steps, fault, 0);
 }
 
 // What the last step broke no further step has met: NaN or infinity in the finished model.
@@ -224,7 +201,7 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const Split*
   Team team(options.threads);
   PreparedRun run = prepare_run(data, valid, options, team, chosen);
   std::optional<Trainer> trainer(std::in_place, std::move(run.model), run.objective, run.optimiser,
-                                 run.batcher, team, options.seed);
+                                 run.batcher.plan(), options.ghost, team, options.seed);
   const Network& network = trainer->model.network;
   TrainState state;
   if (run.valid) state.best = trainer->model;
@@ -284,7 +261,6 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const Split*
       }
     }
 
-    average_unseen(network, trainer->model.statistics, trainer->model.parameters);
     const bool whole_epoch = state.batch == batches;
     average_unseen(network, trainer->model.statistics, trainer->model.parameters);
     HistoryPoint end = point(true);

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
+#include <set>
 
 #include "base/text.hpp"
 #include "layers/layer.hpp"
@@ -11,6 +14,12 @@
 namespace ztilde {
 namespace {
 
+constexpr std::size_t kLeastGhostRows = 2;
+
+BatchPlan groups_of(std::size_t rows, std::size_t ghost) {
+  return plan_batches(rows, ghost == 0 ? rows : ghost, std::min(rows, kLeastGhostRows));
+}
+
 std::vector<std::size_t> sizes_of(const BatchPlan& plan) {
   std::vector<std::size_t> sizes;
   if (plan.larger_count > 0) sizes.push_back(plan.smaller + 1);
@@ -18,25 +27,72 @@ std::vector<std::size_t> sizes_of(const BatchPlan& plan) {
   return sizes;
 }
 
+// Every number of rows that the plan is run with, largest first.
+std::vector<std::size_t> group_sizes(const BatchPlan& batches, std::size_t ghost) {
+  std::set<std::size_t, std::greater<>> sizes;
+  for (const std::size_t rows : sizes_of(batches)) {
+    for (const std::size_t size : sizes_of(groups_of(rows, ghost))) sizes.insert(size);
+  }
+  return {sizes.begin(), sizes.end()};
+}
+
 }  // namespace
 
 Trainer::Trainer(Model start, const Objective& objective, const OptimiserOptions& optimiser,
-                 const Batcher& batcher, Team& team, std::uint64_t seed)
+                 const BatchPlan& batches, std::size_t ghost, Team& team, std::uint64_t seed)
     : model(std::move(start)),
       objective_(objective),
       team_(team),
+      ghost_(ghost),
+      most_groups_(groups_of(batches.largest(), ghost).batches),
       gradients_(model.parameters.size()),
-      plan_(model.network, sizes_of(batcher.plan()), team.threads(), model.parameters.data(),
+      sum_(most_groups_ > 1 ? model.parameters.size() : 0),
+      plan_(model.network, group_sizes(batches, ghost), team.threads(), model.parameters.data(),
             gradients_.data(), model.statistics.data(), seed),
       optimiser_(model.network, optimiser, team.threads()),
-      block_losses_(plan_.blocks(batcher.plan().largest()).parts + 1) {}
+      block_losses_(plan_.blocks(group_sizes(batches, ghost).front()).parts + 1) {
+  if (most_groups_ == 1) return;
+  statistics_before_ = model.statistics;
+  statistic_batches_before_ = model.statistic_batches;
+}
 
 double Trainer::step(const Batch& batch, double rate) {
+  const double loss = run(batch, rate);
+  ++steps_;
+  return loss;
+}
+
+double Trainer::find_gradients(const Batch& batch) { return run(batch, std::nullopt); }
+
+void Trainer::apply(double rate) {
+  optimiser_.begin(rate);
+  team_.run(
+      [&](const Worker& worker) { optimiser_.step(worker, model.parameters.data(), gradients().data()); });
+  ++steps_;
+}
+
+double Trainer::run(const Batch& batch, std::optional<double> rate) {
+  weight_ = loss_weight(objective_, batch);
+  if (rate) optimiser_.begin(*rate);
+  if (most_groups_ == 1) return run_group(batch, 0, true, rate);
+
+  std::ranges::copy(model.statistics, statistics_before_.begin());
+  std::ranges::copy(model.statistic_batches, statistic_batches_before_.begin());
+  const BatchPlan groups = groups_of(batch.rows, ghost_);
+  double loss = 0;
+  for (std::size_t group = 0; group < groups.batches; ++group) {
+    Batch rows = batch;
+    rows.row_index += groups.first_row(group);
+    rows.rows = groups.size(group);
+    loss += run_group(rows, group, group + 1 == groups.batches, rate);
+  }
+  return loss;
+}
+
+double Trainer::run_group(const Batch& batch, std::size_t index, bool last, std::optional<double> rate) {
   const Cut blocks = plan_.blocks(batch.rows);
   double loss = 0;
-  weight_ = loss_weight(objective_, batch);
-  plan_.begin(steps_);
-  optimiser_.begin(rate);
+  plan_.begin(steps_ * most_groups_ + index);
   team_.run([&](const Worker& worker) {
     plan_.forward(worker, batch);
     worker.share(blocks.parts, [&](std::size_t block) {
@@ -50,14 +106,25 @@ double Trainer::step(const Batch& batch, double rate) {
       if (weight_ > 0) loss /= weight_;
       return std::isfinite(loss);
     });
-    if (sound) optimiser_.step(worker, model.parameters.data(), gradients_.data());
+    if (!sound) return;
+    if (most_groups_ > 1) {
+      const Cut parts{sum_.size(), worker.count};
+      const std::size_t first = parts.first(worker.index), end = first + parts.size(worker.index);
+      for (std::size_t i = first; i < end; ++i)
+        sum_[i] = index == 0 ? gradients_[i] : sum_[i] + gradients_[i];
+      worker.sync();
+    }
+    if (last && rate) optimiser_.step(worker, model.parameters.data(), gradients().data());
   });
   if (!std::isfinite(loss) || plan_.fault()) {
+    if (most_groups_ > 1) {
+      std::ranges::copy(statistics_before_, model.statistics.begin());
+      std::ranges::copy(statistic_batches_before_, model.statistic_batches.begin());
+    }
     throw divergence(model.network, steps_ + 1, plan_.fault() ? plan_.fault() : plan_.first_fault(batch.rows),
                      loss);
   }
   plan_.update_running(batch.rows, model.statistics, model.statistic_batches);
-  ++steps_;
   return loss;
 }
 
@@ -72,7 +139,7 @@ Error divergence(const Network& network, std::uint64_t step, const std::optional
 }
 
 std::size_t Trainer::bytes() const {
-  return plan_.bytes() + optimiser_.bytes() + 2 * gradients_.size() * sizeof(float);
+  return plan_.bytes() + optimiser_.bytes() + (2 * gradients_.size() + sum_.size()) * sizeof(float);
 }
 
 }  // namespace ztilde

@@ -22,9 +22,9 @@ Error divergence(const Network& network, std::uint64_t step, const std::optional
 class Trainer {
  public:
   // Starts from `model`: its network, parameters and statistics (Standardise measured, the running
-  // ones at their start). The batcher outlives the trainer.
-  Trainer(Model model, const Objective& objective, const OptimiserOptions& optimiser, const Batcher& batcher,
-          Team& team, std::uint64_t seed);
+  // ones at their start). ghost: the most rows that share batch statistics; 0: a whole batch.
+  Trainer(Model model, const Objective& objective, const OptimiserOptions& optimiser,
+          const BatchPlan& batches, std::size_t ghost, Team& team, std::uint64_t seed);
   Trainer(const Trainer&) = delete;  // the plan points into the model
   Trainer& operator=(const Trainer&) = delete;
 
@@ -32,6 +32,9 @@ class Trainer {
   // weighted where rows or classes have weights.
   // Throws Error(diverged), with nothing changed by this step, when NaN or infinity is met.
   double step(const Batch& batch, double rate);
+  // The same in two halves. The first updates the running statistics, the second the parameters.
+  double find_gradients(const Batch& batch);
+  void apply(double rate);
 
   std::uint64_t steps() const { return steps_; }
   // All numbers that a step changes: visit(name, span of float, double or std::uint64_t).
@@ -47,13 +50,24 @@ class Trainer {
   double weight() const { return weight_; }
   std::size_t bytes() const;
   const TrainPlan& plan() const { return plan_; }
+  // Of the last batch's mean loss, by parameter_slots.
+  std::span<float> gradients() { return most_groups_ > 1 ? sum_.span() : gradients_.span(); }
 
   Model model;  // as of the last step
 
  private:
+  // One batch or ghost group of it, the first `group` of `groups`: its gradients, added to those of the
+  // groups before; after the last one the optimiser, where a rate is given. Returns its share of the loss.
+  double run_group(const Batch& group, std::size_t index, bool last, std::optional<double> rate);
+  double run(const Batch& batch, std::optional<double> rate);
+
   Objective objective_;
   Team& team_;
+  std::size_t ghost_, most_groups_;
   AlignedBuffer<float> gradients_;
+  AlignedBuffer<float> sum_;  // over the groups of a batch; empty where there is one
+  std::vector<double> statistics_before_;
+  std::vector<std::uint64_t> statistic_batches_before_;
   TrainPlan plan_;
   Optimiser optimiser_;
   std::vector<double> block_losses_;

@@ -107,14 +107,14 @@ int allocations_in_steps(const Case& run, std::size_t threads) {
   model.parameters.resize(parameter_arena_size(run.network));
   model.statistics.resize(statistic_arena_size(run.network));
   model.statistic_batches.resize(statistic_slots(run.network).size());
-  initialise_parameters(run.network, InitKind::he, 0, 0, model.parameters);
+  initialise_parameters(run.network, {}, 0, model.parameters);
   initialise_statistics(run.network, model.statistics);
   std::vector<float> weights(kRows);
   for (std::size_t r = 0; r < kRows; ++r) weights[r] = static_cast<float>(1 + r % 3);
   Batcher batcher({nullptr, inputs.data(), run.network.inputs}, targets.data(), rows,
                   plan_batches(kRows, 80, 2), 0, run.weighted ? weights.data() : nullptr);
   Team team(threads);
-  Trainer trainer(model, objective_of(Task::classify, 3), run.optimiser, batcher, team, 0);
+  Trainer trainer(model, objective_of(Task::classify, 3), run.optimiser, batcher.plan(), 0, team, 0);
   batcher.begin_epoch(0);
   const auto step = [&] { trainer.step(batcher.batch(trainer.steps() % batcher.plan().batches), 0.01); };
 
