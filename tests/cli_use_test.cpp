@@ -84,6 +84,23 @@ TEST(Evaluate, does_not_mind_the_order_of_the_columns_and_ignores_others_with_a_
   EXPECT_EQ(ztilde(models(), {"evaluate", "houses", "--data", "more.csv", "--quiet"}).err, "");
 }
 
+TEST(Evaluate, normalises_with_each_batch_where_it_is_told_to) {
+  const TemporaryFolder folder;
+  folder.write("houses.csv", houses());
+  ASSERT_EQ(ztilde(folder, quick_train("houses.csv", {"--valid-fraction", "0"})).exit_code, 0);
+  const auto loss = [&](const std::vector<std::string>& more) -> double {
+    std::vector<std::string> arguments = {"evaluate", "model.ztilde", "--data", "houses.csv", "--json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return parsed(ztilde(folder, arguments).out)["loss"];
+  };
+  // All rows at once are the population that the model was measured over.
+  const double known = loss({});
+  EXPECT_NEAR(loss({"--statistics", "batch", "--batch", "100000"}), known, 1e-4 * known);
+  EXPECT_GT(loss({"--statistics", "batch", "--batch", "2"}), 1.5 * known);
+  EXPECT_EQ(ztilde(folder, {"evaluate", "model.ztilde", "--data", "houses.csv", "--batch", "4"}).err,
+            "error: --batch: given without --statistics batch; add that\n");
+}
+
 TEST(Evaluate, needs_the_target) {
   models().write("bare.csv", reordered(models().read("houses.csv"), {0, 1}));
   const Result run = ztilde(models(), {"evaluate", "houses", "--data", "bare.csv"});

@@ -24,6 +24,8 @@ constexpr std::size_t kNameBytes = 14;
 struct EvaluateOptions {
   std::string model;
   InputFiles input;
+  bool of_batches = false;  // statistics of each batch instead of the model's
+  std::uint64_t batch = 256;
   bool confusion = false, json = false, quiet = false;
   std::uint64_t threads = 0;
 };
@@ -37,6 +39,12 @@ OptionTable evaluate_options(EvaluateOptions& options) {
   add_input_options(table, options.input);
   add_format_options(table, options.input.table);
   add_unseen_option(table, options.input.table);
+  table.group("Batch norm");
+  table.choice(
+      "--statistics", options.of_batches, {{"model", false}, {"batch", true}},
+      "what it normalises with: what the model holds, or each batch's own, as training did; the rows "
+      "in their order");
+  table.whole("--batch", "N", options.batch, {.least = 2}, "rows of such a batch");
   table.group("Output");
   table.flag("--confusion", options.confusion,
              "also how often each class was taken for each other, and its recall and precision");
@@ -210,6 +218,8 @@ Outcome run_evaluate(const Arguments& arguments) {
   OptionTable table = evaluate_options(options);
   if (!table.parse(arguments)) return {table.help()};
   require_data(options.input);
+  if (table.given("--batch") && !options.of_batches)
+    refuse("--batch", "given without --statistics batch; add that");
   const Messages messages(options.quiet);
 
   const Model model = load(options.model);
@@ -223,7 +233,8 @@ Outcome run_evaluate(const Arguments& arguments) {
   }
   const Dataset data = read_for_model(model, options.input, CsvOptions::Target::required);
   warn_about_columns(data, options.input.data, messages);
-  const Scores scores = evaluate(model, data, options.threads);
+  const Scores scores = options.of_batches ? evaluate_in_batches(model, data, options.batch, options.threads)
+                                           : evaluate(model, data, options.threads);
   return {options.json ? json(model, scores, options.confusion)
                        : words(model, scores, options.confusion, !data.weights.empty())};
 }

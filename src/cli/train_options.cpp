@@ -102,23 +102,22 @@ void list_network(OptionTable& table, TrainArguments& arguments) {
             "any network as JSON, instead of the options above; ztilde inspect --network prints one to start "
             "from")
       .recorded = false;  // the model holds the network itself
-  table.custom({"--init", "WORD", "the first weights", "he", "he, xavier, normal:STD",
-                [&training](const std::string& label, const std::string& text) {
-                  constexpr std::string_view kNormal = "normal:";
-                  if (text == "he") {
-                    training.init = InitKind::he;
-                  } else if (text == "xavier") {
-                    training.init = InitKind::xavier;
-                  } else if (text.starts_with(kNormal)) {
-                    training.init = InitKind::normal;
-                    training.init_std =
-                        parse_real(label, text.substr(kNormal.size()), {.least = 0, .least_excluded = true});
-                  } else {
-                    const std::string known[] = {"he", "xavier", "normal:0.01"};
-                    refuse(label,
-                           fmt::format("unknown value '{}'{}", printable(text), did_you_mean(text, known)));
-                  }
-                }});
+  table.custom(
+      {"--init", "WORD", "the first weights; he:0.1 are a tenth of them", "he",
+       "he, xavier, he:SCALE, xavier:SCALE, normal:STD",
+       [&training](const std::string& label, const std::string& text) {
+         const std::size_t colon = text.find(':');
+         const std::string kind = text.substr(0, colon);
+         if ((kind != "he" && kind != "xavier" && kind != "normal") ||
+             (kind == "normal" && colon == text.npos)) {
+           const std::string known[] = {"he", "xavier", "normal:0.01"};
+           refuse(label, fmt::format("unknown value '{}'{}", printable(text), did_you_mean(text, known)));
+         }
+         training.init = kind == "he" ? InitKind::he : kind == "xavier" ? InitKind::xavier : InitKind::normal;
+         if (colon == text.npos) return;
+         (kind == "normal" ? training.init_std : training.init_scale) =
+             parse_real(label, text.substr(colon + 1), {.least = 0, .least_excluded = true});
+       }});
 }
 
 void list_training(OptionTable& table, TrainArguments& arguments) {
@@ -151,6 +150,10 @@ void list_training(OptionTable& table, TrainArguments& arguments) {
        }});
   table.whole("--epochs", "N", training.epochs, {.least = 1}, "passes over the training rows");
   table.whole("--batch", "N", training.batch, {.least = 1}, "rows in a step; from 2 with batch norm");
+  table.custom({"--ghost", "N", "normalise a batch in groups of at most N rows (ghost batch norm)", "off",
+                "off, from 2", [&training](const std::string& label, const std::string& text) {
+                  training.ghost = text == "off" ? 0 : parse_whole(label, text, {.least = 2});
+                }});
   table.custom({"--patience", "N", "stop after N epochs without a better validation loss, keep the best",
                 "off", "off, from 1", [&training](const std::string& label, const std::string& text) {
                   training.patience = text == "off" ? 0 : parse_whole(label, text, {.least = 1});

@@ -114,7 +114,8 @@ TEST(BatchScores, are_the_mean_over_batches_with_statistics_of_their_own) {
                        data.floats.begin() + static_cast<std::ptrdiff_t>(3 * (first + size)));
     part.targets.assign(data.targets.begin() + static_cast<std::ptrdiff_t>(first),
                         data.targets.begin() + static_cast<std::ptrdiff_t>(first + size));
-    loss += evaluate(with_population_statistics(model, part, 1), part, 1).loss * static_cast<double>(size) / 41;
+    loss +=
+        evaluate(with_population_statistics(model, part, 1), part, 1).loss * static_cast<double>(size) / 41;
     first += size;
   }
   EXPECT_NEAR(evaluate_in_batches(model, data, 8, 2).loss, loss, kRounding * loss);
@@ -123,7 +124,8 @@ TEST(BatchScores, are_the_mean_over_batches_with_statistics_of_their_own) {
 TEST(BatchScores, never_come_from_a_batch_of_one_row) {
   const Model model = some_model();
   const Dataset data = some_rows(5);
-  const Scores pairs = evaluate_in_batches(model, data, 1, 1), two_and_three = evaluate_in_batches(model, data, 3, 1);
+  const Scores pairs = evaluate_in_batches(model, data, 1, 1),
+               two_and_three = evaluate_in_batches(model, data, 3, 1);
   EXPECT_EQ(pairs.loss, two_and_three.loss);
   EXPECT_TRUE(std::isfinite(pairs.loss));
 }

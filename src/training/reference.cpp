@@ -36,8 +36,8 @@ void require_no_fixed_inputs(const Network& network) {
 }
 
 // The loss, and its gradient into d_output.
-double loss_of(Task task, MatrixView<const double> output,
-               std::span<const float> targets, MatrixView<double> d_output) {
+double loss_of(Task task, MatrixView<const double> output, std::span<const float> targets,
+               MatrixView<double> d_output) {
   if (task == Task::regress) {
     squared_error_backward(output, targets, 0, 1, d_output);
     return squared_error(output, targets, 0, 1);

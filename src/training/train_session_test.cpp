@@ -188,8 +188,9 @@ TEST(Reference, refuses_what_it_cannot_tell) {
   EXPECT_EQ(said(network, {1}, {2}), "data: 1 inputs where there must be 2");
   EXPECT_EQ(said(network, {1, 2}, {3}), "data: the target 3 is no class of 3");
   EXPECT_EQ(said(network, {}, {}), "data: no rows; give at least one");
-  EXPECT_EQ(said({2, {Standardise{}, Dense{3, true}}}, {1, 2}, {0}),
-            "data: the network begins with what training measures; give it prepared inputs and leave that out");
+  EXPECT_EQ(
+      said({2, {Standardise{}, Dense{3, true}}}, {1, 2}, {0}),
+      "data: the network begins with what training measures; give it prepared inputs and leave that out");
 }
 
 }  // namespace
