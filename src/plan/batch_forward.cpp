@@ -97,11 +97,12 @@ std::size_t BatchForward::scratch_bytes() const {
   return bytes + weights_.bytes();
 }
 
-void BatchForward::drop_out(const Stage& stage, std::size_t first_row, std::size_t first_channel,
-                            View x) const {
+void BatchForward::drop_out(const Stage& stage, std::size_t first_row, std::size_t first_channel, View x,
+                            Stopwatch& watch) const {
   if (!dropout_ || stage.dropout.probability == 0) return;
   const RandomStream stream(seed_, Purpose::dropout, static_cast<std::uint32_t>(stage.dropout.layer), step_);
   kernels::dropout(x, stage.dropout.probability, stream, first_row, first_channel, stage.inputs);
+  watch.lap(Work::other);
 }
 
 ConstView BatchForward::inner(std::size_t s, std::size_t first_row, std::size_t rows, float* out) const {
@@ -114,7 +115,7 @@ ConstView BatchForward::inner(std::size_t s, std::size_t first_row, std::size_t 
 
 ConstView BatchForward::source(std::size_t s, const Batch& batch, std::size_t first_row, std::size_t rows,
                                std::size_t first_channel, std::size_t channels, std::size_t stride,
-                               float* out) const {
+                               float* out, Stopwatch& watch) const {
   const Stage& stage = stages_[s];
   const NormState& norm = norms[s];
   const View result(out, rows, channels, stride);
@@ -122,7 +123,11 @@ ConstView BatchForward::source(std::size_t s, const Batch& batch, std::size_t fi
   if (s == 0) {
     inputs(batch, first_row, first_channel, result);
     x = result;
-    if (stage.activation != ActivationKind::identity) kernels::activate(x, stage.activation, result);
+    watch.lap(Work::data);
+    if (stage.activation != ActivationKind::identity) {
+      kernels::activate(x, stage.activation, result);
+      watch.lap(Work::normalisation);
+    }
   } else {
     x = z_[s - 1].block(first_row, rows);
     x.data += first_channel;
@@ -139,13 +144,14 @@ ConstView BatchForward::source(std::size_t s, const Batch& batch, std::size_t fi
       kernels::activate(x, stage.activation, result);
       x = result;
     }
+    watch.lap(Work::normalisation);
   }
   if (dropout_ && stage.dropout.probability > 0) {
     if (x.data != out) {  // nothing before it: drop out of a copy
       copy_rows(x, result);
       x = result;
     }
-    drop_out(stage, first_row, first_channel, result);
+    drop_out(stage, first_row, first_channel, result, watch);
   }
   return x;
 }
@@ -166,6 +172,7 @@ void BatchForward::run(const Worker& worker, const Batch& batch) {
       for (std::size_t block = tile.first_block; block < tile.end_block; ++block)
         weights_.sum_block(blocks, block);
     }
+    mine.watch.lap(Work::data);
   }
   for (std::size_t s = 0; s < stages_.size(); ++s) {
     const Stage& stage = stages_[s];
@@ -174,12 +181,14 @@ void BatchForward::run(const Worker& worker, const Batch& batch) {
       const View result = z(s, first, rows);
       if (stage.dense_layer) {
         // The product reads rows at the stride it was prepared for; z of the stage before has it too.
-        const ConstView x =
-            source(s, batch, first, rows, 0, stage.inputs, row_stride(stage.inputs), mine.source.data());
+        const ConstView x = source(s, batch, first, rows, 0, stage.inputs, row_stride(stage.inputs),
+                                   mine.source.data(), mine.watch);
         batch_products.stages[s].forward[tile.product]->run(
             worker.index, x.data, tensors[s].weight, tensors[s].bias, result.data, mine.product.data());
+        mine.watch.lap(Work::products);
       } else {
-        const ConstView x = source(s, batch, first, rows, 0, stage.inputs, result.row_stride, result.data);
+        const ConstView x =
+            source(s, batch, first, rows, 0, stage.inputs, result.row_stride, result.data, mine.watch);
         if (x.data != result.data) {
           copy_rows(x, result);
         }
@@ -196,14 +205,18 @@ void BatchForward::run(const Worker& worker, const Batch& batch) {
                                 sums[s].squares_of(block));
         }
       }
+      mine.watch.lap(Work::normalisation);
     }
     if (!stage.sums) continue;
     worker.sync([&] {
+      mine.watch.lap(Work::other);
       weights_.used = weighted;
       if (weighted) weights_.sum_all(blocks);
       const std::size_t broken = norms[s + 1].merge(sums[s], blocks, weights_);
       if (broken != stage.outputs && !fault_) fault_ = Fault{stages_[s + 1].norm_layer, broken};
+      mine.watch.lap(Work::normalisation);
     });
+    mine.watch.lap(Work::other);
   }
 }
 

@@ -12,6 +12,7 @@
 #include "plan/norm_state.hpp"
 #include "plan/products.hpp"
 #include "plan/stages.hpp"
+#include "plan/stopwatch.hpp"
 
 namespace ztilde {
 
@@ -30,12 +31,13 @@ struct StageTensors {
 std::vector<StageTensors> stage_tensors(const Network& network, const std::vector<Stage>& stages,
                                         const float* parameters, float* gradients);
 
-// One worker's memory for blocks in flight.
+// One worker's memory for blocks in flight, and its watch.
 struct WorkerScratch {
   AlignedBuffer<float> source;  // [tile rows, stage inputs]: a prologue's result
   AlignedBuffer<float> inner;   // [tile rows, stage outputs]: z after the inner activation
   AlignedBuffer<float> slice;   // [batch rows, slice columns]: a prologue's result, a few channels
   AlignedBuffer<std::byte> product;
+  Stopwatch watch = {};
 };
 
 // z[s]: where stage s puts its result, [largest batch, outputs of s].
@@ -66,10 +68,10 @@ class BatchForward {
 
   // What the backward pass shares with the forward one.
   //   source: what the contraction of stage s reads, for some rows and channels; in `scratch`
-  //   unless it is z as it stands.
+  //   unless it is z as it stands. Its time is told to the watch, like that of drop_out.
   kernels::ConstView source(std::size_t s, const Batch& batch, std::size_t first_row, std::size_t rows,
                             std::size_t first_channel, std::size_t channels, std::size_t stride,
-                            float* scratch) const;
+                            float* scratch, Stopwatch& watch) const;
   //   inputs: the first stage's after its normalisation and before its activation.
   void inputs(const Batch& batch, std::size_t first_row, std::size_t first_channel, kernels::View out) const {
     encoder_.gather(batch, first_row, first_channel, norms[0].affine(first_channel), out);
@@ -79,7 +81,8 @@ class BatchForward {
   kernels::ConstView inner(std::size_t s, std::size_t first_row, std::size_t rows, float* scratch) const;
   //   drop_out: as the stage does, where it does; x: some rows and channels of its source, or of
   //   the gradient with respect to it.
-  void drop_out(const Stage& stage, std::size_t first_row, std::size_t first_channel, kernels::View x) const;
+  void drop_out(const Stage& stage, std::size_t first_row, std::size_t first_channel, kernels::View x,
+                Stopwatch& watch) const;
 
   std::vector<StageTensors> tensors;
   std::vector<NormState> norms;        // by stage, of its prologue

@@ -92,12 +92,18 @@ View TrainPlan::output_gradient(std::size_t first_row, std::size_t rows) const {
 
 void TrainPlan::run_backward(const Worker& worker, const Batch& batch) {
   const BatchProducts& products = forward_.products(batch.rows);
+  Stopwatch& watch = forward_.scratch[worker.index].watch;
+  const auto wait = [&] {
+    worker.sync();
+    watch.lap(Work::other);
+  };
   const auto weight_gradient = [&](std::size_t s) {
     const std::vector<Slice>& slices = products.stages[s].weight_gradient;
     slice_queues_[s].take(worker, slices.size(),
                           [&](std::size_t slice) { weight_gradient_slice(worker, s, batch, slices[slice]); });
   };
   const BackwardOrder& order = forward_.order();
+  watch.lap(Work::other);
   for (std::size_t s = stages().size(); s-- > 0;) {
     const bool above = s + 1 < stages().size() && s + 1 != order.finishes_first;
     // The stage above may make its source from z of this one, which is about to be overwritten.
@@ -105,7 +111,7 @@ void TrainPlan::run_backward(const Worker& worker, const Batch& batch) {
         above && (order.weights_first || (order.keeps_source[s] && !order.keeps_source[s + 1]));
     if (above_first) {
       weight_gradient(s + 1);
-      worker.sync();
+      wait();
     }
     if (s == 0 && table_weight_.size() > 0) {
       worker.sync([&] {
@@ -114,13 +120,14 @@ void TrainPlan::run_backward(const Worker& worker, const Batch& batch) {
             {forward_.tensors[0].weight + stage.tables, stage.outputs, stage.table_inputs(), stage.inputs},
             {table_weight_.data(), stage.outputs, stage.table_inputs()});
       });
+      watch.lap(Work::other);
     }
     const std::vector<Tile>& tiles = products.tiles[worker.index];
     if (s > 0 && s == order.finishes_first) {
       for (const Tile& tile : tiles) finish_gradient(worker, s, products, tile);
-      worker.sync();
+      wait();
       weight_gradient(s);
-      worker.sync();
+      wait();
       for (const Tile& tile : tiles) go_below(worker, s, products, tile, batch);
     } else {
       for (const Tile& tile : tiles) {
@@ -134,21 +141,26 @@ void TrainPlan::run_backward(const Worker& worker, const Batch& batch) {
     }
     if (above && !above_first) weight_gradient(s + 1);
     worker.sync([&] {
+      watch.lap(Work::other);
       const StageTensors& t = forward_.tensors[s];
       if (stages()[s].bias) merge_column_sums(bias_sums_[s], products.blocks, t.d_bias);
+      watch.lap(Work::products);
       if (stages()[s].norm == StageNorm::batch) {
         forward_.norms[s].merge_backward(norm_sums_[s], products.blocks, forward_.weights(), t.d_gamma,
                                          t.d_beta);
+        watch.lap(Work::normalisation);
       }
     });
+    watch.lap(Work::other);
   }
   weight_gradient(0);
   const std::span<const TableSlice> tables = forward_.encoder().table_slices();
   const kernels::Affine affine = forward_.norms[0].affine(stages()[0].tables);
   table_queue_.take(worker, tables.size(), [&](std::size_t slice) {
     forward_.encoder().table_gradient(tables[slice], batch, d_tables_.block(0, batch.rows), affine.scale);
+    watch.lap(Work::data);
   });
-  worker.sync();
+  wait();
 }
 
 void TrainPlan::finish_gradient(const Worker& worker, std::size_t s, const BatchProducts& products,
@@ -156,11 +168,12 @@ void TrainPlan::finish_gradient(const Worker& worker, std::size_t s, const Batch
   const Stage& stage = stages()[s];
   const std::size_t first = tile.first_row, rows = tile.rows;
   const View d = d_[s].block(first, rows);
+  WorkerScratch& mine = forward_.scratch[worker.index];
   // The stage above left the gradient with respect to its normalised values; go through the
   // normalisation and the inner activation to z.
   if (stage.sums) {
     const NormState& norm = forward_.norms[s + 1];
-    const ConstView x = forward_.inner(s, first, rows, forward_.scratch[worker.index].inner.data());
+    const ConstView x = forward_.inner(s, first, rows, mine.inner.data());
     if (forward_.weights().used) {
       kernels::weighted_input_gradient(x, forward_.weights().of_row.data() + first, norm.input_gradient(), d);
     } else {
@@ -169,11 +182,13 @@ void TrainPlan::finish_gradient(const Worker& worker, std::size_t s, const Batch
     if (stage.inner_activation != ActivationKind::identity) {
       kernels::activate_backward(forward_.z(s, first, rows), stage.inner_activation, d);
     }
+    mine.watch.lap(Work::normalisation);
   }
   if (stage.bias) {
     for_blocks(products, tile, [&](std::size_t block, std::size_t row, std::size_t count) {
       kernels::column_sums(d.block(row, count), bias_sums_[s].sum_of(block));
     });
+    mine.watch.lap(Work::products);
   }
 }
 
@@ -190,7 +205,8 @@ void TrainPlan::go_below(const Worker& worker, std::size_t s, const BatchProduct
   } else {
     copy_rows(d, d_below);
   }
-  forward_.drop_out(stage, first, 0, d_below);
+  mine.watch.lap(Work::products);
+  forward_.drop_out(stage, first, 0, d_below, mine.watch);
   const View kept = forward_.order().keeps_source[s] ? forward_.z(s, first, rows) : View();
   if (stage.norm == StageNorm::batch) {
     const ConstView x = forward_.inner(s - 1, first, rows, mine.inner.data());
@@ -200,15 +216,17 @@ void TrainPlan::go_below(const Worker& worker, std::size_t s, const BatchProduct
                                            norm_sums_[s].squares_of(block),
                                            kept.data ? kept.block(row, count) : kept);
     });
-    if (kept.data) forward_.drop_out(stage, first, 0, kept);
+    mine.watch.lap(Work::normalisation);
+    if (kept.data) forward_.drop_out(stage, first, 0, kept, mine.watch);
     return;
   }
   if (stage.activation != ActivationKind::identity) {
     kernels::activate_backward(forward_.z(s - 1, first, rows), stage.activation, d_below);
+    mine.watch.lap(Work::normalisation);
   }
   if (!kept.data) return;
   const ConstView source =
-      forward_.source(s, batch, first, rows, 0, stage.inputs, kept.row_stride, kept.data);
+      forward_.source(s, batch, first, rows, 0, stage.inputs, kept.row_stride, kept.data, mine.watch);
   if (source.data != kept.data) copy_rows(source, kept);
 }
 
@@ -226,11 +244,13 @@ void TrainPlan::table_input_gradient(const Worker& worker, const BatchProducts& 
     d.channels = stage.table_inputs();
     copy_rows(d, d_tables);
   }
-  forward_.drop_out(stage, tile.first_row, stage.tables, d_tables);
+  mine.watch.lap(Work::products);
+  forward_.drop_out(stage, tile.first_row, stage.tables, d_tables, mine.watch);
   if (stage.activation == ActivationKind::identity) return;
   const View x(mine.source.data(), tile.rows, stage.table_inputs(), row_stride(stage.table_inputs()));
   forward_.inputs(batch, tile.first_row, stage.tables, x);
   kernels::activate_backward(x, stage.activation, d_tables);
+  mine.watch.lap(Work::normalisation);
 }
 
 void TrainPlan::weight_gradient_slice(const Worker& worker, std::size_t s, const Batch& batch,
@@ -241,18 +261,20 @@ void TrainPlan::weight_gradient_slice(const Worker& worker, std::size_t s, const
     slice.product->run(worker.index, forward_.z(s, 0, batch.rows).data,
                        tensors.d_weight + slice.first * stages()[s].inputs, nullptr, d_[s].data + slice.first,
                        mine.product.data());
+    mine.watch.lap(Work::products);
     return;
   }
   const View x(mine.slice.data(), batch.rows, slice.channels, row_stride(slice.channels));
   const ConstView source =
-      forward_.source(s, batch, 0, batch.rows, slice.first, slice.channels, x.row_stride, x.data);
+      forward_.source(s, batch, 0, batch.rows, slice.first, slice.channels, x.row_stride, x.data, mine.watch);
   if (source.data != x.data) copy_rows(source, x);
   slice.product->run(worker.index, x.data, tensors.d_weight + slice.first, nullptr, d_[s].data,
                      mine.product.data());
+  mine.watch.lap(Work::products);
 }
 
 void TrainPlan::update_running(std::size_t rows, std::span<double> statistics,
-                               std::span<std::uint64_t> batches) const {
+                               std::span<std::uint64_t> batches) {
   // Weighted rows are as many as would leave a mean as uncertain, and never so few that nothing is left.
   const RowWeights& weights = forward_.weights();
   const double counting = weights.used ? std::max(2.0, weights.total * weights.total / weights.squares)
@@ -266,6 +288,7 @@ void TrainPlan::update_running(std::size_t rows, std::span<double> statistics,
                                statistics.subspan(running.slot.offset, channels),
                                statistics.subspan(running.slot.offset + channels, channels));
     ++batches[running.slot_index];
+    watch(0).lap(Work::normalisation);
   }
 }
 

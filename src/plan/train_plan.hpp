@@ -44,7 +44,7 @@ class TrainPlan {
   // The step that changes running statistics, apart from everything else: running = keep · running
   // + (1 − keep) · batch, in the statistics arena; counts in `batches` by statistic
   // slot. Call it once a step, and not after a fault.
-  void update_running(std::size_t rows, std::span<double> statistics, std::span<std::uint64_t> batches) const;
+  void update_running(std::size_t rows, std::span<double> statistics, std::span<std::uint64_t> batches);
 
   std::optional<Fault> fault() const { return forward_.fault(); }
   // After forward: the first layer and channel whose result is not finite in any of the rows, for
@@ -52,6 +52,10 @@ class TrainPlan {
   std::optional<Fault> first_fault(std::size_t rows) const;
   const std::vector<Stage>& stages() const { return forward_.stages(); }
   const NormState& norm(std::size_t stage) const { return forward_.norms[stage]; }
+  // By worker; the first one's goes on in update_running. Off until they are turned on.
+  Stopwatch& watch(std::size_t worker) { return forward_.scratch[worker].watch; }
+  const Stopwatch& watch(std::size_t worker) const { return forward_.scratch[worker].watch; }
+  std::size_t workers() const { return forward_.scratch.size(); }
   // All that it allocates; and of that the activations and gradients of a batch, which grow with it.
   std::size_t bytes() const;
   std::size_t activation_bytes() const { return memory_.size() * sizeof(float); }

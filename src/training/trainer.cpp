@@ -72,6 +72,7 @@ void Trainer::apply(double rate) {
 }
 
 double Trainer::run(const Batch& batch, std::optional<double> rate) {
+  plan_.watch(0).start();
   weight_ = loss_weight(objective_, batch);
   if (rate) optimiser_.begin(*rate);
   if (most_groups_ == 1) return run_group(batch, 0, true, rate);
@@ -93,7 +94,10 @@ double Trainer::run_group(const Batch& batch, std::size_t index, bool last, std:
   const Cut blocks = plan_.blocks(batch.rows);
   double loss = 0;
   plan_.begin(steps_ * most_groups_ + index);
+  plan_.watch(0).lap(Work::other);
   team_.run([&](const Worker& worker) {
+    Stopwatch& watch = plan_.watch(worker.index);
+    if (worker.index > 0) watch.start();  // the first worker is the caller, whose watch goes on
     plan_.forward(worker, batch);
     worker.share(blocks.parts, [&](std::size_t block) {
       const std::size_t first = blocks.first(block), rows = blocks.size(block);
@@ -114,8 +118,11 @@ double Trainer::run_group(const Batch& batch, std::size_t index, bool last, std:
         sum_[i] = index == 0 ? gradients_[i] : sum_[i] + gradients_[i];
       worker.sync();
     }
-    if (last && rate) optimiser_.step(worker, model.parameters.data(), gradients().data());
+    if (!last || !rate) return;
+    optimiser_.step(worker, model.parameters.data(), gradients().data());
+    watch.lap(Work::optimiser);
   });
+  plan_.watch(0).lap(Work::other);
   if (!std::isfinite(loss) || plan_.fault()) {
     if (most_groups_ > 1) {
       std::ranges::copy(statistics_before_, model.statistics.begin());
@@ -136,6 +143,29 @@ Error divergence(const Network& network, std::uint64_t step, const std::optional
                fmt::format("training diverged at step {}: {}; lower --lr, or try --clip 1, --norm batch or "
                            "--standardise on",
                            with_commas(step), what));
+}
+
+void Trainer::watch_time() {
+  for (std::size_t w = 0; w < plan_.workers(); ++w) plan_.watch(w).turn_on();
+  tick_ = {};
+}
+
+TimeSplit Trainer::time() const {
+  const auto spent = [&](Work work) {
+    std::uint64_t sum = 0;
+    for (std::size_t w = 0; w < plan_.workers(); ++w) sum += plan_.watch(w).spent(work);
+    return static_cast<double>(sum) * tick_.seconds();
+  };
+  TimeSplit time;
+  time.products = spent(Work::products);
+  time.normalisation = spent(Work::normalisation);
+  time.data = spent(Work::data);
+  time.optimiser = spent(Work::optimiser);
+  // The first worker is there for the whole of every step, the others are woken up for their part.
+  const double steps = static_cast<double>(plan_.watch(0).total()) * tick_.seconds();
+  const double all = steps * static_cast<double>(plan_.workers());
+  time.other = std::max(0.0, all - time.products - time.normalisation - time.data - time.optimiser);
+  return time;
 }
 
 std::size_t Trainer::bytes() const {

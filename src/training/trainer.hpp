@@ -50,6 +50,10 @@ class Trainer {
   double weight() const { return weight_; }
   std::size_t bytes() const;
   const TrainPlan& plan() const { return plan_; }
+  // From now on, where the time of the steps goes. Changes nothing else.
+  void watch_time();
+  // Since then: as many threads as there are, times the time that the steps took, is the sum of the parts.
+  TimeSplit time() const;
   // Of the last batch's mean loss, by parameter_slots.
   std::span<float> gradients() { return most_groups_ > 1 ? sum_.span() : gradients_.span(); }
 
@@ -70,6 +74,7 @@ class Trainer {
   std::vector<std::uint64_t> statistic_batches_before_;
   TrainPlan plan_;
   Optimiser optimiser_;
+  TickLength tick_;
   std::vector<double> block_losses_;
   std::uint64_t steps_ = 0;
   double weight_ = 0;

@@ -115,6 +115,7 @@ int allocations_in_steps(const Case& run, std::size_t threads) {
                   plan_batches(kRows, 80, 2), 0, run.weighted ? weights.data() : nullptr);
   Team team(threads);
   Trainer trainer(model, objective_of(Task::classify, 3), run.optimiser, batcher.plan(), 0, team, 0);
+  trainer.watch_time();
   batcher.begin_epoch(0);
   const auto step = [&] { trainer.step(batcher.batch(trainer.steps() % batcher.plan().batches), 0.01); };
 
