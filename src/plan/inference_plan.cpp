@@ -143,19 +143,20 @@ void InferencePlan::prologue(std::size_t s, const Batch& batch, std::size_t firs
   }
 }
 
-void InferencePlan::run(Team& team, const Batch& batch, const Consume& consume) {
+void InferencePlan::run(Team& team, const Batch& batch, const Consume& consume, const Look& look) {
   if (batch.rows == 0) return;
   const bool one_row = batch.rows == 1 && kernels::packs_in_panels();
   team.run([&](const Worker& worker) {
     if (one_row) {
-      run_one_row(worker, batch, consume);
+      run_one_row(worker, batch, consume, look);
     } else {
-      run_blocks(worker, batch, consume);
+      run_blocks(worker, batch, consume, look);
     }
   });
 }
 
-void InferencePlan::run_blocks(const Worker& worker, const Batch& batch, const Consume& consume) {
+void InferencePlan::run_blocks(const Worker& worker, const Batch& batch, const Consume& consume,
+                               const Look& look) {
   const Cut cut = blocks(batch.rows);
   const std::size_t size_index =
       std::lower_bound(block_sizes_.begin(), block_sizes_.end(), cut.largest()) - block_sizes_.begin();
@@ -176,12 +177,14 @@ void InferencePlan::run_blocks(const Worker& worker, const Batch& batch, const C
       } else {
         copy_rows(source, z);
       }
+      if (look) look(s, first, z);
     }
     consume(worker, block, first, z);
   });
 }
 
-void InferencePlan::run_one_row(const Worker& worker, const Batch& batch, const Consume& consume) {
+void InferencePlan::run_one_row(const Worker& worker, const Batch& batch, const Consume& consume,
+                                const Look& look) {
   constexpr std::size_t kLine = kFloatsPerLine;  // what workers share lies on cache lines of one of them
   View z;
   for (std::size_t s = 0; s < stages_.size(); ++s) {
@@ -198,6 +201,7 @@ void InferencePlan::run_one_row(const Worker& worker, const Batch& batch, const 
       copy_rows(source, z);
     }
     if (worker.count > 1) worker.sync();
+    if (look && worker.index == 0) look(s, 0, z);
   }
   if (worker.index == 0) consume(worker, 0, 0, z);
 }

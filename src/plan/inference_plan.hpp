@@ -24,7 +24,10 @@ class InferencePlan {
   // worker that computed it. `outputs` [block rows, outputs] is the plan's, valid during the call
   // and free to overwrite.
   using Consume = std::function<void(const Worker&, std::size_t, std::size_t, kernels::View)>;
-  void run(Team& team, const Batch& batch, const Consume& consume);
+  // And look(stage, first_row, z), where there is one, with each stage's z of a block before the next
+  // reads it: without its inner activation.
+  using Look = std::function<void(std::size_t, std::size_t, kernels::ConstView)>;
+  void run(Team& team, const Batch& batch, const Consume& consume, const Look& look = {});
 
   static Cut blocks(std::size_t rows);
   // As many workers as there is work for, at most `threads` (0: all cores).
@@ -32,9 +35,9 @@ class InferencePlan {
   std::size_t bytes() const;
 
  private:
-  void run_blocks(const Worker& worker, const Batch& batch, const Consume& consume);
+  void run_blocks(const Worker& worker, const Batch& batch, const Consume& consume, const Look& look);
   // All workers on the only row, each with some outputs of every stage.
-  void run_one_row(const Worker& worker, const Batch& batch, const Consume& consume);
+  void run_one_row(const Worker& worker, const Batch& batch, const Consume& consume, const Look& look);
   // A stage's prologue: at most an inner activation of the stage before and one normalisation.
   void prologue(std::size_t s, const Batch& batch, std::size_t first_row, kernels::ConstView z,
                 kernels::View out) const;
