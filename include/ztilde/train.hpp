@@ -97,28 +97,33 @@ struct TrainPlanSummary {
 };
 
 // What one BatchNorm layer did to the probe rows, some training rows that stay the same, with the
-// parameters and running statistics of the moment. Percentiles are over all rows and units at once.
+// parameters and running statistics of the moment, in use: every layer below normalised by its running
+// statistics too. A percentile p of n numbers is at position p / 100 · (n − 1) of the sorted ones, between
+// two of them by linear interpolation, as numpy's are.
 struct NormPoint {
   std::size_t layer = 0;               // its index in the network
-  std::array<double, 3> z = {};        // percentiles 15, 50, 85 of what it normalises
+  std::array<double, 3> z = {};        // percentiles 15, 50, 85, over rows and units, of what it normalises
   std::array<double, 3> z_tilde = {};  // and of what it gives
   std::array<double, 5> gamma = {};    // least, percentiles 15, 50, 85, most, over the units
   std::array<double, 5> beta = {};
-  std::optional<double> dead;       // share of units whose activation is 0 for every probe row; after relu
-  std::optional<double> saturated;  // share of values where the slope is below 7.5 % of what it is
-                                    // at 0: beyond ±4 (sigmoid) or ±2 (tanh)
-  // Running statistics against those of the probe rows, as one batch: median and most over the units.
-  std::array<double, 2> mean_distance = {};   // |difference of the means| in standard deviations
-  std::array<double, 2> variance_ratio = {};  // the larger over the smaller
+  // Of the activation that comes next, where it is such a one.
+  std::optional<double> dead;       // share of units whose relu is 0 for every probe row
+  std::optional<double> saturated;  // share of values beyond ±4 before a sigmoid or ±2 before a tanh, where
+                                    // the slope is below 7.1 % of what it is at 0
+  // Running statistics against those of z over the probe rows: median and most over the units. Rows count
+  // by their weight here.
+  std::array<double, 2> mean_distance = {};   // |difference of the means| / sqrt(variance of z + epsilon)
+  std::array<double, 2> variance_ratio = {};  // the larger over the smaller, epsilon added to both
 };
 
-// Where the time of training went, in seconds of all threads together.
+// Where the time of the training steps went, since the first one of this process, in seconds of all
+// threads together: the parts sum up to the steps' time by the clock times the threads.
 struct TimeSplit {
-  double products = 0;       // matrix products
+  double products = 0;       // matrix products, forward and for both gradients, and biases
   double normalisation = 0;  // statistics, normalising, scale and shift, activations, and back
-  double data = 0;           // gathering rows
+  double data = 0;           // gathering rows: encoded and standardised, what trains tables included
   double optimiser = 0;
-  double other = 0;  // loss, dropout, waiting for each other
+  double other = 0;  // loss, dropout, waking up and waiting for each other
 };
 
 // One point of the history. Losses are means over rows by their weights and class weights; train_loss and
@@ -135,9 +140,10 @@ struct HistoryPoint {
   double learning_rate = 0;
   double seconds = 0;  // since the first step
   double rows_per_second = 0;
-  // Where the observer asked for it, and not in every point.
-  std::vector<NormPoint> norms;
-  std::optional<TimeSplit> time;  // since the first step
+  // Where the observer asked for it, at each epoch's end and else once a second at most. Checkpoints
+  // do not keep them.
+  std::vector<NormPoint> norms;  // by BatchNorm layer
+  std::optional<TimeSplit> time;
 };
 
 // How training talks to its caller. Every member may be empty.
@@ -147,7 +153,17 @@ struct TrainObserver {
   std::function<bool()>
       should_stop;  // asked after every step, and before the last measurements; true ends training
   std::function<void(std::uint64_t)> on_checkpoint;  // after one is safely on disk: its steps
-  std::size_t probe_rows = 0;  // above 0: points tell of `norms`, by as many rows, and of `time`
+  // Above 0: points tell of `norms`, by at most as many training rows, and of `time`. Changes nothing about
+  // the result.
+  std::size_t probe_rows = 0;
+};
+
+// How far a BatchNorm layer's running statistics at the end of training, before they were replaced, were
+// from the population statistics of the saved model: as in NormPoint, but with every layer below
+// normalised by its population statistics.
+struct RunningError {
+  std::size_t layer = 0;
+  std::array<double, 2> mean_distance = {}, variance_ratio = {};
 };
 
 struct TrainResult {
@@ -158,7 +174,8 @@ struct TrainResult {
   std::size_t best_epoch = 0;         // the epoch whose model this is, from 1
   double train_loss = 0;              // of the saved model on the training rows, as it will be used
   std::optional<double> valid_loss, valid_accuracy, valid_rmse;  // of the saved model
-  std::optional<Scores> valid_scores;  // the same and all others, without class weights
+  std::optional<Scores> valid_scores;       // the same and all others, without class weights
+  std::vector<RunningError> running_error;  // by BatchNorm layer; empty where the model keeps running ones
   std::size_t epochs = 0;
   std::uint64_t steps = 0;
   double seconds = 0;

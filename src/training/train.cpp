@@ -18,6 +18,7 @@
 #include "training/encoding.hpp"
 #include "training/finished_model.hpp"
 #include "training/memory_needed.hpp"
+#include "training/norm_probe.hpp"
 #include "training/prepare.hpp"
 #include "training/train_rows.hpp"
 #include "training/train_state.hpp"
@@ -27,6 +28,7 @@ namespace ztilde {
 namespace {
 
 constexpr double kSecondsBetweenPoints = 0.25;
+constexpr double kSecondsBetweenProbes = 1;
 // What whoever interrupts a run may be made to wait for a finished model, reckoned at the pace of
 // training, which is slower than the passes that finish one.
 constexpr double kSecondsToFinish = 3;
@@ -47,7 +49,8 @@ class Clock {
 
 TrainPlanSummary summarise(const PreparedRun& run, const Trainer& trainer,
                            const std::optional<InferencePlan>& validation, const Dataset& data,
-                           const Dataset* valid, std::size_t resumed_bytes, const TrainOptions& options) {
+                           const Dataset* valid, std::size_t resumed_bytes, std::size_t probe_bytes,
+                           const TrainOptions& options) {
   TrainPlanSummary summary;
   summary.train_rows = run.batcher.all().rows;
   summary.valid_rows = run.valid ? run.valid->rows : 0;
@@ -59,7 +62,7 @@ TrainPlanSummary summarise(const PreparedRun& run, const Trainer& trainer,
   const std::size_t rows = run.batcher.plan().rows;
   const std::size_t best = validation ? trainer.model.parameters.size() * sizeof(float) : 0;
   const std::size_t training =
-      trainer.bytes() + best + std::max(validation ? validation->bytes() : 0, resumed_bytes);
+      trainer.bytes() + best + probe_bytes + std::max(validation ? validation->bytes() : 0, resumed_bytes);
   summary.memory_bytes =
       memory_of(data) + (valid ? memory_of(*valid) : 0) + 2 * rows * sizeof(std::uint32_t) +
       std::max(training, static_cast<std::size_t>(population_memory(trainer.model.network, rows, options)));
@@ -125,7 +128,9 @@ void finish(const PreparedRun& run, const TrainOptions& options, Team& team, boo
   Model& model = result.model;
   model.statistics_source = hurried ? StatisticsSource::running : options.statistics;
   if (model.statistics_source == StatisticsSource::population) {
+    const std::vector<double> running = model.statistics;
     measure_population_of(model, run.batcher.all(), team, result.steps);
+    result.running_error = running_errors(model.network, running, model.statistics);
   }
   if (hurried) {
     const HistoryPoint& then = result.history[result.best_epoch - 1];
@@ -213,13 +218,20 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const Split*
     validation.emplace(network, run.valid->rows, team.threads(), trainer->model.parameters.data(),
                        trainer->model.statistics.data());
   }
+  std::optional<NormProbe> probe;
+  if (observer.probe_rows > 0) {
+    probe.emplace(trainer->model, run.batcher.all(), observer.probe_rows, options.seed, team);
+    trainer->watch_time();
+  }
   if (observer.on_start)
-    observer.on_start(summarise(run, *trainer, validation, data, valid, resumed_bytes, options));
+    observer.on_start(summarise(run, *trainer, validation, data, valid, resumed_bytes,
+                                probe ? probe->bytes() : 0, options));
 
   TrainResult result;
   const Clock clock(state.seconds);
   const std::uint64_t rows_before = state.rows;
   Since last_point;
+  double last_probe = clock.seconds();
   bool stopping = false;
 
   const auto save = [&] {
@@ -238,6 +250,11 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const Split*
     here.learning_rate = run.schedule.at(trainer->steps() - 1);
     here.seconds = now;
     here.rows_per_second = static_cast<double>(since.rows) / std::max(now - since.begun, 1e-9);
+    if (probe && (epoch_end || now - last_probe >= kSecondsBetweenProbes)) {
+      here.norms = probe->measure();
+      here.time = trainer->time();
+      last_probe = now;
+    }
     last_point = {now};
     return here;
   };
@@ -296,6 +313,7 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const Split*
   result.model = keep_best ? std::move(state.best) : std::move(trainer->model);
   result.history = std::move(state.history);
   validation.reset();
+  probe.reset();
   trainer.reset();  // its memory is needed for all rows at once
   state.best = {};
   finish(run, options, team, hurried, result);
