@@ -143,8 +143,10 @@ void TrainPlan::run_backward(const Worker& worker, const Batch& batch) {
     worker.sync([&] {
       watch.lap(Work::other);
       const StageTensors& t = forward_.tensors[s];
-      if (stages()[s].bias) merge_column_sums(bias_sums_[s], products.blocks, t.d_bias);
-      watch.lap(Work::products);
+      if (stages()[s].bias) {
+        merge_column_sums(bias_sums_[s], products.blocks, t.d_bias);
+        watch.lap(Work::products);
+      }
       if (stages()[s].norm == StageNorm::batch) {
         forward_.norms[s].merge_backward(norm_sums_[s], products.blocks, forward_.weights(), t.d_gamma,
                                          t.d_beta);

@@ -38,8 +38,7 @@ RunningError error_of(std::size_t layer, double epsilon, std::span<const double>
   std::vector<double> distances, ratios;
   for (std::size_t c = 0; c < mean.size(); ++c) {
     const auto [less, more] = std::minmax(variance[c], true_variance[c]);
-    distances.push_back(
-        ratio(std::abs(mean[c] - true_mean[c]), std::sqrt(true_variance[c] + epsilon), 0));
+    distances.push_back(ratio(std::abs(mean[c] - true_mean[c]), std::sqrt(true_variance[c] + epsilon), 0));
     ratios.push_back(ratio(more + epsilon, less + epsilon, 1));
   }
   return {layer, median_and_most(std::move(distances)), median_and_most(std::move(ratios))};
@@ -114,7 +113,8 @@ std::vector<NormPoint> NormProbe::measure() {
       kernels::activate(z, layer.inner, kept);
     }
   };
-  plan_.run(team_, batch_, [](const Worker&, std::size_t, std::size_t, View) {}, keep);
+  plan_.run(
+      team_, batch_, [](const Worker&, std::size_t, std::size_t, View) {}, keep);
   std::vector<NormPoint> points;
   for (Layer& layer : layers_) points.push_back(look_at(layer));
   return points;
@@ -140,7 +140,8 @@ NormPoint NormProbe::look_at(Layer& layer) const {
   } else {
     kernels::shifted_sums(z, sums.shift_of(0), sums.sum_of(0), sums.squares_of(0));
   }
-  NormState of_rows(channels, 0, nullptr, nullptr), running(channels, layer.fields.epsilon, layer.gamma, layer.beta);
+  NormState of_rows(channels, 0, nullptr, nullptr),
+      running(channels, layer.fields.epsilon, layer.gamma, layer.beta);
   of_rows.merge(sums, whole, weights);
   const double* statistics = model_.statistics.data() + layer.slot.offset;
   std::copy_n(statistics, channels, running.mean.data());

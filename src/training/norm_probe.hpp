@@ -31,8 +31,8 @@ class NormProbe {
 
  private:
   struct Layer {
-    std::size_t stage;              // that normalises
-    ActivationKind inner, next;     // before z and after z_tilde
+    std::size_t stage;           // that normalises
+    ActivationKind inner, next;  // before z and after z_tilde
     BatchNorm fields;
     StatisticSlot slot;
     const float *gamma, *beta;

@@ -55,13 +55,15 @@ Numbers layer_input(const Model& model, std::size_t layer, const Numbers& x, std
 Numbers tensor(const Model& model, std::size_t layer, std::string_view name) {
   for (const ParameterSlot& slot : parameter_slots(model.network)) {
     const auto first = model.parameters.begin() + static_cast<std::ptrdiff_t>(slot.offset);
-    if (slot.layer == layer && slot.name == name) return {first, first + static_cast<std::ptrdiff_t>(slot.size())};
+    if (slot.layer == layer && slot.name == name)
+      return {first, first + static_cast<std::ptrdiff_t>(slot.size())};
   }
   return {};
 }
 
 // A point made number by number, from rows [rows, columns] that weigh so much.
-std::vector<NormPoint> scalar_points(const Model& model, const std::vector<float>& x, const Numbers& weights) {
+std::vector<NormPoint> scalar_points(const Model& model, const std::vector<float>& x,
+                                     const Numbers& weights) {
   const std::size_t rows = weights.size();
   std::vector<NormPoint> points;
   for (const StatisticSlot& slot : statistic_slots(model.network)) {
@@ -93,7 +95,8 @@ std::vector<NormPoint> scalar_points(const Model& model, const std::vector<float
       const double a = running_variance + norm->epsilon, b = variance + norm->epsilon;
       ratios.push_back(std::max(a / b, b / a));
     }
-    NormPoint point{slot.layer, three(z), three(z_tilde), five(gamma), five(beta), {}, {}, two(distances), two(ratios)};
+    NormPoint point{slot.layer, three(z), three(z_tilde), five(gamma), five(beta),
+                    {},         {},       two(distances), two(ratios)};
     const auto beyond = [&](double limit) {
       double count = 0;
       for (const double value : z_tilde) count += std::abs(value) > limit;
@@ -114,11 +117,14 @@ std::vector<NormPoint> scalar_points(const Model& model, const std::vector<float
 // z is a sum of up to 300 products in float, after up to 12 such layers: InferencePlan's tests allow for 2e-5
 // of the largest, and what is divided by a standard deviation here may be some times as large.
 template <std::size_t N>
-void expect_near(const std::array<double, N>& found, const std::array<double, N>& exact, const std::string& what) {
-  for (std::size_t i = 0; i < N; ++i) EXPECT_NEAR(found[i], exact[i], 1e-4 * (1 + std::abs(exact[i]))) << what << i;
+void expect_near(const std::array<double, N>& found, const std::array<double, N>& exact,
+                 const std::string& what) {
+  for (std::size_t i = 0; i < N; ++i)
+    EXPECT_NEAR(found[i], exact[i], 1e-4 * (1 + std::abs(exact[i]))) << what << i;
 }
 
-void expect_same(const std::vector<NormPoint>& found, const std::vector<NormPoint>& exact, const std::string& name) {
+void expect_same(const std::vector<NormPoint>& found, const std::vector<NormPoint>& exact,
+                 const std::string& name) {
   ASSERT_EQ(found.size(), exact.size()) << name;
   for (std::size_t i = 0; i < found.size(); ++i) {
     const std::string where = name + ", layer " + std::to_string(exact[i].layer) + ": ";
@@ -154,7 +160,10 @@ TEST(NormProbe, equals_a_scalar_recomputation_for_every_network) {
         const std::vector<float> x = testing_networks::random_inputs(network, rows);
         std::vector<float> weights(rows);
         for (std::size_t r = 0; r < rows; ++r) weights[r] = static_cast<float>(1 + r % 3) / 2;
-        const Batch batch{{nullptr, x.data(), network.inputs}, index.data(), rows, nullptr,
+        const Batch batch{{nullptr, x.data(), network.inputs},
+                          index.data(),
+                          rows,
+                          nullptr,
                           weighted ? weights.data() : nullptr};
         Team team(2);
         NormProbe probe(model, batch, most, 5, team);
@@ -209,7 +218,8 @@ TEST(NormPoints, at_the_end_of_an_epoch_are_of_its_model) {
   const TrainResult result = train(data, options, observer);
   const std::vector<std::uint32_t> index = first_rows(data.rows);
   std::vector<float> chosen;
-  for (const std::uint32_t row : probe_rows({{}, index.data(), data.rows, nullptr, nullptr}, 60, options.seed)) {
+  for (const std::uint32_t row :
+       probe_rows({{}, index.data(), data.rows, nullptr, nullptr}, 60, options.seed)) {
     for (std::size_t c = 0; c < 3; ++c) chosen.push_back(data.floats[3 * row + c]);
   }
   expect_same(result.history.back().norms, scalar_points(result.model, chosen, Numbers(60, 1)), "saved");
@@ -274,7 +284,8 @@ TEST(RunningError, is_of_the_running_statistics_against_the_saved_ones) {
     for (std::size_t c = slot.offset; c < slot.offset + slot.channels; ++c) {
       const double a = running.model.statistics[c + slot.channels] + norm->epsilon;
       const double b = population.model.statistics[c + slot.channels] + norm->epsilon;
-      distances.push_back(std::abs(running.model.statistics[c] - population.model.statistics[c]) / std::sqrt(b));
+      distances.push_back(std::abs(running.model.statistics[c] - population.model.statistics[c]) /
+                          std::sqrt(b));
       ratios.push_back(std::max(a / b, b / a));
     }
     EXPECT_EQ(population.running_error[i].layer, slot.layer);

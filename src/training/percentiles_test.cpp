@@ -20,8 +20,7 @@ TEST(Percentiles, are_numpys) {
   // np.percentile(x, [15, 50, 85]) of numpy 1.24.
   EXPECT_THAT(percentiles(std::vector<float>{4, 1, 3, 2}),
               ElementsAre(DoubleEq(1.45), DoubleEq(2.5), DoubleEq(3.55)));
-  EXPECT_THAT(percentiles(std::vector<float>{-1, 7}),
-              ElementsAre(DoubleEq(0.2), DoubleEq(3), DoubleEq(5.8)));
+  EXPECT_THAT(percentiles(std::vector<float>{-1, 7}), ElementsAre(DoubleEq(0.2), DoubleEq(3), DoubleEq(5.8)));
   EXPECT_THAT(percentiles(std::vector<float>{-2.5f}), ElementsAre(-2.5, -2.5, -2.5));
 }
 
@@ -47,7 +46,8 @@ TEST(Percentiles, of_any_numbers_are_those_of_the_sorted_ones) {
 }
 
 TEST(Percentiles, of_numbers_that_are_none_end) {
-  const float nan = std::numeric_limits<float>::quiet_NaN(), infinity = std::numeric_limits<float>::infinity();
+  const float nan = std::numeric_limits<float>::quiet_NaN(),
+              infinity = std::numeric_limits<float>::infinity();
   EXPECT_EQ(percentiles(std::vector<float>{nan, -infinity, 1, 2, infinity, nan, 3})[1], 3);
   EXPECT_TRUE(std::isnan(percentiles(std::vector<float>{nan, nan})[1]));
 }
