@@ -1,0 +1,20 @@
+# The report and the lab: part of the program, not of the library. The page they make carries Chart.js.
+find_path(CHART_JS_FOLDER chart.min.js PATHS /usr/share/javascript/chart.js NO_DEFAULT_PATH)
+if(NOT CHART_JS_FOLDER)
+  message(FATAL_ERROR "Chart.js is missing; install Debian's libjs-chart.js or give -DCHART_JS_FOLDER=…, the folder of chart.min.js")
+endif()
+
+set(page_files ${PROJECT_BINARY_DIR}/page_files.cpp)
+file(GLOB page_parts CONFIGURE_DEPENDS src/report/page/* src/report/charts/*.json)
+add_custom_command(OUTPUT ${page_files}
+  COMMAND ${CMAKE_COMMAND} -DOUTPUT=${page_files} -DCHART_JS=${CHART_JS_FOLDER}/chart.min.js
+    -DFOLDER=${PROJECT_SOURCE_DIR}/src/report -P ${PROJECT_SOURCE_DIR}/cmake/inline_page.cmake
+  DEPENDS ${page_parts} ${CHART_JS_FOLDER}/chart.min.js ${PROJECT_SOURCE_DIR}/cmake/inline_page.cmake
+  VERBATIM)
+
+file(GLOB ZTILDE_PAGE_SOURCES CONFIGURE_DEPENDS src/report/*.cpp src/lab/*.cpp)
+list(FILTER ZTILDE_PAGE_SOURCES EXCLUDE REGEX "_test\\.cpp$")
+add_library(ztilde_pages OBJECT ${ZTILDE_PAGE_SOURCES} ${page_files})
+target_include_directories(ztilde_pages PUBLIC include src PRIVATE ${NLOHMANN_JSON_INCLUDE_DIR})
+target_compile_definitions(ztilde_pages PRIVATE ZTILDE_VERSION="${PROJECT_VERSION}")
+target_link_libraries(ztilde_pages PUBLIC ztilde_options PRIVATE fmt::fmt Threads::Threads)
