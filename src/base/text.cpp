@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <iterator>
 #include <utility>
@@ -14,6 +15,7 @@ constexpr std::size_t kMostNear = 3;
 constexpr std::size_t kMostKnown = 8;
 constexpr std::size_t kLongestWord = 100;  // nobody mistypes a longer one; keeps the table small
 constexpr std::size_t kNameLimit = 60;
+constexpr double kExactWholes = 0x1p53;
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
@@ -99,6 +101,38 @@ std::string counted(std::uint64_t number, std::string_view singular) {
   if (ends("ry"))
     return fmt::format("{} {}ies", with_commas(number), singular.substr(0, singular.size() - 1));
   return fmt::format("{} {}s", with_commas(number), singular);
+}
+
+std::string shown(double number) {
+  if (std::abs(number) < 1000 || !(std::abs(number) < kExactWholes)) {
+    return number == 0 ? "0" : fmt::format("{:#.4g}", number);
+  }
+  const auto whole = static_cast<std::uint64_t>(std::llround(std::abs(number)));
+  return (number < 0 ? "-" : "") + with_commas(whole);
+}
+
+std::string shown_bytes(std::size_t bytes) {
+  constexpr const char* kUnits[] = {"bytes", "kB", "MB", "GB", "TB"};
+  auto size = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  for (; size >= 1000 && unit + 1 < std::size(kUnits); ++unit) size /= 1000;
+  return unit == 0 ? fmt::format("{} bytes", bytes)
+                   : fmt::format("{:.{}f} {}", size, size < 10 ? 1 : 0, kUnits[unit]);
+}
+
+std::string shown_time(double seconds) {
+  const auto total = static_cast<std::uint64_t>(std::llround(seconds));
+  const std::uint64_t hours = total / 3600, minutes = total / 60 % 60;
+  if (hours > 0) return fmt::format("{}:{:02}:{:02}", hours, minutes, total % 60);
+  return fmt::format("{}:{:02}", minutes, total % 60);
+}
+
+std::string shown_duration(double seconds) {
+  if (seconds < 100) return fmt::format("{:.{}f} seconds", seconds, seconds < 10 ? 2 : 1);
+  const auto total = static_cast<std::uint64_t>(std::llround(seconds));
+  const std::uint64_t hours = total / 3600, minutes = total / 60 % 60;
+  if (hours > 0) return counted(hours, "hour") + " " + counted(minutes, "minute");
+  return counted(minutes, "minute") + " " + counted(total % 60, "second");
 }
 
 std::vector<std::string> nearest_names(std::string_view word, std::span<const std::string> names) {

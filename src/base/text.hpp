@@ -16,6 +16,14 @@ std::string with_commas(std::uint64_t number);
 // "1 row", "2 rows".
 std::string counted(std::uint64_t number, std::string_view singular);
 
+// A number as people read it: 0.3214, 88.93, 12,346.
+std::string shown(double number);
+std::string shown_bytes(std::size_t bytes);
+// "0:42", "1:02:33".
+std::string shown_time(double seconds);
+// "3.2 seconds", "2 minutes 5 seconds".
+std::string shown_duration(double seconds);
+
 // The names within a third of the word's length in edit distance, nearest first, at most three.
 std::vector<std::string> nearest_names(std::string_view word, std::span<const std::string> names);
 

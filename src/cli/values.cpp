@@ -90,36 +90,4 @@ std::vector<std::size_t> parse_widths(std::string_view label, std::string_view t
   return widths;
 }
 
-std::string shown(double number) {
-  if (std::abs(number) < 1000 || !(std::abs(number) < kExactWholes)) {
-    return number == 0 ? "0" : fmt::format("{:#.4g}", number);
-  }
-  const auto whole = static_cast<std::uint64_t>(std::llround(std::abs(number)));
-  return (number < 0 ? "-" : "") + with_commas(whole);
-}
-
-std::string shown_bytes(std::size_t bytes) {
-  constexpr const char* kUnits[] = {"bytes", "kB", "MB", "GB", "TB"};
-  auto size = static_cast<double>(bytes);
-  std::size_t unit = 0;
-  for (; size >= 1000 && unit + 1 < std::size(kUnits); ++unit) size /= 1000;
-  return unit == 0 ? fmt::format("{} bytes", bytes)
-                   : fmt::format("{:.{}f} {}", size, size < 10 ? 1 : 0, kUnits[unit]);
-}
-
-std::string shown_time(double seconds) {
-  const auto total = static_cast<std::uint64_t>(std::llround(seconds));
-  const std::uint64_t hours = total / 3600, minutes = total / 60 % 60;
-  if (hours > 0) return fmt::format("{}:{:02}:{:02}", hours, minutes, total % 60);
-  return fmt::format("{}:{:02}", minutes, total % 60);
-}
-
-std::string shown_duration(double seconds) {
-  if (seconds < 100) return fmt::format("{:.{}f} seconds", seconds, seconds < 10 ? 2 : 1);
-  const auto total = static_cast<std::uint64_t>(std::llround(seconds));
-  const std::uint64_t hours = total / 3600, minutes = total / 60 % 60;
-  if (hours > 0) return counted(hours, "hour") + " " + counted(minutes, "minute");
-  return counted(minutes, "minute") + " " + counted(total % 60, "second");
-}
-
 }  // namespace ztilde::cli

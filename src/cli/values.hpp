@@ -32,12 +32,4 @@ std::vector<std::size_t> parse_widths(std::string_view label, std::string_view t
 // "a,b" → "a", "b".
 std::vector<std::string> split_list(std::string_view text);
 
-// A number as people read it: 0.3214, 88.93, 12,346.
-std::string shown(double number);
-std::string shown_bytes(std::size_t bytes);
-// "0:42", "1:02:33".
-std::string shown_time(double seconds);
-// "3.2 seconds", "2 minutes 5 seconds".
-std::string shown_duration(double seconds);
-
 }  // namespace ztilde::cli

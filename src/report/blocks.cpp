@@ -59,9 +59,12 @@ Json figures(const std::vector<Figure>& items) {
 
 std::string_view to_string(Verdict verdict) {
   switch (verdict) {
-    case Verdict::reproduced: return "reproduced";
-    case Verdict::not_reproduced: return "not reproduced";
-    case Verdict::beyond: return "beyond";
+    case Verdict::reproduced:
+      return "reproduced";
+    case Verdict::not_reproduced:
+      return "not reproduced";
+    case Verdict::beyond:
+      return "beyond";
   }
   return "";
 }
@@ -74,10 +77,8 @@ Json verdict(Verdict verdict, const std::string& words, const std::vector<Verdic
                     {"threshold", number.threshold},
                     {"met", number.met}});
   }
-  return {{"type", "verdict"},
-          {"verdict", std::string(to_string(verdict))},
-          {"text", words},
-          {"numbers", list}};
+  return {
+      {"type", "verdict"}, {"verdict", std::string(to_string(verdict))}, {"text", words}, {"numbers", list}};
 }
 
 Json chart(std::string_view spec, const Json& data) {
@@ -96,11 +97,14 @@ Json heatmap(const Heatmap& map) {
     for (const auto& cell : row) values.push_back(cell ? Json(*cell) : Json());
     cells.push_back(values);
   }
-  Json block = {{"type", "heatmap"}, {"title", map.title}, {"alt", map.alt}, {"x", axis(map.x)},
+  Json block = {{"type", "heatmap"}, {"title", map.title}, {"alt", map.alt},        {"x", axis(map.x)},
                 {"y", axis(map.y)},  {"cells", cells},     {"hatched", map.hatched}};
-  block["scale"] = {{"label", map.scale.label}, {"least", map.scale.least},
-                    {"most", map.scale.most},   {"unit", map.scale.unit},
-                    {"logarithmic", map.scale.logarithmic}, {"diverging", map.scale.diverging}};
+  block["scale"] = {{"label", map.scale.label},
+                    {"least", map.scale.least},
+                    {"most", map.scale.most},
+                    {"unit", map.scale.unit},
+                    {"logarithmic", map.scale.logarithmic},
+                    {"diverging", map.scale.diverging}};
   block["values"] = map.values;
   if (!map.note.empty()) block["note"] = map.note;
   return block;
@@ -113,10 +117,8 @@ Json table(const std::string& title, const std::vector<std::string>& columns, co
 Json layers(const std::vector<LayerItem>& items) {
   Json list = Json::array();
   for (const LayerItem& item : items) {
-    list.push_back({{"name", item.name},
-                    {"shape", item.shape},
-                    {"parameters", item.parameters},
-                    {"note", item.note}});
+    list.push_back(
+        {{"name", item.name}, {"shape", item.shape}, {"parameters", item.parameters}, {"note", item.note}});
   }
   return {{"type", "layers"}, {"items", list}};
 }
@@ -137,8 +139,7 @@ std::string base64(std::span<const std::uint8_t> bytes) {
     const std::size_t left = std::min<std::size_t>(3, bytes.size() - i);
     std::uint32_t group = 0;
     for (std::size_t k = 0; k < 3; ++k) group = group << 8 | (k < left ? bytes[i + k] : 0u);
-    for (std::size_t k = 0; k < 4; ++k)
-      result += k <= left ? kDigits[group >> (18 - 6 * k) & 63] : '=';
+    for (std::size_t k = 0; k < 4; ++k) result += k <= left ? kDigits[group >> (18 - 6 * k) & 63] : '=';
   }
   return result;
 }

@@ -12,11 +12,20 @@ std::string escaped_markup(std::string_view text) {
   std::string result;
   for (const char c : text) {
     switch (c) {
-      case '&': result += "&amp;"; break;
-      case '<': result += "&lt;"; break;
-      case '>': result += "&gt;"; break;
-      case '"': result += "&quot;"; break;
-      default: result += c;
+      case '&':
+        result += "&amp;";
+        break;
+      case '<':
+        result += "&lt;";
+        break;
+      case '>':
+        result += "&gt;";
+        break;
+      case '"':
+        result += "&quot;";
+        break;
+      default:
+        result += c;
     }
   }
   return result;
@@ -41,20 +50,15 @@ Json section(const std::string& id, const std::string& title, const std::string&
   return {{"id", id}, {"title", title}, {"lead", lead}, {"blocks", std::move(blocks)}};
 }
 
-std::string json_line(const Json& page) {
-  return page.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
+std::string json_line(const Json& page) { return page.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 std::string html(const Json& page, PageUse use) {
   // Invalid UTF-8 in the title is replaced on the way through JSON.
   const std::string title = Json::parse(json_line(page.at("title"))).get<std::string>();
   const std::pair<std::string_view, std::string> parts[] = {
-      {"@title@", escaped_markup(title)},
-      {"@connect@", use == PageUse::live ? "'self'" : "'none'"},
-      {"@page.css@", std::string(kPageCss)},
-      {"@use@", use == PageUse::live ? "live" : "offline"},
-      {"@page.json@", escaped_json(page)},
-      {"@chart.js@", std::string(kChartJs)},
+      {"@title@", escaped_markup(title)},    {"@connect@", use == PageUse::live ? "'self'" : "'none'"},
+      {"@page.css@", std::string(kPageCss)}, {"@use@", use == PageUse::live ? "live" : "offline"},
+      {"@page.json@", escaped_json(page)},   {"@chart.js@", std::string(kChartJs)},
       {"@page.js@", std::string(kPageJs)},
   };
   std::string result;
