@@ -18,3 +18,7 @@ add_library(ztilde_pages OBJECT ${ZTILDE_PAGE_SOURCES} ${page_files})
 target_include_directories(ztilde_pages PUBLIC include src PRIVATE ${NLOHMANN_JSON_INCLUDE_DIR})
 target_compile_definitions(ztilde_pages PRIVATE ZTILDE_VERSION="${PROJECT_VERSION}")
 target_link_libraries(ztilde_pages PUBLIC ztilde_options PRIVATE fmt::fmt Threads::Threads)
+
+# Serves the page of --watch. Debian's cpp-httplib is a library, built with TLS; its header must be told so.
+find_path(HTTPLIB_INCLUDE_DIR httplib.h REQUIRED)
+find_library(HTTPLIB_LIBRARY cpp-httplib REQUIRED)

@@ -59,6 +59,9 @@ struct Dataset {
   std::vector<std::string> kept_names;
   std::vector<std::vector<std::string>> kept;
 
+  // Of images with a row of bytes for each row of pixels; 0 elsewhere.
+  std::size_t image_width = 0, image_height = 0;
+
   // What the reader decided, in plain words, one sentence each ("task: classify, because …").
   std::vector<std::string> notes;
 

@@ -194,6 +194,10 @@ std::vector<std::string> OptionTable::with_values_checked(const std::vector<std:
       checked.push_back(argument.substr(equals + 1));
       continue;
     }
+    if (!option->alone.empty() && (i + 1 == arguments.size() || arguments[i + 1].starts_with('-'))) {
+      checked.push_back(option->alone);
+      continue;
+    }
     if (i + 1 == arguments.size()) refuse(name, fmt::format("needs a value, {}", option->value));
     const std::string& value = arguments[++i];
     if (std::ranges::find(known, value.substr(0, value.find('='))) != known.end()) {

@@ -25,7 +25,8 @@ struct Option {
   // Takes a text; `label` names the option in messages ("--epochs", "run.toml: epochs").
   std::function<void(const std::string& label, const std::string& text)> set;
   std::string group = {};
-  bool is_list = false;  // a list in the configuration file is joined with commas
+  std::string alone = {};  // the text that it stands for without a value; empty: it needs one
+  bool is_list = false;    // a list in the configuration file is joined with commas
   bool configurable = true;
   bool recorded = false;  // goes into the model file
   bool given = false;     // on the command line or in the configuration file

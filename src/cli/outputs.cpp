@@ -39,7 +39,8 @@ std::string quoted(const std::string& text) {
 Outputs::Outputs(const TrainArguments& arguments) {
   const CheckpointOptions& checkpoint = arguments.training.checkpoint;
   const std::string out = mark("out", arguments.out), log = mark("log", arguments.log);
-  note_ = out + " " + log;
+  const std::string report = mark("report", arguments.report);
+  note_ = out + " " + log + " " + report;
   if (!checkpoint.path.empty()) {
     require_writable(checkpoint.path, true);
     if (checkpoint.resume) resumed_ = read_checkpoint_info(checkpoint.path);
@@ -55,6 +56,7 @@ Outputs::Outputs(const TrainArguments& arguments) {
   continues_log_ = !arguments.log.empty() && is_ours(log) && exists(arguments.log);
   if (!arguments.out.empty()) claim(arguments.out, arguments.force || is_ours(out));
   if (!arguments.log.empty()) claim(arguments.log, arguments.force || is_ours(log));
+  if (!arguments.report.empty()) claim(arguments.report, arguments.force || is_ours(report));
 }
 
 void Outputs::claim(const std::string& path, bool may_replace) {
@@ -63,9 +65,14 @@ void Outputs::claim(const std::string& path, bool may_replace) {
   require_writable(path, may_replace);
 }
 
-std::string resume_command(const std::vector<std::string>& arguments, const TrainArguments& parsed) {
-  std::string command = "ztilde train";
+std::string shell_command(const std::string& verb, const std::vector<std::string>& arguments) {
+  std::string command = "ztilde " + verb;
   for (const std::string& argument : arguments) command += " " + quoted(argument);
+  return command;
+}
+
+std::string resume_command(const std::vector<std::string>& arguments, const TrainArguments& parsed) {
+  const std::string command = shell_command("train", arguments);
   return parsed.training.checkpoint.resume ? command : command + " --resume";
 }
 

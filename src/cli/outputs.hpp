@@ -32,6 +32,9 @@ class Outputs {
   std::deque<OutputLock> locks_;
 };
 
+// A command line, quoted for a shell.
+std::string shell_command(const std::string& verb, const std::vector<std::string>& arguments);
+
 // The command line that goes on from where this one was interrupted, quoted for a shell.
 std::string resume_command(const std::vector<std::string>& arguments, const TrainArguments& parsed);
 

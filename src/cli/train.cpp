@@ -12,16 +12,20 @@
 #include "cli/interrupt.hpp"
 #include "cli/json_text.hpp"
 #include "cli/outputs.hpp"
+#include "cli/run_record.hpp"
+#include "cli/run_recorder.hpp"
 #include "cli/streams.hpp"
 #include "cli/train_folds.hpp"
 #include "cli/train_options.hpp"
 #include "cli/train_words.hpp"
-#include "cli/training_log.hpp"
 #include "cli/verbs.hpp"
 #include "ztilde/error.hpp"
 
 namespace ztilde::cli {
 namespace {
+
+// By whose activations the log tells what the normalisation did.
+constexpr std::size_t kProbeRows = 500;
 
 Dataset read_training_rows(const OptionTable& table, const TrainArguments& arguments) {
   if (!are_images(arguments.input)) {
@@ -58,15 +62,47 @@ Dataset read_validation_rows(const TrainArguments& arguments, const Dataset& dat
   return valid;
 }
 
+// The options as given or by default; those that the data decided as they came out.
+std::vector<std::pair<std::string, std::string>> recorded_options(const OptionTable& table,
+                                                                  const TrainPlanSummary& plan,
+                                                                  const std::vector<std::string>& classes) {
+  std::vector<std::pair<std::string, std::string>> options = table.recorded();
+  if (table.given("--net")) {
+    std::erase_if(options, [](const auto& option) {
+      return std::ranges::find(kNetworkOptions, "--" + option.first) != kNetworkOptions.end();
+    });
+  }
+  for (auto& [name, text] : options) {
+    if (name == "lr") text = fmt::format("{}", plan.learning_rate);
+    if (name == "weight-decay") text = fmt::format("{}", plan.weight_decay);
+    if (name == "class-weights" && !plan.class_weights.empty()) {
+      const bool balanced = text == "balanced";
+      text = (balanced ? "balanced: " : "") + class_weights_text(classes, plan.class_weights, balanced);
+    }
+  }
+  return options;
+}
+
+// Returns why the report could not be written, "" where all is well.
+std::string end_record(RunRecorder& recorder, const report::Json& line) {
+  try {
+    recorder.end(line);
+    return "";
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
 // The training with everything that listens to it.
 class Session {
  public:
-  Session(const OptionTable& table, const TrainArguments& arguments, const Dataset& data,
-          const Outputs& outputs)
+  Session(const OptionTable& table, const TrainArguments& arguments, const Arguments& given,
+          const Dataset& data, RunRecorder& recorder)
       : table_(table),
         arguments_(arguments),
+        given_(given),
         data_(data),
-        outputs_(outputs),
+        recorder_(recorder),
         messages_(arguments.quiet),
         progress_(arguments.progress, arguments.quiet) {}
 
@@ -75,30 +111,35 @@ class Session {
     observer.on_start = [&](const TrainPlanSummary& plan) { start(plan); };
     observer.on_point = [&](const HistoryPoint& point) {
       progress_.point(point);
-      log_.write(point);
+      recorder_.point(point);
     };
     observer.should_stop = [&] { return should_stop(); };
     observer.on_checkpoint = [&](std::uint64_t steps) { checkpoint_steps_ = steps; };
+    if (recorder_.wants_norms()) observer.probe_rows = kProbeRows;
     TrainResult result;
     try {
       result = valid ? ztilde::train(data_, *valid, arguments_.training, observer)
                      : ztilde::train(data_, arguments_.training, observer);
     } catch (const Error& error) {
-      if (error.kind() != ErrorKind::diverged || checkpoint_steps_ == 0) throw;
-      throw Error(error.kind(), fmt::format("{}; {} is left as of step {}", error.what(),
-                                            shown_path(arguments_.training.checkpoint.path),
-                                            with_commas(checkpoint_steps_)));
+      if (error.kind() != ErrorKind::diverged) throw;
+      std::string words = error.what();
+      if (checkpoint_steps_ > 0)
+        words += fmt::format("; {} is left as of step {}", shown_path(arguments_.training.checkpoint.path),
+                             with_commas(checkpoint_steps_));
+      if (const std::string problem = end_record(recorder_, divergence_line(error.what())); !problem.empty())
+        words += "; " + problem;
+      throw Error(error.kind(), words);
     }
     progress_.finish();
     // A log that never took a line is a mistake in the command; later, the model is worth keeping.
-    if (!log_.problem().empty() && log_.lines() == 0 && checkpoint_steps_ == 0) {
-      throw Error(ErrorKind::io, log_.problem() + "; choose another --log, or leave it out");
+    if (!recorder_.log_problem().empty() && recorder_.log_lines() == 0 && checkpoint_steps_ == 0) {
+      throw Error(ErrorKind::io, recorder_.log_problem() + "; choose another --log, or leave it out");
     }
+    result.model.training.options = recorded_options(table_, plan_, result.model.classes);
     return result;
   }
 
   const TrainPlanSummary& plan() const { return plan_; }
-  const std::string& log_problem() const { return log_.problem(); }
   // Those of the checkpoint as it is on disk, 0 for none.
   std::uint64_t checkpoint_steps() const { return checkpoint_steps_; }
   int signal() const { return interrupt_.signal(); }
@@ -109,16 +150,14 @@ class Session {
     checkpoint_steps_ = plan.resumed_steps;
     if (!arguments_.quiet) write_error(plan_words(table_, arguments_, data_, plan));
     for (const std::string& warning : plan.warnings) messages_.warn(warning);
-    if (outputs_.continues_log()) {
-      log_.continue_after(arguments_.log, plan.resumed_steps);
-    } else if (!arguments_.log.empty()) {
-      log_.open(arguments_.log);
-    }
+    recorder_.begin(
+        run_object(arguments_, given_, recorded_options(table_, plan, data_.classes), data_, plan),
+        plan.resumed_steps);
     progress_.start(plan, arguments_.training.epochs);
   }
 
   bool should_stop() {
-    if (!log_.problem().empty()) return true;
+    if (!recorder_.log_problem().empty()) return true;
     if (interrupt_.signal() == 0) return false;
     if (!std::exchange(told_, true))
       progress_.note(arguments_.training.checkpoint.path.empty()
@@ -129,34 +168,16 @@ class Session {
 
   const OptionTable& table_;
   const TrainArguments& arguments_;
+  const Arguments& given_;
   const Dataset& data_;
-  const Outputs& outputs_;
+  RunRecorder& recorder_;
   Messages messages_;
   Progress progress_;
-  TrainingLog log_;
   Interrupt interrupt_;
   TrainPlanSummary plan_;
   std::uint64_t checkpoint_steps_ = 0;
   bool told_ = false;
 };
-
-// The options as given or by default; those that the data decided as they came out.
-void record_options(const OptionTable& table, const TrainPlanSummary& plan, Model& model) {
-  model.training.options = table.recorded();
-  if (table.given("--net")) {
-    std::erase_if(model.training.options, [](const auto& option) {
-      return std::ranges::find(kNetworkOptions, "--" + option.first) != kNetworkOptions.end();
-    });
-  }
-  for (auto& [name, text] : model.training.options) {
-    if (name == "lr") text = fmt::format("{}", plan.learning_rate);
-    if (name == "weight-decay") text = fmt::format("{}", plan.weight_decay);
-    if (name == "class-weights" && !plan.class_weights.empty()) {
-      const bool balanced = text == "balanced";
-      text = (balanced ? "balanced: " : "") + class_weights_text(model.classes, plan.class_weights, balanced);
-    }
-  }
-}
 
 // The arguments of the one training on all rows that follows the folds: nothing is left to validate, and
 // only patience needs rows to stop by.
@@ -167,8 +188,8 @@ TrainArguments after_folds(TrainArguments arguments) {
 }
 
 // What was said of the folds, and then of the model of all rows, where there is one.
-std::string report(const TrainArguments& arguments, Task task, const std::optional<FoldsRun>& folds,
-                   const Session* session, const TrainResult* result) {
+std::string final_words(const TrainArguments& arguments, Task task, const std::optional<FoldsRun>& folds,
+                        const Session* session, const TrainResult* result) {
   if (arguments.json) {
     nlohmann::ordered_json object = folds ? folds_object(folds->result, task) : nlohmann::ordered_json();
     if (session) object.update(result_object(arguments, session->plan(), *result));
@@ -191,6 +212,8 @@ Outcome run_train(const Arguments& arguments_given) {
   const Outputs outputs(arguments);
   arguments.training.checkpoint.note = outputs.note();
   const Messages messages(arguments.quiet);
+  RunRecorder recorder(arguments, outputs);
+  if (arguments.watch) messages.say(fmt::format("watch      {}\n", recorder.address()));
 
   if (!arguments.net.empty()) {
     arguments.training.network = network_from_json(read_file(arguments.net), arguments.net);
@@ -206,16 +229,15 @@ Outcome run_train(const Arguments& arguments_given) {
     folds = run_folds(table, arguments, data);
     if (folds->signal != 0) {
       messages.say(fmt::format("interrupted after {}", counted(folds->result.folds.size(), "fold")));
-      return {report(arguments, data.task, folds, nullptr, nullptr), 128 + folds->signal};
+      return {final_words(arguments, data.task, folds, nullptr, nullptr), 128 + folds->signal};
     }
-    if (arguments.out.empty()) return {report(arguments, data.task, folds, nullptr, nullptr)};
+    if (arguments.out.empty()) return {final_words(arguments, data.task, folds, nullptr, nullptr)};
     arguments = after_folds(arguments);
     messages.say("\nnow one model on all rows");
   }
 
-  Session session(table, arguments, data, outputs);
-  TrainResult result = session.run(valid ? &*valid : nullptr);
-  record_options(table, session.plan(), result.model);
+  Session session(table, arguments, arguments_given, data, recorder);
+  const TrainResult result = session.run(valid ? &*valid : nullptr);
   try {
     save(result.model, arguments.out);
   } catch (const Error& error) {
@@ -223,10 +245,14 @@ Outcome run_train(const Arguments& arguments_given) {
     throw Error(error.kind(), fmt::format("{}; {}", result.checkpoint_problem, error.what()));
   }
 
-  for (const std::string& problem : {result.checkpoint_problem, session.log_problem()}) {
+  const std::string report_problem =
+      end_record(recorder, result_line(arguments, data, valid ? &*valid : nullptr, result));
+
+  for (const std::string& problem : {result.checkpoint_problem, recorder.log_problem(), report_problem}) {
     if (problem.empty()) continue;
     throw Error(ErrorKind::io,
-                fmt::format("{}; training stopped, and {} is in {}", problem,
+                fmt::format("{}; training {}, and {} is in {}", problem,
+                            problem == report_problem ? "is done" : "stopped",
                             result.interrupted ? "the best model so far" : "the finished model",
                             shown_path(arguments.out)));
   }
@@ -235,10 +261,10 @@ Outcome run_train(const Arguments& arguments_given) {
     if (result.interrupted && session.checkpoint_steps() > 0) {
       messages.say("to go on: " + resume_command(arguments_given, arguments));
     }
-    return {arguments.json ? report(arguments, data.task, folds, &session, &result) : "",
+    return {arguments.json ? final_words(arguments, data.task, folds, &session, &result) : "",
             128 + session.signal()};
   }
-  return {report(arguments, data.task, folds, &session, &result)};
+  return {final_words(arguments, data.task, folds, &session, &result)};
 }
 
 }  // namespace ztilde::cli

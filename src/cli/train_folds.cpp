@@ -54,6 +54,7 @@ void check_folds(const OptionTable& table, const TrainArguments& arguments) {
   table.exclude("--folds", {"--valid", "--valid-labels"}, "each fold is validated with rows of --data");
   table.exclude("--folds", {"--log"},
                 "it would be the log of many trainings; --json has every fold's metrics");
+  table.exclude("--folds", {"--report", "--watch"}, "they show one training; leave them out");
   table.exclude("--folds", {"--checkpoint", "--checkpoint-every", "--resume"},
                 "they keep one training; leave them out");
   if (arguments.training.patience == 0) {

@@ -169,6 +169,18 @@ void list_output(OptionTable& table, TrainArguments& arguments) {
   table.group("Output");
   table.text("--out", "FILE", arguments.out, "the model file; with --folds none unless given");
   table.text("--log", "FILE", arguments.log, "the history as it goes, one JSON object a line");
+  table.text("--report", "FILE", arguments.report,
+             "a page that shows how it went, at the end; one file that opens anywhere, offline");
+  table
+      .custom({"--watch", "[PORT]",
+               "the same page while it goes, for a browser on this machine; the port, or any that is free",
+               "off", "off, free, from 1 to 65,535",
+               [&arguments](const std::string& label, const std::string& text) {
+                 arguments.watch = text != "off";
+                 if (text == "off" || text == "free") return;
+                 arguments.watch_port = static_cast<int>(parse_whole(label, text, {.most = 65535}));
+               }})
+      .alone = "free";
   CheckpointOptions& checkpoint = arguments.training.checkpoint;
   table.text("--checkpoint", "FILE", checkpoint.path, "everything needed to go on later, as it goes");
   table.custom({"--checkpoint-every", "STEPS", "how often it is saved: after so many steps, or each epoch",
@@ -177,7 +189,7 @@ void list_output(OptionTable& table, TrainArguments& arguments) {
                 }});
   table.flag("--resume", checkpoint.resume,
              "go on from --checkpoint, to the same model as without a break; begin where there is none yet");
-  table.flag("--force", arguments.force, "overwrite the files of --out, --log and --checkpoint");
+  table.flag("--force", arguments.force, "overwrite the files of --out, --log, --report and --checkpoint");
   table.flag("--json", arguments.json, "one JSON object instead of words at the end");
   table.choice(
       "--progress", arguments.progress,
@@ -205,6 +217,7 @@ OptionTable train_options(TrainArguments& arguments) {
   list_training(table, arguments);
   list_output(table, arguments);
   table.example("ztilde train --data iris.csv --target species --out iris.ztilde");
+  table.example("ztilde train --data iris.csv --report iris.html --watch");
   table.example("ztilde train --data iris.csv --checkpoint iris.ckpt --resume");
   table.example("ztilde train --data train-images-idx3-ubyte.gz \\");
   table.example("    --labels train-labels-idx1-ubyte.gz --hidden 512,256 --epochs 10");
@@ -241,11 +254,13 @@ void check_train_options(const OptionTable& table, const TrainArguments& argumen
                                    {"--config", table.config_file()},
                                    {"--columns", arguments.input.table.columns_file},
                                    {"--class-weights", arguments.class_weights_file}};
-  for (const NamedPath& output : {NamedPath{"--checkpoint", checkpoint}, NamedPath{"--log", arguments.log},
-                                  NamedPath{"--out", arguments.out}}) {
+  for (const NamedPath& output :
+       {NamedPath{"--checkpoint", checkpoint}, NamedPath{"--log", arguments.log},
+        NamedPath{"--report", arguments.report}, NamedPath{"--out", arguments.out}}) {
     require_other_file(output, others);
     others.push_back(output);
   }
+  if (arguments.report == "-") refuse("--report", "it cannot go to standard output; name a file");
   if (arguments.out == "-") refuse("--out", "a model cannot go to standard output; name a file");
 }
 

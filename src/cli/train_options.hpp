@@ -21,6 +21,9 @@ struct TrainArguments {
   TrainOptions training;
   std::uint64_t folds = 0;                // 0: no cross-validation
   std::string out = "model.ztilde", log;  // out is empty where --folds is to save no model
+  std::string report;
+  bool watch = false;
+  int watch_port = 0;  // 0: any that is free
   ProgressStyle progress = ProgressStyle::automatic;
   bool quiet = false, json = false, force = false;
 };

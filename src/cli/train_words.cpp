@@ -91,7 +91,9 @@ std::string written_words(const TrainArguments& arguments) {
                                  : shown_path(arguments.out) + ", a model of all rows, at the end";
   }
   std::string text = shown_path(arguments.out);
-  if (!arguments.log.empty()) text += ", " + shown_path(arguments.log);
+  for (const std::string& file : {arguments.log, arguments.report}) {
+    if (!file.empty()) text += ", " + shown_path(file);
+  }
   const CheckpointOptions& checkpoint = arguments.training.checkpoint;
   if (checkpoint.path.empty()) return text;
   return text + fmt::format(", and {} every {}", shown_path(checkpoint.path),

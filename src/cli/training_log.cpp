@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "base/files.hpp"
 #include "cli/streams.hpp"
@@ -23,20 +24,24 @@ void TrainingLog::open(const std::string& path) {
   open_with(O_CREAT | O_TRUNC);
 }
 
-void TrainingLog::continue_after(const std::string& path, std::uint64_t steps) {
+std::vector<std::string> TrainingLog::continue_after(const std::string& path, std::uint64_t steps) {
   path_ = path;
   const std::string old = read_file(path);
-  std::size_t kept = 0;
-  while (kept < old.size()) {
-    const std::size_t end = old.find('\n', kept);
+  std::vector<std::string> kept;
+  std::size_t size = 0;
+  while (size < old.size()) {
+    const std::size_t end = old.find('\n', size);
     if (end == old.npos) break;  // the line that a killed run was writing
-    const auto line = nlohmann::json::parse(old.begin() + kept, old.begin() + end, nullptr, false);
+    const auto line = nlohmann::json::parse(old.begin() + size, old.begin() + end, nullptr, false);
     if (!line.is_object() || line.value("step", steps + 1) > steps) break;
-    kept = end + 1;
-    ++lines_;
+    if (line.contains("result") || line.contains("diverged")) break;
+    kept.push_back(old.substr(size, end - size));
+    size = end + 1;
   }
-  if (kept < old.size()) write_file_atomically(path, std::string_view(old).substr(0, kept));
+  if (size < old.size()) write_file_atomically(path, std::string_view(old).substr(0, size));
   open_with(0);
+  lines_ = kept.size();
+  return kept;
 }
 
 void TrainingLog::open_with(int flags) {
@@ -46,17 +51,9 @@ void TrainingLog::open_with(int flags) {
                                          std::strerror(errno)));
 }
 
-void TrainingLog::write(const HistoryPoint& point) {
+void TrainingLog::write(const std::string& line) {
   if (descriptor_ < 0 || !problem_.empty()) return;
-  nlohmann::ordered_json line = {
-      {"step", point.step}, {"epoch", point.epoch}, {"train_loss", point.train_loss}};
-  if (point.valid_loss) line["valid_loss"] = *point.valid_loss;
-  if (point.valid_accuracy) line["valid_accuracy"] = *point.valid_accuracy;
-  if (point.valid_rmse) line["valid_rmse"] = *point.valid_rmse;
-  line["lr"] = point.learning_rate;
-  line["seconds"] = point.seconds;
-  line["rows_per_second"] = point.rows_per_second;
-  const int failure = write_fully(descriptor_, line.dump() + "\n");
+  const int failure = write_fully(descriptor_, line + "\n");
   if (failure == 0) {
     ++lines_;
   } else {

@@ -4,8 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-
-#include "ztilde/train.hpp"
+#include <vector>
 
 namespace ztilde::cli {
 
@@ -18,10 +17,12 @@ class TrainingLog {
 
   // Empties the file, or makes it. Throws Error(io).
   void open(const std::string& path);
-  // Goes on after the lines of the first `steps` steps; later ones, of steps that will be done again, go.
-  void continue_after(const std::string& path, std::uint64_t steps);
-  // Does nothing while no log is open. Never throws: training goes on between two lines.
-  void write(const HistoryPoint& point);
+  // Goes on after the lines of the first `steps` steps, which it returns; later ones, of steps that will
+  // be done again, go, and so does what was said at the end of the run.
+  std::vector<std::string> continue_after(const std::string& path, std::uint64_t steps);
+  // Writes the line and its end. Does nothing while no log is open. Never throws: training goes on
+  // between two lines.
+  void write(const std::string& line);
 
   std::size_t lines() const { return lines_; }
   // What went wrong with a line, "" for nothing.

@@ -175,6 +175,10 @@ Dataset read_idx(const std::string& images_path, const std::string& labels_path)
   data.rows = images.sizes[0];
   data.columns = elements.size() / data.rows;
   data.task = Task::classify;
+  if (images.sizes.size() == 3) {
+    data.image_height = images.sizes[1];
+    data.image_width = images.sizes[2];
+  }
   if (labels) add_labels(data, images_path, labels_path, *labels);
   data.bytes.assign(elements.begin(), elements.end());
   return data;

@@ -26,15 +26,14 @@ Series series_of(const RunLog& log, const Progress& progress, Member member) {
   return series;
 }
 
-// The training loss of whole epochs, or of every point while there are few of them.
+// The training loss of whole epochs or, while they are few, of the points within them: an epoch's mean
+// lies above what its last steps reached, so that one line cannot have both.
 Series train_losses(const RunLog& log, const Progress& progress) {
   constexpr std::size_t kFewEpochs = 5;
-  Series ends, all;
-  for (const HistoryPoint& point : log.points) {
-    all.emplace_back(progress.at(point), point.train_loss);
-    if (point.epoch_end) ends.push_back(all.back());
-  }
-  return ends.size() < kFewEpochs ? all : ends;
+  Series ends, within;
+  for (const HistoryPoint& point : log.points)
+    (point.epoch_end ? ends : within).emplace_back(progress.at(point), point.train_loss);
+  return ends.size() < kFewEpochs && within.size() > ends.size() ? within : ends;
 }
 
 const HistoryPoint* best_point(const RunLog& log) {
@@ -78,14 +77,16 @@ std::string loss_words(const Series& valid, const Series& train, const HistoryPo
 }
 
 Json loss_chart(const RunLog& log, const Progress& progress) {
-  const Series train = train_losses(log, progress), valid = series_of(log, progress, &HistoryPoint::valid_loss);
+  const Series train = train_losses(log, progress),
+               valid = series_of(log, progress, &HistoryPoint::valid_loss);
   if (train.empty()) return {};
   const HistoryPoint* best = best_point(log);
   Json datasets = Json::array({line_dataset("training", "train", train, kMostPoints)});
   Json marks = Json::array();
   if (!valid.empty()) datasets.push_back(line_dataset("validation", "valid", valid, kMostPoints));
   if (best && valid.size() > 1)
-    marks.push_back({{"value", rounded(progress.at(*best))}, {"label", fmt::format("best: epoch {}", best->epoch)}});
+    marks.push_back(
+        {{"value", rounded(progress.at(*best))}, {"label", fmt::format("best: epoch {}", best->epoch)}});
   const std::string words = loss_words(valid, train, best);
   Json data = {{"title", valid.empty() ? "The training loss: it should fall and flatten"
                                        : "The loss: both lines should fall, and stay together"},
@@ -106,12 +107,13 @@ Json metric_chart(const RunLog& log, const Progress& progress, Member member, co
   const auto best = higher ? std::ranges::max(series, {}, &std::pair<double, double>::second)
                            : std::ranges::min(series, {}, &std::pair<double, double>::second);
   const auto words = [&](double value) { return is_share ? shown_share(value) : shown(value); };
-  Json data = {{"title", fmt::format("The {} on validation rows: {} is better", name, higher ? "higher" : "lower")},
-               {"alt", fmt::format("The {} went from {} to {}; the {} was {}.", name, words(series.front().second),
-                                   words(series.back().second), higher ? "highest" : "lowest", words(best.second))},
-               {"x", progress.label()},
-               {"y", name},
-               {"datasets", Json::array({line_dataset(name, "valid", series, kMostPoints)})}};
+  Json data = {
+      {"title", fmt::format("The {} on validation rows: {} is better", name, higher ? "higher" : "lower")},
+      {"alt", fmt::format("The {} went from {} to {}; the {} was {}.", name, words(series.front().second),
+                          words(series.back().second), higher ? "highest" : "lowest", words(best.second))},
+      {"x", progress.label()},
+      {"y", name},
+      {"datasets", Json::array({line_dataset(name, "valid", series, kMostPoints)})}};
   if (is_share) data["y_format"] = "percent";
   return chart("lines", data);
 }
@@ -148,7 +150,8 @@ Json glance(const RunLog& log) {
     items.push_back({"validation accuracy", shown_share(*accuracy), accuracy_note(log)});
   if (const auto rmse = either("valid_rmse", &HistoryPoint::valid_rmse))
     items.push_back({"validation rmse", shown(*rmse), rmse_note(scores)});
-  if (const auto r2 = number_at(scores, "r2")) items.push_back({"r²", fmt::format("{:.4f}", *r2), "1 is perfect, 0 the mean"});
+  if (const auto r2 = number_at(scores, "r2"))
+    items.push_back({"r²", fmt::format("{:.4f}", *r2), "1 is perfect, 0 the mean"});
   if (const auto loss = either("valid_loss", &HistoryPoint::valid_loss))
     items.push_back({"validation loss", shown(*loss), ""});
   const auto train_loss = number_at(log.result, "train_loss");
@@ -162,8 +165,9 @@ Json glance(const RunLog& log) {
   if (!log.points.empty()) {
     const HistoryPoint& end = log.points.back();
     const auto epochs = number_at(log.run, "epochs");
-    items.push_back({"trained", counted(end.step, "step"),
-                     epochs ? fmt::format("epoch {} of {}", end.epoch, *epochs) : fmt::format("epoch {}", end.epoch)});
+    items.push_back(
+        {"trained", counted(end.step, "step"),
+         epochs ? fmt::format("epoch {} of {}", end.epoch, *epochs) : fmt::format("epoch {}", end.epoch)});
   }
   return figures(items);
 }
@@ -196,8 +200,8 @@ Json learning_section(const RunLog& log, RunState state) {
                      metric_chart(log, progress, &HistoryPoint::valid_rmse, "rmse", false)}) {
     if (!block.is_null()) blocks.push_back(std::move(block));
   }
-  const std::string words =
-      loss_words(series_of(log, progress, &HistoryPoint::valid_loss), train_losses(log, progress), best_point(log));
+  const std::string words = loss_words(series_of(log, progress, &HistoryPoint::valid_loss),
+                                       train_losses(log, progress), best_point(log));
   return section("learning", "Did it learn?", ending_words(log, state) + words, blocks);
 }
 

@@ -13,6 +13,8 @@
 namespace ztilde::report {
 namespace {
 
+constexpr int kDeepest = 16;
+
 // The members of a point that are lists of numbers or numbers, listed once for writing and reading.
 template <class Norm, class Visit>
 void for_each_number(Norm& norm, Visit visit) {
@@ -149,14 +151,14 @@ void RunLog::add(const Json& line, const std::string& where) {
   if (!line.is_object())
     throw Error(ErrorKind::data,
                 fmt::format("{}: is no JSON object; give a log as ztilde train --log writes it", where));
-  HistoryPoint point = point_of(line, where);
   if (line.contains("run") && line["run"].is_object()) run = line["run"];
-  const bool ended = line.contains("result") && line["result"].is_object();
-  if (ended) result = line["result"];
   if (line.contains("diverged") && line["diverged"].is_string()) {
     diverged = line["diverged"].get<std::string>();
     return;
   }
+  HistoryPoint point = point_of(line, where);
+  const bool ended = line.contains("result") && line["result"].is_object();
+  if (ended) result = line["result"];
   if (!ended) {
     if (!points.empty() && points.back().epoch < point.epoch) points.back().epoch_end = true;
     point.epoch_end = point.valid_loss.has_value();
@@ -164,7 +166,8 @@ void RunLog::add(const Json& line, const std::string& where) {
     return;
   }
   if (!points.empty()) points.back().epoch_end = true;
-  for (const char* name : {"train_loss", "valid_loss", "valid_accuracy", "valid_rmse", "seconds"}) {
+  for (const char* name :
+       {"train_loss", "valid_loss", "valid_accuracy", "valid_rmse", "seconds", "rows_per_second"}) {
     if (line.contains(name)) result[name] = line[name];
   }
   result["steps"] = point.step;
@@ -179,15 +182,17 @@ RunLog read_run_log(std::string_view content, const std::string& file_name) {
     content.remove_prefix(end == content.npos ? content.size() : end + 1);
     ++number;
     if (text.find_first_not_of(" \t\r") == text.npos) continue;
-    const Json line = Json::parse(text, nullptr, false);
+    // What is deeper than any log goes has no meaning here, and could exhaust the stack.
+    const auto shallow = [](int depth, Json::parse_event_t, Json&) { return depth < kDeepest; };
+    const Json line = Json::parse(text, shallow, false);
     const bool cut = end == std::string_view::npos && line.is_discarded();
     if (cut && lines > 0) break;
     log.add(line, fmt::format("{}:{}", file_name, number));
     ++lines;
   }
   if (lines == 0)
-    throw Error(ErrorKind::data, fmt::format("{}: is empty; give a log as ztilde train --log writes it",
-                                             file_name));
+    throw Error(ErrorKind::data,
+                fmt::format("{}: is empty; give a log as ztilde train --log writes it", file_name));
   return log;
 }
 

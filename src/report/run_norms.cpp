@@ -61,26 +61,33 @@ void add_band(Json& datasets, const LayerHistory& history, const std::string& na
   const std::size_t places[] = {0, 2, 1};
   for (std::size_t i = 0; i < 3; ++i) {
     const auto series = history.series([&](const NormPoint& norm) { return percentile(norm, places[i]); });
-    Json line = line_dataset(i == 2 ? name : fmt::format("{}, {}", name, words[i]), role, series, kMostPoints);
+    Json line =
+        line_dataset(i == 2 ? name : fmt::format("{}, {}", name, words[i]), role, series, kMostPoints);
     if (i < 2) line["band"] = i == 0 ? "low" : "high";
+    if (i == 2) line["pointRadius"] = 0;
     datasets.push_back(std::move(line));
   }
 }
 
 Json activations_chart(const LayerHistory& history, const Progress& progress) {
   Json datasets = Json::array();
+  // What is first lies on top.
+  add_band(datasets, history, "z̃", "with",
+           [](const NormPoint& norm, std::size_t i) { return norm.z_tilde[i]; });
   add_band(datasets, history, "z", "without", [](const NormPoint& norm, std::size_t i) { return norm.z[i]; });
-  add_band(datasets, history, "z̃", "with", [](const NormPoint& norm, std::size_t i) { return norm.z_tilde[i]; });
   const auto width = [](const std::array<double, 3>& p) { return shown(p[2] - p[0]); };
-  const std::string words = fmt::format("z went from {} to {} wide, z̃ from {} to {}", width(history.first().z),
-                                        width(history.last().z), width(history.first().z_tilde), width(history.last().z_tilde));
-  return chart("lines", {{"title", fmt::format("Layer {}: {}", history.layer, words)},
-                         {"note", "bands: the 15th to 85th percentile of all units and rows; lines: the median"},
-                         {"alt", fmt::format("Between the 15th and the 85th percentile, {}. The median of z is {} and that of z̃ {} in the end.",
-                                             words, shown(history.last().z[1]), shown(history.last().z_tilde[1]))},
-                         {"x", progress.label()},
-                         {"y", "before (z) and after (z̃)"},
-                         {"datasets", datasets}});
+  const std::string words =
+      fmt::format("z went from {} to {} wide, z̃ from {} to {}", width(history.first().z),
+                  width(history.last().z), width(history.first().z_tilde), width(history.last().z_tilde));
+  return chart("lines",
+               {{"title", fmt::format("Layer {}: {}", history.layer, words)},
+                {"note", "bands: the 15th to 85th percentile of all units and rows; lines: the median"},
+                {"alt", fmt::format("Between the 15th and the 85th percentile, {}. The median of z is {} and "
+                                    "that of z̃ {} in the end.",
+                                    words, shown(history.last().z[1]), shown(history.last().z_tilde[1]))},
+                {"x", progress.label()},
+                {"y", "before (z) and after (z̃)"},
+                {"datasets", datasets}});
 }
 
 Json scale_chart(const LayerHistory& history, const Progress& progress) {
@@ -88,11 +95,12 @@ Json scale_chart(const LayerHistory& history, const Progress& progress) {
   add_band(datasets, history, "γ", 0, [](const NormPoint& norm, std::size_t i) { return norm.gamma[1 + i]; });
   add_band(datasets, history, "β", 1, [](const NormPoint& norm, std::size_t i) { return norm.beta[1 + i]; });
   const NormPoint& last = history.last();
-  const std::string words = fmt::format("γ is {} to {}, β {} to {} in the end", shown(last.gamma[0]), shown(last.gamma[4]),
-                                        shown(last.beta[0]), shown(last.beta[4]));
+  const std::string words = fmt::format("γ is {} to {}, β {} to {} in the end", shown(last.gamma[0]),
+                                        shown(last.gamma[4]), shown(last.beta[0]), shown(last.beta[4]));
   return chart("lines", {{"title", fmt::format("Layer {}: {}", history.layer, words)},
                          {"note", "learned for every unit; they begin at 1 and 0"},
-                         {"alt", fmt::format("{}. The medians are {} and {}.", words, shown(last.gamma[2]), shown(last.beta[2]))},
+                         {"alt", fmt::format("{}. The medians are {} and {}.", words, shown(last.gamma[2]),
+                                             shown(last.beta[2]))},
                          {"x", progress.label()},
                          {"y", "γ and β"},
                          {"datasets", datasets}});
@@ -106,8 +114,10 @@ Json lines_by_layer(const std::vector<const LayerHistory*>& layers, Json data, V
   for (const LayerHistory* history : layers) {
     if (!value(history->last())) continue;
     const Series series = history->series([&](const NormPoint& norm) { return value(norm).value_or(0); });
-    words += fmt::format("{}layer {}: {}", words.empty() ? "" : ", ", history->layer, shown(series.back().second));
-    datasets.push_back(line_dataset(fmt::format("layer {}", history->layer), datasets.size(), series, kMostPoints));
+    words +=
+        fmt::format("{}layer {}: {}", words.empty() ? "" : ", ", history->layer, shown(series.back().second));
+    datasets.push_back(
+        line_dataset(fmt::format("layer {}", history->layer), datasets.size(), series, kMostPoints));
   }
   if (datasets.empty()) return {};
   data["alt"] = "In the end, " + words + ".";
@@ -120,15 +130,18 @@ Json layer_table(const std::vector<LayerHistory>& all) {
   for (const LayerHistory& history : all) {
     const NormPoint& norm = history.last();
     const auto share = [](const std::optional<double>& value) { return value ? shown_share(*value) : ""; };
-    rows.push_back({fmt::format("{}", norm.layer), fmt::format("{} … {}", shown(norm.z[0]), shown(norm.z[2])),
-                    fmt::format("{} … {}", shown(norm.z_tilde[0]), shown(norm.z_tilde[2])),
-                    fmt::format("{} ({} … {})", shown(norm.gamma[2]), shown(norm.gamma[0]), shown(norm.gamma[4])),
-                    fmt::format("{} ({} … {})", shown(norm.beta[2]), shown(norm.beta[0]), shown(norm.beta[4])),
-                    share(norm.dead), share(norm.saturated), shown(norm.mean_distance[0]),
-                    shown(norm.variance_ratio[0])});
+    rows.push_back(
+        {fmt::format("{}", norm.layer), fmt::format("{} … {}", shown(norm.z[0]), shown(norm.z[2])),
+         fmt::format("{} … {}", shown(norm.z_tilde[0]), shown(norm.z_tilde[2])),
+         fmt::format("{} ({} … {})", shown(norm.gamma[2]), shown(norm.gamma[0]), shown(norm.gamma[4])),
+         fmt::format("{} ({} … {})", shown(norm.beta[2]), shown(norm.beta[0]), shown(norm.beta[4])),
+         share(norm.dead), share(norm.saturated), shown(norm.mean_distance[0]),
+         shown(norm.variance_ratio[0])});
   }
-  return table("Every batch norm layer at the end: 15th … 85th percentile of z and z̃, median (least … most) of γ and β",
-               {"layer", "z", "z̃", "γ", "β", "dead units", "saturated", "means apart", "variances apart"}, rows);
+  return table(
+      "Every batch norm layer at the end: 15th … 85th percentile of z and z̃, median (least … most) of γ and "
+      "β",
+      {"layer", "z", "z̃", "γ", "β", "dead units", "saturated", "means apart", "variances apart"}, rows);
 }
 
 // Over the units of the finished model: how many have which value.
@@ -142,12 +155,18 @@ Json histogram(const Json& norm, const char* name, const char* letter, const Jso
   for (std::size_t i = 0; i < counts.size(); ++i)
     labels.push_back(shown(*least + width * (static_cast<double>(i) + 0.5)));
   const double layer = number_at(norm, "layer").value_or(0);
-  return chart("bars", {{"title", fmt::format("Layer {}: {} of the finished model, from {} to {}", layer, letter, shown(*least), shown(*most))},
-                        {"alt", fmt::format("{} lies between {} and {}.", letter, shown(*least), shown(*most))},
-                        {"labels", labels},
-                        {"x", letter},
-                        {"y", "units"},
-                        {"datasets", Json::array({{{"label", "units"}, {"role", role}, {"data", counts}, {"barPercentage", 1}, {"categoryPercentage", 0.96}}})}});
+  return chart("bars",
+               {{"title", fmt::format("Layer {}: {} of the finished model, from {} to {}", layer, letter,
+                                      shown(*least), shown(*most))},
+                {"alt", fmt::format("{} lies between {} and {}.", letter, shown(*least), shown(*most))},
+                {"labels", labels},
+                {"x", letter},
+                {"y", "units"},
+                {"datasets", Json::array({{{"label", "units"},
+                                           {"role", role},
+                                           {"data", counts},
+                                           {"barPercentage", 1},
+                                           {"categoryPercentage", 0.96}}})}});
 }
 
 Json exact_distances(const RunLog& log) {
@@ -155,12 +174,14 @@ Json exact_distances(const RunLog& log) {
   for (const Json& norm : list_at(log.result, "norms")) {
     const Json &means = list_at(norm, "mean_distance"), &variances = list_at(norm, "variance_ratio");
     if (means.size() != 2 || variances.size() != 2) continue;
-    rows.push_back({fmt::format("{}", number_at(norm, "layer").value_or(0)), means[0], means[1], variances[0], variances[1]});
+    rows.push_back({fmt::format("{}", number_at(norm, "layer").value_or(0)), means[0], means[1], variances[0],
+                    variances[1]});
   }
   if (rows.empty()) return {};
-  return table("Running statistics of the saved model against those of all training rows: means apart, in standard "
-               "deviations, and ratio of the variances, over the units",
-               {"layer", "means, median", "means, most", "variances, median", "variances, most"}, rows);
+  return table(
+      "Running statistics of the saved model against those of all training rows: means apart, in standard "
+      "deviations, and ratio of the variances, over the units",
+      {"layer", "means, median", "means, most", "variances, median", "variances, most"}, rows);
 }
 
 }  // namespace
@@ -182,13 +203,27 @@ Json norm_section(const RunLog& log) {
     more.update(over_training);
     return more;
   };
-  add(lines_by_layer(layers, with({{"title", "Dead units, 0 for every row: they no longer learn"}, {"y", "share of units"}, {"y_format", "percent"}, {"y_min", 0}}),
+  add(lines_by_layer(layers,
+                     with({{"title", "Dead units, 0 for every row: they no longer learn"},
+                           {"y", "share of units"},
+                           {"y_format", "percent"},
+                           {"y_min", 0}}),
                      [](const NormPoint& norm) { return norm.dead; }));
-  add(lines_by_layer(layers, with({{"title", "Saturated values, where the slope is nearly 0: they hardly learn"}, {"y", "share of values"}, {"y_format", "percent"}, {"y_min", 0}}),
+  add(lines_by_layer(layers,
+                     with({{"title", "Saturated values, where the slope is nearly 0: they hardly learn"},
+                           {"y", "share of values"},
+                           {"y_format", "percent"},
+                           {"y_min", 0}}),
                      [](const NormPoint& norm) { return norm.saturated; }));
-  add(lines_by_layer(layers, with({{"title", "Running means against those of the rows: near 0, use agrees with training"}, {"y", "standard deviations, median unit"}, {"y_min", 0}}),
-                     [](const NormPoint& norm) { return std::optional(norm.mean_distance[0]); }));
-  add(lines_by_layer(layers, with({{"title", "Running variances against those of the rows: 1 is agreement"}, {"y", "larger over smaller, median unit"}}),
+  add(lines_by_layer(
+      layers,
+      with({{"title", "Running means against those of the rows: near 0, use agrees with training"},
+            {"y", "standard deviations, median unit"},
+            {"y_min", 0}}),
+      [](const NormPoint& norm) { return std::optional(norm.mean_distance[0]); }));
+  add(lines_by_layer(layers,
+                     with({{"title", "Running variances against those of the rows: 1 is agreement"},
+                           {"y", "larger over smaller, median unit"}}),
                      [](const NormPoint& norm) { return std::optional(norm.variance_ratio[0]); }));
   if (!all.empty()) add(layer_table(all));
   const Json& finished = list_at(log.result, "norms");
@@ -199,9 +234,11 @@ Json norm_section(const RunLog& log) {
   add(exact_distances(log));
   if (blocks.empty()) return {};
   std::string lead = "z is what a batch norm layer is given, z̃ = γ · (z − μ) / √(σ² + ε) + β what it gives.";
-  if (!all.empty()) lead += " Measured on some training rows that stay the same, with the running statistics of the moment.";
+  if (!all.empty())
+    lead += " Measured on some training rows that stay the same, with the running statistics of the moment.";
   if (all.size() > layers.size())
-    lead += fmt::format(" The pictures show {} of {} layers, the table below all of them.", layers.size(), all.size());
+    lead += fmt::format(" The pictures show {} of {} layers, the table below all of them.", layers.size(),
+                        all.size());
   return section("normalisation", "What did the normalisation do?", lead, blocks);
 }
 

@@ -29,8 +29,7 @@ std::string title_of(const RunLog& log) {
 
 std::string subtitle_of(const RunLog& log) {
   std::vector<std::string> parts;
-  if (const auto rows = number_at(log.run, "train_rows"))
-    parts.push_back(counted(static_cast<std::uint64_t>(*rows), "training row"));
+  if (const auto rows = count_at(log.run, "train_rows")) parts.push_back(counted(*rows, "training row"));
   if (const std::string network = text_at(log.run, "summary"); !network.empty()) parts.push_back(network);
   if (const std::string date = text_at(log.run, "date"); !date.empty()) parts.push_back(date);
   return fmt::format("{}", fmt::join(parts, " · "));
@@ -50,9 +49,9 @@ Json columns_table(const Json& data) {
   Json rows = Json::array();
   for (const Json& column : columns) {
     if (rows.size() == kMostColumns) break;
-    const auto categories = number_at(column, "categories");
-    rows.push_back({text_at(column, "name"), text_at(column, "kind"),
-                    categories ? with_commas(static_cast<std::uint64_t>(*categories)) : ""});
+    const auto categories = count_at(column, "categories");
+    rows.push_back(
+        {text_at(column, "name"), text_at(column, "kind"), categories ? with_commas(*categories) : ""});
   }
   if (rows.empty()) return {};
   const std::string title =
@@ -66,8 +65,7 @@ Json layers_block(const RunLog& log) {
   std::vector<LayerItem> items;
   for (const Json& layer : list_at(log.run, "network")) {
     items.push_back({text_at(layer, "name"), text_at(layer, "shape"),
-                     static_cast<std::uint64_t>(std::max(0.0, number_at(layer, "parameters").value_or(0))),
-                     text_at(layer, "note")});
+                     count_at(layer, "parameters").value_or(0), text_at(layer, "note")});
   }
   return items.empty() ? Json() : layers(items);
 }
@@ -77,6 +75,12 @@ Json layers_block(const RunLog& log) {
 std::optional<double> number_at(const Json& object, const char* name) {
   if (!object.is_object() || !object.contains(name) || !object[name].is_number()) return std::nullopt;
   return object[name].get<double>();
+}
+
+std::optional<std::uint64_t> count_at(const Json& object, const char* name) {
+  const auto number = number_at(object, name);
+  if (!number || !(*number >= 0) || *number > 0x1p53) return std::nullopt;
+  return static_cast<std::uint64_t>(*number);
 }
 
 std::string text_at(const Json& object, const char* name) {
@@ -114,8 +118,8 @@ Json description_section(const RunLog& log) {
     if (!words.empty()) facts[name] = words;
   };
   const auto count = [&](const Json& object, const char* name) {
-    const auto number = number_at(object, name);
-    return number && *number >= 0 ? with_commas(static_cast<std::uint64_t>(*number)) : std::string();
+    const auto number = count_at(object, name);
+    return number ? with_commas(*number) : std::string();
   };
   fact("data", text_at(data, "file"));
   fact("rows", count(data, "rows"));
@@ -149,8 +153,8 @@ Json command_section(const RunLog& log) {
 
 Json run_page(const RunLog& log, RunState state) {
   Json sections = Json::array();
-  for (Json each : {learning_section(log, state), quality_section(log), norm_section(log),
-                    speed_section(log), description_section(log), command_section(log)}) {
+  for (Json each : {learning_section(log, state), quality_section(log), norm_section(log), speed_section(log),
+                    description_section(log), command_section(log)}) {
     if (!each.is_null()) sections.push_back(std::move(each));
   }
   return {{"title", title_of(log)}, {"subtitle", subtitle_of(log)}, {"sections", sections}};

@@ -28,14 +28,18 @@ Json score_table(const Json& scores) {
   for (const auto& [name, value] : scores.items()) {
     if (value.is_number() && name != "rows") rows.push_back({metric_words(name), exact(value.get<double>())});
   }
-  return rows.empty() ? Json() : table("", {"metric", "value"}, rows);
+  return rows.empty() ? Json() : table("The scores, to be compared with others", {"metric", "value"}, rows);
 }
 
-std::string class_name(const RunLog& log, std::size_t index) {
+std::string class_name(const RunLog& log, std::optional<std::uint64_t> index) {
   const Json& classes = list_at(object_at(log.run, "data"), "classes");
-  return index < classes.size() && classes[index].is_string() ? classes[index].get<std::string>()
-                                                              : fmt::format("class {}", index);
+  if (!index) return "?";
+  return *index < classes.size() && classes[*index].is_string() ? classes[*index].get<std::string>()
+                                                                : fmt::format("class {}", *index);
 }
+
+constexpr double kMostCount = 1e12;
+constexpr std::uint64_t kMostPixels = 1024;  // along a side
 
 using Counts = std::vector<std::vector<double>>;
 
@@ -46,7 +50,8 @@ Counts confusion_of(const RunLog& log) {
   for (const Json& row : matrix) {
     if (!row.is_array() || row.size() != matrix.size()) return {};
     counts.emplace_back();
-    for (const Json& cell : row) counts.back().push_back(cell.is_number() ? cell.get<double>() : 0);
+    for (const Json& cell : row)
+      counts.back().push_back(cell.is_number_unsigned() ? std::min(cell.get<double>(), kMostCount) : 0);
   }
   return counts;
 }
@@ -79,9 +84,10 @@ Json confusion_map(const RunLog& log, const Counts& counts) {
   map.scale.least = 0;
   map.values = counts.size() <= 14;
   const std::string worst =
-      most_wrong > 0 ? fmt::format("{} is taken for {} most often, {}", class_name(log, truth), class_name(log, answer),
-                                   counted(static_cast<std::uint64_t>(most_wrong), "time"))
-                     : "no row is taken for another class";
+      most_wrong > 0
+          ? fmt::format("{} is taken for {} most often, {}", class_name(log, truth), class_name(log, answer),
+                        counted(static_cast<std::uint64_t>(most_wrong), "time"))
+          : "no row is taken for another class";
   map.title = fmt::format("Confusion: right answers lie on the diagonal; {}", worst);
   map.alt = fmt::format("Of {} rows, {} are right; {}.", with_commas(static_cast<std::uint64_t>(all)),
                         with_commas(static_cast<std::uint64_t>(right)), worst);
@@ -91,8 +97,7 @@ Json confusion_map(const RunLog& log, const Counts& counts) {
 Json pair_table(const RunLog& log) {
   Json rows = Json::array();
   for (const Json& pair : list_at(log.result, "pairs")) {
-    rows.push_back({class_name(log, static_cast<std::size_t>(number_at(pair, "true").value_or(0))),
-                    class_name(log, static_cast<std::size_t>(number_at(pair, "predicted").value_or(0))),
+    rows.push_back({class_name(log, count_at(pair, "true")), class_name(log, count_at(pair, "predicted")),
                     number_at(pair, "count").value_or(0)});
   }
   return rows.empty() ? Json() : table("What is confused most", {"true class", "taken for", "rows"}, rows);
@@ -101,21 +106,23 @@ Json pair_table(const RunLog& log) {
 // The images of the worst pairs, as the log has them: base64 already.
 Json pair_images(const RunLog& log) {
   const Json& size = object_at(log.result, "image");
-  const double width = number_at(size, "width").value_or(0), height = number_at(size, "height").value_or(0);
-  Json block = images("What is confused most: would you tell these apart?", static_cast<std::size_t>(width),
-                      static_cast<std::size_t>(height), {});
+  const std::uint64_t width = count_at(size, "width").value_or(0),
+                      height = count_at(size, "height").value_or(0);
+  if (width < 1 || height < 1 || width > kMostPixels || height > kMostPixels) return {};
+  Json block = images("What is confused most: would you tell these apart?", width, height, {});
   for (const Json& pair : list_at(log.result, "pairs")) {
-    const std::string words = fmt::format("{} taken for {}", class_name(log, static_cast<std::size_t>(number_at(pair, "true").value_or(0))),
-                                          class_name(log, static_cast<std::size_t>(number_at(pair, "predicted").value_or(0))));
+    const std::string words = fmt::format("{} taken for {}", class_name(log, count_at(pair, "true")),
+                                          class_name(log, count_at(pair, "predicted")));
     for (const Json& example : list_at(pair, "examples")) {
       const std::string pixels = text_at(example, "pixels");
       if (pixels.empty()) continue;
       const auto probability = number_at(example, "probability");
-      block["items"].push_back({{"pixels", pixels},
-                                {"caption", probability ? fmt::format("{}, {:.0f} % sure", words, 100 * *probability) : words}});
+      block["items"].push_back(
+          {{"pixels", pixels},
+           {"caption", probability ? fmt::format("{}, {:.0f} % sure", words, 100 * *probability) : words}});
     }
   }
-  return width >= 1 && height >= 1 && !block["items"].empty() ? block : Json();
+  return block["items"].empty() ? Json() : block;
 }
 
 std::vector<double> numbers(const Json& list) {
@@ -127,7 +134,8 @@ std::vector<double> numbers(const Json& list) {
 // A dot a row: the prediction, and what it is off by, against the target.
 void add_residuals(const RunLog& log, Json& blocks) {
   const Json& sample = object_at(log.result, "sample");
-  const std::vector<double> targets = numbers(list_at(sample, "target")), answers = numbers(list_at(sample, "prediction"));
+  const std::vector<double> targets = numbers(list_at(sample, "target")),
+                            answers = numbers(list_at(sample, "prediction"));
   if (targets.empty() || targets.size() != answers.size()) return;
   Series predicted, residual;
   for (std::size_t i = 0; i < targets.size(); ++i) {
@@ -146,22 +154,26 @@ void add_residuals(const RunLog& log, Json& blocks) {
   std::vector<double> sizes;
   for (const auto& [x, y] : residual) sizes.push_back(std::abs(y));
   std::ranges::sort(sizes);
-  const std::string middle = fmt::format("half of the predictions are off by less than {}", shown(sizes[sizes.size() / 2]));
-  blocks.push_back(chart("scatter", {{"title", "Predictions against targets: on the dashed line they are right"},
-                                     {"note", rows},
-                                     {"alt", fmt::format("{}: {}.", rows, middle)},
-                                     {"x", name},
-                                     {"y", "predicted"},
-                                     {"datasets", Json::array({line_dataset("rows", "valid", predicted, predicted.size()),
-                                                               line(line_dataset("right", "theory", diagonal, 4))})}}));
+  const std::string middle =
+      fmt::format("half of the predictions are off by less than {}", shown(sizes[sizes.size() / 2]));
+  blocks.push_back(
+      chart("scatter", {{"title", "Predictions against targets: on the dashed line they are right"},
+                        {"note", rows},
+                        {"alt", fmt::format("{}: {}.", rows, middle)},
+                        {"x", name},
+                        {"y", "predicted"},
+                        {"datasets", Json::array({line_dataset("rows", "valid", predicted, predicted.size()),
+                                                  line(line_dataset("right", "theory", diagonal, 4))})}}));
   const auto [low, high] = std::ranges::minmax(answers);
-  blocks.push_back(chart("scatter", {{"title", fmt::format("Residuals: a cloud around 0 without a shape; {}", middle)},
-                                     {"note", "predicted less target"},
-                                     {"alt", fmt::format("{}: {}.", rows, middle)},
-                                     {"x", "predicted"},
-                                     {"y", "residual"},
-                                     {"datasets", Json::array({line_dataset("rows", "valid", residual, residual.size()),
-                                                               line(line_dataset("right", "theory", {{low, 0}, {high, 0}}, 4))})}}));
+  blocks.push_back(
+      chart("scatter",
+            {{"title", fmt::format("Residuals: a cloud around 0 without a shape; {}", middle)},
+             {"note", "predicted less target"},
+             {"alt", fmt::format("{}: {}.", rows, middle)},
+             {"x", "predicted"},
+             {"y", "residual"},
+             {"datasets", Json::array({line_dataset("rows", "valid", residual, residual.size()),
+                                       line(line_dataset("right", "theory", {{low, 0}, {high, 0}}, 4))})}}));
 }
 
 }  // namespace
@@ -179,10 +191,10 @@ Json quality_section(const RunLog& log) {
   add(pair_table(log));
   add(score_table(scores));
   if (blocks.empty()) return {};
-  const auto rows = number_at(scores, "rows");
-  const std::string lead =
-      rows ? fmt::format("The finished model on {}, which it was not trained on.", counted(static_cast<std::uint64_t>(*rows), "validation row"))
-           : "";
+  const auto rows = count_at(scores, "rows");
+  const std::string lead = rows ? fmt::format("The finished model on {}, which it was not trained on.",
+                                              counted(*rows, "validation row"))
+                                : "";
   return section("quality", "How good is it?", lead, blocks);
 }
 

@@ -17,6 +17,7 @@ Json command_section(const RunLog& log);
 
 // Members of a log's objects, which anybody may have written: absent where they are of another kind.
 std::optional<double> number_at(const Json& object, const char* name);
+std::optional<std::uint64_t> count_at(const Json& object, const char* name);
 std::string text_at(const Json& object, const char* name);
 const Json& list_at(const Json& object, const char* name);
 const Json& object_at(const Json& object, const char* name);

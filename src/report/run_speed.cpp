@@ -17,14 +17,16 @@ Json pace_chart(const RunLog& log, const Progress& progress) {
   Series series;
   for (const HistoryPoint& point : log.points) series.emplace_back(progress.at(point), point.rows_per_second);
   if (series.size() < 2) return {};
-  return chart("lines", {{"title", "Rows per second: a flat line is a machine left to itself"},
-                         {"alt", fmt::format("Between {} and {} rows a second.",
-                                             shown(std::ranges::min(series, {}, &std::pair<double, double>::second).second),
-                                             shown(std::ranges::max(series, {}, &std::pair<double, double>::second).second))},
-                         {"x", progress.label()},
-                         {"y", "rows per second"},
-                         {"y_min", 0},
-                         {"datasets", Json::array({line_dataset("rows per second", "train", series, kMostPoints)})}});
+  return chart(
+      "lines",
+      {{"title", "Rows per second: a flat line is a machine left to itself"},
+       {"alt", fmt::format("Between {} and {} rows a second.",
+                           shown(std::ranges::min(series, {}, &std::pair<double, double>::second).second),
+                           shown(std::ranges::max(series, {}, &std::pair<double, double>::second).second))},
+       {"x", progress.label()},
+       {"y", "rows per second"},
+       {"y_min", 0},
+       {"datasets", Json::array({line_dataset("rows per second", "train", series, kMostPoints)})}});
 }
 
 Json time_chart(const RunLog& log) {
@@ -48,14 +50,18 @@ Json time_chart(const RunLog& log) {
     shares.push_back(rounded(seconds / all));
     words += fmt::format("{}{} {}", words.empty() ? "" : ", ", name, shown_share(seconds / all));
   }
-  return chart("bars", {{"title", "Where the time of all threads went: products are the work itself"},
-                        {"alt", words + "."},
-                        {"note", fmt::format("{} of all threads together", shown_duration(all))},
-                        {"along", "y"},
-                        {"labels", labels},
-                        {"x_format", "percent"},
-                        {"x_min", 0},
-                        {"datasets", Json::array({{{"label", "share of the time"}, {"role", 0}, {"roles", {0, 5, 4, 3, 7}}, {"data", shares}}})}});
+  return chart(
+      "bars",
+      {{"title", "Where the time of all threads went: products are the work itself"},
+       {"alt", words + "."},
+       {"note", fmt::format("{} of all threads together", shown_duration(all))},
+       {"along", "y"},
+       {"labels", labels},
+       {"x_format", "percent"},
+       {"x_min", 0},
+       {"datasets",
+        Json::array(
+            {{{"label", "share of the time"}, {"role", 0}, {"roles", {0, 5, 4, 3, 7}}, {"data", shares}}})}});
 }
 
 }  // namespace
@@ -66,14 +72,16 @@ Json speed_section(const RunLog& log) {
   const HistoryPoint& last = log.points.back();
   const double seconds = number_at(log.result, "seconds").value_or(last.seconds);
   std::vector<Figure> items = {{"training took", shown_duration(seconds), ""}};
-  if (const auto pace = number_at(log.result, "mean_rows_per_second"))
+  if (const auto pace = number_at(log.result, "rows_per_second"))
     items.push_back({"rows per second", shown(std::round(*pace)), "over the whole run"});
   if (last.epoch > 0 && last.epoch_end)
-    items.push_back({"an epoch", shown_duration(last.seconds / static_cast<double>(last.epoch)), "with validation"});
+    items.push_back(
+        {"an epoch", shown_duration(last.seconds / static_cast<double>(last.epoch)), "with validation"});
   if (last.step > 0)
-    items.push_back({"a step", fmt::format("{} ms", shown(1e3 * last.seconds / static_cast<double>(last.step))), ""});
-  if (const auto bytes = number_at(log.run, "memory_bytes"))
-    items.push_back({"memory", shown_bytes(static_cast<std::size_t>(std::max(0.0, *bytes))), "as reckoned before the first step"});
+    items.push_back(
+        {"a step", fmt::format("{} ms", shown(1e3 * last.seconds / static_cast<double>(last.step))), ""});
+  if (const auto bytes = count_at(log.run, "memory_bytes"))
+    items.push_back({"memory", shown_bytes(*bytes), "as reckoned before the first step"});
   Json blocks = Json::array({figures(items)});
   for (Json block : {pace_chart(log, progress), time_chart(log)}) {
     if (!block.is_null()) blocks.push_back(std::move(block));

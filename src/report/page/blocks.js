@@ -71,7 +71,8 @@ function wideBox(table) {
 }
 
 function drawTable(block) {
-  const figure = element('figure', 'table');
+  const columns = block.columns.length;
+  const figure = element('figure', columns > 5 ? 'table broad' : columns < 4 ? 'table narrow' : 'table');
   if (block.title) figure.append(element('figcaption', '', block.title));
   const table = element('table');
   const head = element('tr');
@@ -121,7 +122,12 @@ function drawImages(block) {
     canvas.height = block.height;
     canvas.setAttribute('role', 'img');
     canvas.setAttribute('aria-label', item.caption);
-    const pixels = atob(item.pixels);
+    let pixels = '';
+    try {
+      pixels = atob(item.pixels);
+    } catch {
+      // A log that somebody has changed: the picture stays empty.
+    }
     const context = canvas.getContext('2d');
     const image = context.createImageData(block.width, block.height);
     for (let i = 0; i < pixels.length; ++i) {

@@ -116,4 +116,9 @@ if (document.body.dataset.use === 'live') {
   const source = new EventSource('events');
   source.addEventListener('page', event => follow(JSON.parse(event.data)));
   source.addEventListener('end', () => source.close());
+  source.addEventListener('error', () => {
+    source.close();
+    const subtitle = document.querySelector('header .subtitle');
+    if (subtitle) subtitle.textContent += ' · no longer connected to the run';
+  });
 }
