@@ -42,4 +42,8 @@ ztilde_room_tests(whole tests)
 if(NOT ZTILDE_SANITISE)
   add_test(NAME whole.install_and_find_package
     COMMAND ${PROJECT_SOURCE_DIR}/tests/install_test.sh ${PROJECT_BINARY_DIR} ${PROJECT_SOURCE_DIR})
+  # Debian's own Python, since that is where Debian's selenium is.
+  add_test(NAME whole.pages_in_a_browser
+    COMMAND /usr/bin/python3 ${PROJECT_SOURCE_DIR}/tests/python/page_test.py $<TARGET_FILE:ztilde_program>)
+  set_tests_properties(whole.pages_in_a_browser PROPERTIES LABELS browser TIMEOUT 300)
 endif()

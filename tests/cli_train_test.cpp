@@ -103,6 +103,13 @@ TEST(Train, logs_one_json_object_a_line) {
     EXPECT_TRUE(last.contains(key)) << key;
   }
   EXPECT_EQ(last["epoch"], 15);
+  const auto first = parsed(lines.front());
+  for (const char* key : {"command", "version", "machine", "data", "network", "options", "seed"})
+    EXPECT_TRUE(first["run"].contains(key)) << key;
+  EXPECT_EQ(first["run"]["network"].size(), 5u);
+  EXPECT_EQ(last["result"]["scores"]["rows"], 24);
+  EXPECT_EQ(last["result"]["confusion"].size(), 3u);
+  EXPECT_FALSE(parsed(lines[lines.size() - 2]).contains("result"));
 }
 
 TEST(Train, that_cannot_write_its_log_exits_with_1_and_leaves_no_model) {

@@ -23,7 +23,7 @@ constexpr std::size_t kMostImageSide = 48;
 constexpr std::size_t kMostSampled = 2000;
 constexpr std::size_t kRowsAtOnce = 4096;
 constexpr std::size_t kBins = 24;
-// Training rows apart from the validation rows are copied to be passed over, unless they are more.
+// Rows apart from others are copied to be passed over, unless they are more.
 constexpr std::size_t kMostCopiedBytes = 64 << 20;
 
 Dataset rows_of(const Dataset& data, std::span<const std::uint32_t> rows) {
@@ -156,6 +156,18 @@ void add_sample(const TrainArguments& arguments, const Dataset& data, const Rows
   for (const std::uint32_t row : sample) object["sample"]["target"].push_back(data.targets[row]);
 }
 
+// As whoever uses the model would find them. Training scored numbers before the target's units went into
+// the last layer, which rounds it.
+Scores scores_of(const TrainArguments& arguments, const Dataset& data, const Rows& rows,
+                 const TrainResult& result) {
+  const std::size_t threads = arguments.training.threads;
+  const std::size_t bytes = rows.size() * data.columns * (data.is_bytes() ? 1 : sizeof(float));
+  if (result.model.task == Task::classify) return *result.valid_scores;
+  if (rows.size() == data.rows) return evaluate(result.model, data, threads);
+  return bytes <= kMostCopiedBytes ? evaluate(result.model, rows_of(data, rows), threads)
+                                   : *result.valid_scores;
+}
+
 Json histogram(std::span<const float> values) {
   const auto [least, most] = std::ranges::minmax(values);
   std::vector<std::size_t> counts(least < most ? kBins : 1);
@@ -203,10 +215,6 @@ std::optional<Model> measured_anew(const TrainArguments& arguments, const Datase
 
 void add_quality_measures(const TrainArguments& arguments, const Dataset& data, const Dataset* valid,
                           const TrainResult& result, Json& object) {
-  const Scores& scores = *result.valid_scores;
-  object["scores"] = {{"rows", scores.rows}};
-  for (const Metric& metric : metrics_of(result.model.task, scores))
-    object["scores"][metric.name] = metric.value;
   Rows rows;
   if (valid) {
     rows.resize(valid->rows);
@@ -215,6 +223,10 @@ void add_quality_measures(const TrainArguments& arguments, const Dataset& data, 
     rows = split_rows(data, arguments.training.valid_fraction, arguments.training.seed).valid;
   }
   const Dataset& held_out = valid ? *valid : data;
+  const Scores scores = scores_of(arguments, held_out, rows, result);
+  object["scores"] = {{"rows", scores.rows}};
+  for (const Metric& metric : metrics_of(result.model.task, scores))
+    object["scores"][metric.name] = metric.value;
   if (result.model.task == Task::classify) {
     add_confusion(arguments, held_out, rows, result, object);
   } else {

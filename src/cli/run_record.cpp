@@ -122,8 +122,8 @@ Json result_line(const TrainArguments& arguments, const Dataset& data, const Dat
   Json line = report::line_of(point);
   Json& object = line["result"];
   object = {{"best_epoch", result.best_epoch},
-            {"statistics", result.model.statistics_source == StatisticsSource::population ? "population"
-                                                                                          : "running"}};
+            {"statistics",
+             result.model.statistics_source == StatisticsSource::population ? "population" : "running"}};
   if (result.stopped_early) object["stopped_early"] = true;
   if (result.interrupted) object["interrupted"] = true;
   add_norm_measures(arguments, data, result, object);

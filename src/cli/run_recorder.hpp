@@ -39,9 +39,9 @@ class RunRecorder {
   const TrainArguments& arguments_;
   const Outputs& outputs_;
   TrainingLog log_;
-  report::Json run_;        // until the first line has taken it
-  std::mutex mutex_;        // of kept_ and ended_, which the watchers' threads read
-  report::RunLog kept_;     // where there is a report or a watcher
+  report::Json run_;     // until the first line has taken it
+  std::mutex mutex_;     // of kept_ and ended_, which the watchers' threads read
+  report::RunLog kept_;  // where there is a report or a watcher
   bool ended_ = false;
   std::unique_ptr<WatchServer> server_;  // last: it ends before what it reads
 };

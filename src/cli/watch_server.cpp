@@ -64,9 +64,9 @@ void WatchServer::Implementation::serve() {
   server.Get("/events", [this](const httplib::Request&, httplib::Response& response) {
     auto sent = std::make_shared<std::uint64_t>(0);
     response.set_header("Cache-Control", "no-store");
-    response.set_chunked_content_provider("text/event-stream", [this, sent](std::size_t, httplib::DataSink& sink) {
-      return send_next(*sent, sink);
-    });
+    response.set_chunked_content_provider(
+        "text/event-stream",
+        [this, sent](std::size_t, httplib::DataSink& sink) { return send_next(*sent, sink); });
   });
 }
 
@@ -97,8 +97,9 @@ WatchServer::WatchServer(int port, std::function<report::Json()> page)
   Implementation& self = *implementation_;
   self.page = std::move(page);
   self.serve();
-  self.port = port == 0 ? self.server.bind_to_any_port(kLoopback)
-                        : self.server.bind_to_port(kLoopback, port) ? port : -1;
+  self.port = port == 0                                   ? self.server.bind_to_any_port(kLoopback)
+              : self.server.bind_to_port(kLoopback, port) ? port
+                                                          : -1;
   if (self.port < 0) {
     throw Error(ErrorKind::io, port == 0 ? "--watch: no port is free; leave it out"
                                          : fmt::format("--watch: port {} cannot be had, most likely another "
@@ -112,7 +113,9 @@ WatchServer::WatchServer(int port, std::function<report::Json()> page)
 
 WatchServer::~WatchServer() { finish(); }
 
-std::string WatchServer::address() const { return fmt::format("http://{}:{}", kLoopback, implementation_->port); }
+std::string WatchServer::address() const {
+  return fmt::format("http://{}:{}", kLoopback, implementation_->port);
+}
 
 void WatchServer::changed() {
   const std::lock_guard lock(implementation_->mutex);

@@ -93,7 +93,8 @@ TEST(RunLog, says_which_line_is_damaged) {
   EXPECT_EQ(complaint(good + "\n[1]\n"), "run.jsonl:3: is no JSON object" + help);
   EXPECT_EQ(complaint("{\"epoch\":1}\n"), "run.jsonl:1: 'step' is missing, or no whole number" + help);
   EXPECT_EQ(complaint("{\"step\":-1}\n"), "run.jsonl:1: 'step' is missing, or no whole number" + help);
-  EXPECT_EQ(complaint("{\"step\":1,\"train_loss\":\"x\"}\n"), "run.jsonl:1: 'train_loss' is no number" + help);
+  EXPECT_EQ(complaint("{\"step\":1,\"train_loss\":\"x\"}\n"),
+            "run.jsonl:1: 'train_loss' is no number" + help);
   EXPECT_EQ(complaint("{\"step\":1,\"norms\":[{\"layer\":1,\"z\":[1,2]}]}\n"),
             "run.jsonl:1: 'z' is not as many numbers as there should be" + help);
   EXPECT_EQ(complaint("{\"step\":1,\"norms\":{}}\n"), "run.jsonl:1: 'norms' is no list of objects" + help);
@@ -101,7 +102,8 @@ TEST(RunLog, says_which_line_is_damaged) {
 }
 
 TEST(RunLog, survives_nesting_without_end) {
-  const std::string deep = "{\"step\":1,\"run\":" + std::string(200000, '[') + std::string(200000, ']') + "}\n";
+  const std::string deep =
+      "{\"step\":1,\"run\":" + std::string(200000, '[') + std::string(200000, ']') + "}\n";
   EXPECT_EQ(log_of(deep).points.size(), 1u);
 }
 
@@ -192,7 +194,8 @@ TEST(RunPage, says_how_a_run_ended) {
 
 TEST(RunPage, takes_the_confusion_its_worst_pair_and_the_scores_from_the_result) {
   const RunLog log = log_of(
-      "{\"step\":1,\"run\":{\"data\":{\"file\":\"a/b.csv\",\"target\":\"kind\",\"classes\":[\"<u>\",\"v\"]}}}\n"
+      "{\"step\":1,\"run\":{\"data\":{\"file\":\"a/"
+      "b.csv\",\"target\":\"kind\",\"classes\":[\"<u>\",\"v\"]}}}\n"
       "{\"step\":1,\"valid_accuracy\":0.75,\"result\":{\"confusion\":[[5,2],[1,4]],"
       "\"pairs\":[{\"true\":0,\"predicted\":1,\"count\":2}],"
       "\"scores\":{\"rows\":12,\"accuracy\":0.75,\"log_loss\":0.123456789}}}\n");
@@ -206,10 +209,13 @@ TEST(RunPage, takes_the_confusion_its_worst_pair_and_the_scores_from_the_result)
 
 TEST(RunPage, makes_do_with_a_run_and_a_result_of_other_kinds) {
   const std::string odd =
-      "{\"step\":1,\"run\":{\"data\":7,\"network\":[3,{\"name\":4,\"parameters\":-1e300}],\"options\":{\"a\":[1]},"
+      "{\"step\":1,\"run\":{\"data\":7,\"network\":[3,{\"name\":4,\"parameters\":-1e300}],\"options\":{\"a\":"
+      "[1]},"
       "\"train_rows\":1e300,\"seed\":\"x\",\"command\":9}}\n"
-      "{\"step\":1,\"result\":{\"confusion\":[[1],[2,3]],\"pairs\":[5,{\"true\":-1,\"examples\":[{\"pixels\":1}]}],"
-      "\"sample\":{\"target\":[1],\"prediction\":[1,2]},\"norms\":[4,{\"gamma\":{\"counts\":[1]}}],\"scores\":[],"
+      "{\"step\":1,\"result\":{\"confusion\":[[1],[2,3]],\"pairs\":[5,{\"true\":-1,\"examples\":[{\"pixels\":"
+      "1}]}],"
+      "\"sample\":{\"target\":[1],\"prediction\":[1,2]},\"norms\":[4,{\"gamma\":{\"counts\":[1]}}],"
+      "\"scores\":[],"
       "\"image\":{\"width\":1e9,\"height\":-2}}}\n";
   const Json page = run_page(log_of(odd));
   EXPECT_EQ(page["title"], "A training");
@@ -219,12 +225,14 @@ TEST(RunPage, makes_do_with_a_run_and_a_result_of_other_kinds) {
 TEST(RunPage, draws_a_dot_a_row_of_numbers) {
   const RunLog log = log_of(
       "{\"step\":1,\"train_loss\":1}\n"
-      "{\"step\":1,\"result\":{\"sample\":{\"target\":[1,2,4],\"prediction\":[1.5,2,3]},\"scores\":{\"rmse\":0.6,"
+      "{\"step\":1,\"result\":{\"sample\":{\"target\":[1,2,4],\"prediction\":[1.5,2,3]},\"scores\":{\"rmse\":"
+      "0.6,"
       "\"r2\":0.64}}}\n");
   const Json page = run_page(log);
   const Json& quality = page["sections"][1];
   const Json& residuals = quality["blocks"][1];
-  EXPECT_EQ(quality["blocks"][0]["config"]["data"]["datasets"][0]["data"][0], Json::parse(R"({"x":1,"y":1.5})"));
+  EXPECT_EQ(quality["blocks"][0]["config"]["data"]["datasets"][0]["data"][0],
+            Json::parse(R"({"x":1,"y":1.5})"));
   EXPECT_EQ(residuals["config"]["data"]["datasets"][0]["data"][2], Json::parse(R"({"x":3,"y":-1})"));
   EXPECT_THAT(words(page), HasSubstr("1 is perfect, 0 the mean"));
 }
