@@ -37,8 +37,8 @@ TEST(Report, of_the_log_is_the_page_that_training_wrote) {
   folder.write("houses.csv", houses());
   for (const std::string name : {"flowers", "houses"}) {
     const Result run =
-        ztilde(folder, quick_train(name + ".csv", {"--log", name + ".jsonl", "--report", name + ".page", "--out",
-                                                   name + ".model", "--quiet"}));
+        ztilde(folder, quick_train(name + ".csv", {"--log", name + ".jsonl", "--report", name + ".page",
+                                                   "--out", name + ".model", "--quiet"}));
     ASSERT_EQ(run.exit_code, 0) << run.err;
     const Result made = ztilde(folder, {"report", name + ".jsonl"});
     ASSERT_EQ(made.exit_code, 0) << made.err;
@@ -55,7 +55,8 @@ TEST(Report, changes_nothing_about_the_model) {
   const TemporaryFolder folder;
   folder.write("flowers.csv", flowers());
   ASSERT_EQ(ztilde(folder, quick_train("flowers.csv", {"--out", "plain", "--quiet"})).exit_code, 0);
-  ASSERT_EQ(ztilde(folder, quick_train("flowers.csv", {"--out", "told", "--report", "r", "--quiet"})).exit_code, 0);
+  ASSERT_EQ(
+      ztilde(folder, quick_train("flowers.csv", {"--out", "told", "--report", "r", "--quiet"})).exit_code, 0);
   EXPECT_TRUE(folder.read("plain") == folder.read("told"));
 }
 
@@ -65,7 +66,8 @@ TEST(Report, says_the_command_in_a_form_that_a_shell_takes) {
   ASSERT_EQ(ztilde(folder, quick_train("my flowers.csv", {"--report", "r.html", "--quiet"})).exit_code, 0);
   const auto page = content_of_page(folder.read("r.html"));
   EXPECT_EQ(section_of(page, "again")["blocks"][0]["text"],
-            "ztilde train --data 'my flowers.csv' --hidden 16 --epochs 15 --batch 16 --lr 0.02 --threads 1 --report "
+            "ztilde train --data 'my flowers.csv' --hidden 16 --epochs 15 --batch 16 --lr 0.02 --threads 1 "
+            "--report "
             "r.html --quiet");
 }
 
@@ -84,8 +86,8 @@ TEST(Report, keeps_names_of_the_user_from_becoming_markup) {
 TEST(Report, is_written_when_training_diverges_and_says_so) {
   const TemporaryFolder folder;
   folder.write("flowers.csv", flowers());
-  const Result run = ztilde(folder, {"train", "--data", "flowers.csv", "--norm", "none", "--optimizer", "sgd", "--lr",
-                                     "1e35", "--quiet", "--report", "r.html", "--log", "log"});
+  const Result run = ztilde(folder, {"train", "--data", "flowers.csv", "--norm", "none", "--optimizer", "sgd",
+                                     "--lr", "1e35", "--quiet", "--report", "r.html", "--log", "log"});
   EXPECT_EQ(run.exit_code, 3);
   EXPECT_EQ(lines_of(run.err).size(), 1u);
   EXPECT_EQ(folder.files(), 3u);  // rows, report, log
@@ -105,18 +107,20 @@ TEST(Report, is_written_when_training_is_interrupted_and_says_so) {
     ::kill(process, SIGINT);
   };
   const Result run = ztilde(folder,
-                            {"train", "--data", "flowers.csv", "--hidden", "8", "--epochs", "100000000", "--log",
-                             "log", "--threads", "1", "--report", "r.html"},
+                            {"train", "--data", "flowers.csv", "--hidden", "8", "--epochs", "100000000",
+                             "--log", "log", "--threads", "1", "--report", "r.html"},
                             setting);
   EXPECT_EQ(run.exit_code, 130);
-  EXPECT_THAT(section_of(content_of_page(folder.read("r.html")), "learning")["lead"], HasSubstr("was interrupted"));
+  EXPECT_THAT(section_of(content_of_page(folder.read("r.html")), "learning")["lead"],
+              HasSubstr("was interrupted"));
 }
 
 TEST(Report, of_a_resumed_run_has_all_of_its_log) {
   const TemporaryFolder folder;
   folder.write("flowers.csv", flowers());
-  std::vector<std::string> arguments = {"train", "--data", "flowers.csv", "--hidden",     "8",        "--epochs",
-                                        "4",     "--log",  "log",         "--checkpoint", "run.ckpt", "--quiet"};
+  std::vector<std::string> arguments = {"train", "--data",       "flowers.csv", "--hidden",
+                                        "8",     "--epochs",     "4",           "--log",
+                                        "log",   "--checkpoint", "run.ckpt",    "--quiet"};
   ASSERT_EQ(ztilde(folder, arguments).exit_code, 0);
   const std::size_t lines = lines_of(folder.read("log")).size();
   for (const char* more : {"--resume", "--report", "r.html"}) arguments.push_back(more);
@@ -162,7 +166,9 @@ class Socket {
     const sockaddr_in place = at(port);
     return ::connect(descriptor_, reinterpret_cast<const sockaddr*>(&place), sizeof place) == 0;
   }
-  void send(const std::string& text) { ASSERT_EQ(::send(descriptor_, text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size())); }
+  void send(const std::string& text) {
+    ASSERT_EQ(::send(descriptor_, text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
+  }
   // What comes until these words do, or nothing more.
   std::string read_until(const std::string& words) {
     std::string text;
@@ -229,8 +235,8 @@ TEST(Watch, shows_the_page_and_its_changes_and_ends_with_the_run) {
     rest = events.read_until("event: end");
   };
   const Result run = ztilde(folder,
-                            {"train", "--data", "flowers.csv", "--hidden", "8", "--epochs", "100000000", "--log",
-                             "log", "--threads", "1", "--watch", std::to_string(port)},
+                            {"train", "--data", "flowers.csv", "--hidden", "8", "--epochs", "100000000",
+                             "--log", "log", "--threads", "1", "--watch", std::to_string(port)},
                             setting);
   EXPECT_EQ(run.exit_code, 130) << run.err;
   EXPECT_THAT(run.err, HasSubstr("watch      http://" + host + "\n"));
@@ -249,21 +255,24 @@ TEST(Watch, refuses_a_port_that_is_in_use_before_anything_is_done) {
   const std::string port = std::to_string(other.listen());
   const Result run = ztilde(folder, quick_train("flowers.csv", {"--watch", port}));
   EXPECT_EQ(run.exit_code, 1);
-  EXPECT_EQ(run.err, "error: --watch: port " + port +
-                         " cannot be had, most likely another program uses it; give another, or none for any\n");
+  EXPECT_EQ(run.err,
+            "error: --watch: port " + port +
+                " cannot be had, most likely another program uses it; give another, or none for any\n");
   EXPECT_EQ(folder.files(), 1u);
 }
 
 TEST(Watch, takes_any_free_port_when_none_is_given) {
   const TemporaryFolder folder;
   folder.write("flowers.csv", flowers());
-  for (const std::vector<std::string>& more :
-       {std::vector<std::string>{"--watch", "--epochs", "2"}, {"--epochs", "2", "--watch"}, {"--epochs=2", "--watch=0"}}) {
+  for (const std::vector<std::string>& more : {std::vector<std::string>{"--watch", "--epochs", "2"},
+                                               {"--epochs", "2", "--watch"},
+                                               {"--epochs=2", "--watch=0"}}) {
     std::vector<std::string> arguments = {"train", "--data", "flowers.csv", "--hidden", "8", "--force"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     const Result run = ztilde(folder, arguments);
     EXPECT_EQ(run.exit_code, 0) << run.err;
-    EXPECT_TRUE(std::regex_search(run.err, std::regex("watch      http://127\\.0\\.0\\.1:[1-9][0-9]*\n"))) << run.err;
+    EXPECT_TRUE(std::regex_search(run.err, std::regex("watch      http://127\\.0\\.0\\.1:[1-9][0-9]*\n")))
+        << run.err;
   }
 }
 

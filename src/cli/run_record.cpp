@@ -67,11 +67,10 @@ Json data_object(const TrainArguments& arguments, const Dataset& data) {
                                                  data.classes.begin() + static_cast<std::ptrdiff_t>(count));
   }
   if (data.image_width > 0) object["image"] = {{"width", data.image_width}, {"height", data.image_height}};
-  for (const Column& column : data.column_info) {
-    if (object.contains("columns") && object["columns"].size() == kMostColumns) break;
-    Json each = {{"name", column.name},
-                 {"kind", column.kind == ColumnKind::numeric ? "numeric" : "categorical"}};
-    if (column.kind == ColumnKind::categorical) each["categories"] = column.categories.size();
+  for (std::size_t i = 0; i < std::min(data.column_names.size(), kMostColumns); ++i) {
+    const bool numeric = data.column_info.empty() || data.column_info[i].kind == ColumnKind::numeric;
+    Json each = {{"name", data.column_names[i]}, {"kind", numeric ? "numeric" : "categorical"}};
+    if (!numeric) each["categories"] = data.column_info[i].categories.size();
     object["columns"].push_back(std::move(each));
   }
   return object;

@@ -13,6 +13,7 @@ namespace ztilde::report {
 namespace {
 
 constexpr std::size_t kMostColumns = 60;
+constexpr std::size_t kMostClasses = 30;
 
 std::string bare_name(const std::string& path) {
   const std::size_t slash = path.find_last_of('/');
@@ -42,6 +43,16 @@ Json named_values(const std::string& title, const std::string& name, const Json&
     if (value.is_primitive()) rows.push_back({key, value.is_string() ? value : Json(value.dump())});
   }
   return rows.empty() ? Json() : table(title, {name, "value"}, rows);
+}
+
+std::string class_words(const Json& data) {
+  std::string words;
+  const Json& classes = list_at(data, "classes");
+  for (std::size_t i = 0; i < std::min(classes.size(), kMostClasses); ++i) {
+    if (classes[i].is_string())
+      words += (words.empty() ? "" : ", ") + printable(classes[i].get_ref<const std::string&>());
+  }
+  return classes.size() > kMostClasses ? words + fmt::format(", … ({} in all)", classes.size()) : words;
 }
 
 Json columns_table(const Json& data) {
@@ -126,7 +137,7 @@ Json description_section(const RunLog& log) {
   fact("for training", count(log.run, "train_rows"));
   fact("for validation", count(log.run, "valid_rows"));
   fact("target", text_at(data, "target"));
-  fact("classes", text_at(data, "class_words"));
+  fact("classes", class_words(data));
   fact("batches", text_at(log.run, "batches"));
   fact("parameters", count(log.run, "parameters"));
   fact("statistics of the model", text_at(log.result, "statistics"));

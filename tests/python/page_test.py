@@ -176,9 +176,9 @@ def look_at(browser, path, charts, hover):
             seen.add(background(browser))
     assert len(seen) == 2, f"light and dark look alike: {seen}"
     # Charts are drawn again, in the other colours, when the light changes.
-    set_screen(browser, WIDE, "light")
     colour = "return Chart.getChart(document.querySelector('figure.chart canvas')).data.datasets[0].borderColor"
     dark = browser.execute_script(colour)
+    set_screen(browser, WIDE, "light")
     WebDriverWait(browser, PATIENCE).until(lambda b: b.execute_script(colour) != dark)
     if hover:
         require_hover(browser)
@@ -290,6 +290,8 @@ def main():
         write_full_log(folder)
         browser = start_browser(f"{folder}/profile")
         try:
+            browser.get("about:blank")
+            browser.get_log("performance")  # what the browser itself began with
             look_at(browser, f"{folder}/images.html", 4, False)
             shown = browser.find_elements(By.CSS_SELECTOR, "figure.images canvas")
             assert len(shown) >= 6, "no images of what is confused"
