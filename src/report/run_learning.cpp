@@ -15,8 +15,25 @@ namespace {
 constexpr std::size_t kMostPoints = 400;
 // A loss that falls further than this is drawn on a logarithmic axis.
 constexpr double kWideRange = 30;
+// A last loss so many times the lowest is more than the noise of the last epochs.
+constexpr double kClearRise = 1.05;
 
 using Member = std::optional<double> HistoryPoint::*;
+
+// Of numbers the loss is a mean square, which nobody can picture: they are shown its root, the rmse, which
+// has the target's unit.
+struct Measure {
+  bool of_numbers;
+  const char* name;
+  double of(double loss) const { return of_numbers ? std::sqrt(loss) : loss; }
+};
+
+Measure measure_of(const RunLog& log) {
+  const bool numbers =
+      text_at(object_at(log.run, "data"), "task") == "regress" ||
+      std::ranges::any_of(log.points, [](const HistoryPoint& p) { return p.valid_rmse.has_value(); });
+  return {numbers, numbers ? "rmse" : "loss"};
+}
 
 Series series_of(const RunLog& log, const Progress& progress, Member member) {
   Series series;
@@ -28,11 +45,11 @@ Series series_of(const RunLog& log, const Progress& progress, Member member) {
 
 // The training loss of whole epochs or, while they are few, of the points within them: an epoch's mean
 // lies above what its last steps reached, so that one line cannot have both.
-Series train_losses(const RunLog& log, const Progress& progress) {
+Series train_losses(const RunLog& log, const Progress& progress, const Measure& measure) {
   constexpr std::size_t kFewEpochs = 5;
   Series ends, within;
   for (const HistoryPoint& point : log.points)
-    (point.epoch_end ? ends : within).emplace_back(progress.at(point), point.train_loss);
+    (point.epoch_end ? ends : within).emplace_back(progress.at(point), measure.of(point.train_loss));
   return ends.size() < kFewEpochs && within.size() > ends.size() ? within : ends;
 }
 
@@ -58,63 +75,77 @@ bool is_wide(const std::vector<const Series*>& all) {
 }
 
 // "The validation loss fell from 0.52 to 0.31 …": the text alternative too.
-std::string loss_words(const Series& valid, const Series& train, const HistoryPoint* best) {
-  const auto fell = [](const char* which, const Series& series) {
+std::string loss_words(const Series& valid, const Series& train, const HistoryPoint* best,
+                       const Measure& measure) {
+  const auto fell = [&](const char* which, const Series& series) {
     const double first = series.front().second, last = series.back().second;
-    if (series.size() == 1) return fmt::format("The {} loss is {}", which, shown(last));
-    return fmt::format("The {} loss {} from {} to {}", which, last < first ? "fell" : "went", shown(first),
-                       shown(last));
+    if (series.size() == 1) return fmt::format("The {} {} is {}", which, measure.name, shown(last));
+    return fmt::format("The {} {} {} from {} to {}", which, measure.name, last < first ? "fell" : "went",
+                       shown(first), shown(last));
   };
   if (train.empty()) return "";
   if (valid.empty() || !best) return fell("training", train) + ".";
   std::string words = fell("validation", valid);
   if (valid.size() == 1) return words + ".";
-  words += fmt::format("; it was lowest, {}, after epoch {}", shown(*best->valid_loss), best->epoch);
-  const bool rose = valid.back().second > 1.02 * *best->valid_loss;
-  if (rose && train.back().second < train.front().second)
-    words += ", and rose after that while the training loss went on falling: the model began to overfit";
+  const double least = measure.of(*best->valid_loss);
+  words += fmt::format("; it was lowest, {}, after epoch {}", shown(least), best->epoch);
+  if (valid.back().second > kClearRise * least && train.back().second < train.front().second)
+    words += fmt::format(", and rose after that while the training {} fell: what overfitting looks like",
+                         measure.name);
   return words + ".";
 }
 
-Json loss_chart(const RunLog& log, const Progress& progress) {
-  const Series train = train_losses(log, progress),
-               valid = series_of(log, progress, &HistoryPoint::valid_loss);
+struct Losses {
+  Measure measure;
+  Series train, valid;
+  const HistoryPoint* best;
+  std::string words;
+};
+
+Losses losses_of(const RunLog& log, const Progress& progress) {
+  Losses losses = {measure_of(log), {}, {}, best_point(log), ""};
+  losses.train = train_losses(log, progress, losses.measure);
+  losses.valid = series_of(log, progress, &HistoryPoint::valid_loss);
+  for (auto& [x, y] : losses.valid) y = losses.measure.of(y);
+  losses.words = loss_words(losses.valid, losses.train, losses.best, losses.measure);
+  return losses;
+}
+
+Json loss_chart(const Losses& losses, const Progress& progress) {
+  const auto& [measure, train, valid, best, words] = losses;
   if (train.empty()) return {};
-  const HistoryPoint* best = best_point(log);
   Json datasets = Json::array({line_dataset("training", "train", train, kMostPoints)});
   Json marks = Json::array();
   if (!valid.empty()) datasets.push_back(line_dataset("validation", "valid", valid, kMostPoints));
   if (best && valid.size() > 1)
     marks.push_back(
         {{"value", rounded(progress.at(*best))}, {"label", fmt::format("best: epoch {}", best->epoch)}});
-  const std::string words = loss_words(valid, train, best);
-  Json data = {{"title", valid.empty() ? "The training loss: it should fall and flatten"
-                                       : "The loss: both lines should fall, and stay together"},
-               {"alt", words},
-               {"x", progress.label()},
-               {"y", "loss"},
-               {"marks", marks},
-               {"datasets", datasets}};
+  Json data = {
+      {"title", valid.empty()
+                    ? fmt::format("The training {}: it should fall and flatten", measure.name)
+                    : fmt::format("The {}: both lines should fall, and stay together", measure.name)},
+      {"alt", words},
+      {"x", progress.label()},
+      {"y", measure.of_numbers ? "rmse, in the target's unit" : "loss"},
+      {"marks", marks},
+      {"datasets", datasets}};
   if (is_wide({&train, &valid})) data["y_type"] = "logarithmic";
   return chart("lines", data);
 }
 
-Json metric_chart(const RunLog& log, const Progress& progress, Member member, const char* name,
-                  bool is_share) {
-  const Series series = series_of(log, progress, member);
+Json accuracy_chart(const RunLog& log, const Progress& progress) {
+  const Series series = series_of(log, progress, &HistoryPoint::valid_accuracy);
   if (series.size() < 2) return {};
-  const bool higher = is_share;
-  const auto best = higher ? std::ranges::max(series, {}, &std::pair<double, double>::second)
-                           : std::ranges::min(series, {}, &std::pair<double, double>::second);
-  const auto words = [&](double value) { return is_share ? shown_share(value) : shown(value); };
-  Json data = {
-      {"title", fmt::format("The {} on validation rows: {} is better", name, higher ? "higher" : "lower")},
-      {"alt", fmt::format("The {} went from {} to {}; the {} was {}.", name, words(series.front().second),
-                          words(series.back().second), higher ? "highest" : "lowest", words(best.second))},
-      {"x", progress.label()},
-      {"y", name},
-      {"datasets", Json::array({line_dataset(name, "valid", series, kMostPoints)})}};
-  if (is_share) data["y_format"] = "percent";
+  const double best = std::ranges::max(series, {}, &std::pair<double, double>::second).second;
+  Json data = {{"title", "The accuracy on validation rows: higher is better"},
+               {"alt", fmt::format("The accuracy went from {} to {}; the highest was {}.",
+                                   shown_share(series.front().second), shown_share(series.back().second),
+                                   shown_share(best))},
+               {"x", progress.label()},
+               {"y", "accuracy"},
+               {"y_format", "percent"},
+               {"datasets", Json::array({line_dataset("accuracy", "valid", series, kMostPoints)})}};
+  if (best > 0.99) data["y_max"] = 1;
   return chart("lines", data);
 }
 
@@ -152,11 +183,13 @@ Json glance(const RunLog& log) {
     items.push_back({"validation rmse", shown(*rmse), rmse_note(scores)});
   if (const auto r2 = number_at(scores, "r2"))
     items.push_back({"r²", fmt::format("{:.4f}", *r2), "1 is perfect, 0 the mean"});
-  if (const auto loss = either("valid_loss", &HistoryPoint::valid_loss))
+  const Measure measure = measure_of(log);
+  if (const auto loss = either("valid_loss", &HistoryPoint::valid_loss); loss && !measure.of_numbers)
     items.push_back({"validation loss", shown(*loss), ""});
   const auto train_loss = number_at(log.result, "train_loss");
   if (train_loss || !log.points.empty())
-    items.push_back({"training loss", shown(train_loss ? *train_loss : log.points.back().train_loss), ""});
+    items.push_back({fmt::format("training {}", measure.name),
+                     shown(measure.of(train_loss ? *train_loss : log.points.back().train_loss)), ""});
   if (const HistoryPoint* best = best_point(log)) {
     const auto used = number_at(log.result, "best_epoch");
     items.push_back({"lowest validation loss", fmt::format("epoch {}", best->epoch),
@@ -194,15 +227,12 @@ std::string ending_words(const RunLog& log, RunState state) {
 
 Json learning_section(const RunLog& log, RunState state) {
   const Progress progress(log);
+  const Losses losses = losses_of(log, progress);
   Json blocks = Json::array({glance(log)});
-  for (Json block : {loss_chart(log, progress),
-                     metric_chart(log, progress, &HistoryPoint::valid_accuracy, "accuracy", true),
-                     metric_chart(log, progress, &HistoryPoint::valid_rmse, "rmse", false)}) {
+  for (Json block : {loss_chart(losses, progress), accuracy_chart(log, progress)}) {
     if (!block.is_null()) blocks.push_back(std::move(block));
   }
-  const std::string words = loss_words(series_of(log, progress, &HistoryPoint::valid_loss),
-                                       train_losses(log, progress), best_point(log));
-  return section("learning", "Did it learn?", ending_words(log, state) + words, blocks);
+  return section("learning", "Did it learn?", ending_words(log, state) + losses.words, blocks);
 }
 
 }  // namespace ztilde::report

@@ -153,7 +153,7 @@ Json histogram(const Json& norm, const char* name, const char* letter, const Jso
   Json labels = Json::array();
   const double width = (*most - *least) / static_cast<double>(counts.size());
   for (std::size_t i = 0; i < counts.size(); ++i)
-    labels.push_back(shown(*least + width * (static_cast<double>(i) + 0.5)));
+    labels.push_back(fmt::format("{:.3g}", *least + width * (static_cast<double>(i) + 0.5)));
   const double layer = number_at(norm, "layer").value_or(0);
   return chart("bars",
                {{"title", fmt::format("Layer {}: {} of the finished model, from {} to {}", layer, letter,

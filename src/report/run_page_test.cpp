@@ -142,7 +142,7 @@ TEST(RunPage, marks_the_best_epoch_and_says_when_it_overfits) {
   }
   const Json learning = run_page(log_of(lines))["sections"][0];
   EXPECT_THAT(learning["lead"], HasSubstr("it was lowest, 0.4000, after epoch 3"));
-  EXPECT_THAT(learning["lead"], HasSubstr("overfit"));
+  EXPECT_THAT(learning["lead"], HasSubstr("what overfitting looks like"));
   const Json& marks = learning["blocks"][1]["config"]["options"]["plugins"]["marks"]["lines"];
   EXPECT_EQ(marks[0]["label"], "best: epoch 3");
   EXPECT_EQ(marks[0]["value"], 30) << "in steps, as the log does not tell how many an epoch has";

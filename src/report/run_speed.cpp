@@ -13,6 +13,10 @@ namespace {
 
 constexpr std::size_t kMostPoints = 200;
 
+std::string brief(double seconds) {
+  return seconds < 1 ? fmt::format("{} ms", shown(1e3 * seconds)) : shown_duration(seconds);
+}
+
 Json pace_chart(const RunLog& log, const Progress& progress) {
   Series series;
   for (const HistoryPoint& point : log.points) series.emplace_back(progress.at(point), point.rows_per_second);
@@ -75,11 +79,8 @@ Json speed_section(const RunLog& log) {
   if (const auto pace = number_at(log.result, "rows_per_second"))
     items.push_back({"rows per second", shown(std::round(*pace)), "over the whole run"});
   if (last.epoch > 0 && last.epoch_end)
-    items.push_back(
-        {"an epoch", shown_duration(last.seconds / static_cast<double>(last.epoch)), "with validation"});
-  if (last.step > 0)
-    items.push_back(
-        {"a step", fmt::format("{} ms", shown(1e3 * last.seconds / static_cast<double>(last.step))), ""});
+    items.push_back({"an epoch", brief(last.seconds / static_cast<double>(last.epoch)), "with validation"});
+  if (last.step > 0) items.push_back({"a step", brief(last.seconds / static_cast<double>(last.step)), ""});
   if (const auto bytes = count_at(log.run, "memory_bytes"))
     items.push_back({"memory", shown_bytes(*bytes), "as reckoned before the first step"});
   Json blocks = Json::array({figures(items)});

@@ -81,7 +81,7 @@ function styledScale(scale, axis, categories) {
     ...scale,
     title,
     grid: {color: colour('grid'), borderColor: colour('line'), drawTicks: false, display: axis === 'y' || !categories},
-    ticks: {color: colour('soft'), padding: 6, maxTicksLimit: 8, maxRotation: 0, autoSkipPadding: 14, callback: tick, ...scale.ticks},
+    ticks: {color: colour('soft'), padding: 6, maxTicksLimit: categories && axis === 'x' ? 7 : 8, maxRotation: 0, autoSkipPadding: 14, callback: tick, ...scale.ticks},
   };
 }
 
