@@ -76,12 +76,14 @@ function styledScale(scale, axis, categories) {
     }
     return shownTick(value, format);
   };
+  // Along x the width of the words decides, which a limit would overrule.
+  const limit = axis === 'y' && !categories ? {maxTicksLimit: 8} : {};
   const title = {...scale.title, color: colour('soft'), display: Boolean(scale.title?.text)};
   return {
     ...scale,
     title,
     grid: {color: colour('grid'), borderColor: colour('line'), drawTicks: false, display: axis === 'y' || !categories},
-    ticks: {color: colour('soft'), padding: 6, maxTicksLimit: categories && axis === 'x' ? 7 : 8, maxRotation: 0, autoSkipPadding: 14, callback: tick, ...scale.ticks},
+    ticks: {color: colour('soft'), padding: 6, maxRotation: 0, autoSkipPadding: 14, callback: tick, ...limit, ...scale.ticks},
   };
 }
 
