@@ -247,6 +247,11 @@ void add_norm_measures(const TrainArguments& arguments, const Dataset& data, con
       norm[parameter.name == "weight" ? "gamma" : "beta"] = histogram(values);
     }
     if (measured) norm.update(distances(model, *measured, slot));
+    for (const RunningError& error : result.running_error) {
+      if (error.layer != slot.layer) continue;
+      norm["mean_distance"] = error.mean_distance;
+      norm["variance_ratio"] = error.variance_ratio;
+    }
     object["norms"].push_back(std::move(norm));
   }
 }

@@ -13,8 +13,8 @@ namespace ztilde::cli {
 void add_quality_measures(const TrainArguments& arguments, const Dataset& data, const Dataset* valid,
                           const TrainResult& result, report::Json& object);
 
-// Adds "norms": how γ and β are distributed, and how far running statistics are from population ones
-// where the model has the first and the training rows can be passed over again.
+// Adds "norms": how γ and β are distributed, and how far the running statistics were from the population
+// ones at the end of training. Of a model that keeps the first this takes a pass over the training rows.
 void add_norm_measures(const TrainArguments& arguments, const Dataset& data, const TrainResult& result,
                        report::Json& object);
 

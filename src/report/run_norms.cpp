@@ -179,7 +179,7 @@ Json exact_distances(const RunLog& log) {
   }
   if (rows.empty()) return {};
   return table(
-      "Running statistics of the saved model against those of all training rows: means apart, in standard "
+      "Running statistics at the end against those of all training rows: means apart, in standard "
       "deviations, and ratio of the variances, over the units",
       {"layer", "means, median", "means, most", "variances, median", "variances, most"}, rows);
 }
