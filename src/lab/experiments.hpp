@@ -1,0 +1,10 @@
+// Every experiment: one function and one file each, in the order of the list.
+#pragma once
+
+#include "lab/experiment.hpp"
+
+namespace ztilde::lab {
+
+Experiment bowls();
+
+}  // namespace ztilde::lab

@@ -1,0 +1,15 @@
+#include <vector>
+
+#include "lab/experiment.hpp"
+#include "lab/experiments.hpp"
+
+namespace ztilde::lab {
+
+std::span<const Experiment> experiments() {
+  static const std::vector<Experiment> all = {
+      bowls(),
+  };
+  return all;
+}
+
+}  // namespace ztilde::lab
