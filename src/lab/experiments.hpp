@@ -6,5 +6,10 @@
 namespace ztilde::lab {
 
 Experiment bowls();
+Experiment identity();
+Experiment sigmoid();
+Experiment placement();
+Experiment batch_size();
+Experiment optimisers();
 
 }  // namespace ztilde::lab

@@ -7,7 +7,12 @@ namespace ztilde::lab {
 
 std::span<const Experiment> experiments() {
   static const std::vector<Experiment> all = {
-      bowls(),
+      bowls(),       //
+      identity(),    //
+      sigmoid(),     //
+      placement(),   //
+      batch_size(),  //
+      optimisers(),  //
   };
   return all;
 }
