@@ -123,7 +123,7 @@ std::vector<const lab::Experiment*> chosen(const LabOptions& options) {
   std::vector<const lab::Experiment*> result;
   for (const lab::Experiment& each : lab::experiments()) {
     if (own && is_named(each.name) && !each.takes_data)
-      refuse(each.name, "runs on rows of its own; leave --data out, or leave it out with --data");
+      refuse(each.name, "runs on rows of the lab's own only; leave it out, or leave --data out");
     if (is_named(each.name) || (is_named("all") && (!own || each.takes_data))) result.push_back(&each);
   }
   return result;

@@ -93,8 +93,8 @@ void add_pictures(Context& context, const Comparison& made, std::uint64_t most_s
 }
 
 Findings run(Context& context) {
-  const auto rows = context.pick<std::size_t>(400, 200);
-  const auto most_steps = context.pick<std::uint64_t>(400'000, 200'000);
+  const auto rows = context.pick<std::size_t>(400, 100);
+  const auto most_steps = context.pick<std::uint64_t>(400'000, 150'000);
   Comparison made = compared(made_rows(rows, context.seed)), real = compared(real_rows(context.data, rows));
   const std::pair<Comparison*, Side Comparison::*> runs[] = {{&made, &Comparison::raw},
                                                              {&real, &Comparison::raw},

@@ -33,9 +33,9 @@ class Trial {
 struct ContextOptions {
   bool quick = false;
   std::uint64_t seed = 0;
-  std::size_t threads = 0;              // 0: all cores
-  std::function<void(double)> on_done;  // how much is done, 0 … 1; called from one thread at a time
-  std::function<bool()> should_stop;    // may be called from any thread
+  std::size_t threads = 0;                   // 0: all cores
+  std::function<void(double)> on_done = {};  // how much is done, 0 … 1; called from one thread at a time
+  std::function<bool()> should_stop = {};    // may be called from any thread
 };
 
 class Context {

@@ -12,7 +12,6 @@
 namespace ztilde::lab {
 namespace {
 
-const std::string kFolder = "/usr/share/datasets/fashion-mnist/";
 constexpr std::size_t kFewestRows = 100;
 
 template <class T>
@@ -75,19 +74,20 @@ Dataset first_rows(const Dataset& data, std::size_t rows) {
   return rows_of(data, first);
 }
 
-Data fashion_mnist(std::uint64_t seed) {
-  if (!std::filesystem::is_directory(kFolder)) {
-    throw Error(ErrorKind::io, kFolder.substr(0, kFolder.size() - 1) +
+Data fashion_mnist(std::uint64_t seed, const std::string& folder) {
+  if (!std::filesystem::is_directory(folder)) {
+    throw Error(ErrorKind::io, folder +
                                    ": the lab's images are not there; install Debian's package "
                                    "dataset-fashion-mnist, or give rows of your own with --data");
   }
   Data data;
   data.name = "Fashion-MNIST";
-  const Dataset rows =
-      read_idx(kFolder + "train-images-idx3-ubyte.gz", kFolder + "train-labels-idx1-ubyte.gz");
-  split(rows, 1.0 / 6, seed, data.train, data.valid);
-  data.test =
-      shuffled(read_idx(kFolder + "t10k-images-idx3-ubyte.gz", kFolder + "t10k-labels-idx1-ubyte.gz"), seed);
+  const auto read = [&](const std::string& part) {
+    return read_idx(folder + "/" + part + "-images-idx3-ubyte.gz",
+                    folder + "/" + part + "-labels-idx1-ubyte.gz");
+  };
+  split(read("train"), 1.0 / 6, seed, data.train, data.valid);
+  data.test = shuffled(read("t10k"), seed);
   return data;
 }
 

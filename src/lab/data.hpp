@@ -18,9 +18,11 @@ struct Data {
   bool own = false;  // the user's
 };
 
+inline const std::string kImageFolder = "/usr/share/datasets/fashion-mnist";
+
 // The 60,000 images for training, 10,000 of them for validation, and the 10,000 for testing. Throws
 // Error(io) that names the package where they are not installed.
-Data fashion_mnist(std::uint64_t seed);
+Data fashion_mnist(std::uint64_t seed, const std::string& folder = kImageFolder);
 // Three fifths of the user's rows, a fifth and a fifth. Throws Error(data) where they are too few.
 Data own_data(const Dataset& rows, const std::string& name, std::uint64_t seed);
 

@@ -49,18 +49,20 @@ Model with_identities(Model model) {
 
 double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
   double most = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) most = std::max(most, std::abs(static_cast<double>(a[i]) - b[i]));
+  for (std::size_t i = 0; i < a.size(); ++i)
+    most = std::max(most, std::abs(static_cast<double>(a[i]) - b[i]));
   return most;
 }
 
-NormLayer measured(const Model& trained, const Model& changed, std::size_t layer, const std::vector<float>& rows,
-                   std::size_t threads) {
+NormLayer measured(const Model& trained, const Model& changed, std::size_t layer,
+                   const std::vector<float>& rows, std::size_t threads) {
   NormLayer result;
   result.layer = layer;
   result.units = layer_outputs(changed.network)[layer];
   const std::vector<float> z = outputs(first_layers(changed, layer), rows, threads);
   const std::vector<float> z_tilde = outputs(first_layers(changed, layer + 1), rows, threads);
-  for (const float value : z) result.largest_z = std::max(result.largest_z, static_cast<double>(std::abs(value)));
+  for (const float value : z)
+    result.largest_z = std::max(result.largest_z, static_cast<double>(std::abs(value)));
   result.difference = largest_difference(z, z_tilde);
   result.before = largest_difference(outputs(first_layers(trained, layer), rows, threads),
                                      outputs(first_layers(trained, layer + 1), rows, threads));
@@ -95,41 +97,54 @@ Findings run(Context& context) {
     table.push_back({fmt::format("layer {}", layer), fmt::format("{} units", each.units),
                      fmt::format("{:.4g}", each.largest_z), fmt::format("{:.4g}", each.before),
                      fmt::format("{:.2e}", each.difference), fmt::format("{:.2e}", each.relative())});
-    points.push_back({{"layer", layer}, {"largest_z", each.largest_z}, {"difference", each.difference},
-                      {"difference_before", each.before}, {"relative", each.relative()}});
+    points.push_back({{"layer", layer},
+                      {"largest_z", each.largest_z},
+                      {"difference", each.difference},
+                      {"difference_before", each.before},
+                      {"relative", each.relative()}});
   }
   context.advance(0.1);
   findings.values = {worst};
-  findings.blocks.push_back(report::table(
-      "What batch norm gives against what it takes, with γ = √(σ² + ε) and β = μ",
-      {"batch norm", "", "largest |z|", "largest |z_tilde − z| as trained", "with γ, β set", "relative to largest |z|"},
-      table));
+  findings.blocks.push_back(
+      report::table("What batch norm gives against what it takes, with γ = √(σ² + ε) and β = μ",
+                    {"batch norm", "", "largest |z|", "largest |z_tilde − z| as trained", "with γ, β set",
+                     "relative to largest |z|"},
+                    table));
   findings.points = {{"layers", points}};
-  findings.sentence = fmt::format("With γ = √(σ² + ε) and β = μ every batch norm of the trained net gives its z back, to {:.1e} of "
-                                  "the layer's largest z: what floats can hold.", worst);
+  findings.sentence = fmt::format(
+      "With γ = √(σ² + ε) and β = μ every batch norm of the trained net gives its z back, to {:.1e} of "
+      "the layer's largest z: what floats can hold.",
+      worst);
   std::string widths;
-  for (const std::size_t width : options.hidden) widths += fmt::format("{}{}", widths.empty() ? "" : ", ", width);
-  findings.ran = fmt::format("relu net with hidden layers of {} units, {} steps of gradient descent at rate {} on {} rows; population "
-                             "statistics; compared on {} test rows",
-                             widths, with_commas(steps), kRate, with_commas(train.rows), with_commas(count));
-  findings.why_not = "γ and β are floats, each off by up to 6e-8 of itself; a mean far larger than the spread makes that show.";
+  for (const std::size_t width : options.hidden)
+    widths += fmt::format("{}{}", widths.empty() ? "" : ", ", width);
+  findings.ran = fmt::format(
+      "relu net with hidden layers of {} units, {} steps of gradient descent at rate {} on {} rows; "
+      "population "
+      "statistics; compared on {} test rows",
+      widths, with_commas(steps), kRate, with_commas(train.rows), with_commas(count));
+  findings.why_not =
+      "γ and β are floats, each off by up to 6e-8 of itself; a mean far larger than the spread makes that "
+      "show.";
   return findings;
 }
 
 }  // namespace
 
 Experiment identity() {
-  return {.name = "identity",
-          .title = "Nothing is lost",
-          .claim = "γ = √(σ² + ε) and β = μ make batch norm the identity: the net can undo it.",
-          .source = "the lecture; Ioffe & Szegedy 2015, arXiv:1502.03167, section 3",
-          .about = "A net is trained, then γ and β of every batch norm are set to these values, with the statistics "
-                   "that the model is used with. For each layer the largest difference between what it takes and "
-                   "what it gives, over all units and rows, stands against the largest z of the layer.",
-          .thresholds = {{"largest relative difference", Threshold::Is::below, 1e-6, 0, {}, "{:.2g}"}},
-          .seconds = 10,
-          .quick_seconds = 2,
-          .run = run};
+  return {
+      .name = "identity",
+      .title = "Nothing is lost",
+      .claim = "γ = √(σ² + ε) and β = μ make batch norm the identity: the net can undo it.",
+      .source = "the lecture; Ioffe & Szegedy 2015, arXiv:1502.03167, section 3",
+      .about =
+          "A net is trained, then γ and β of every batch norm are set to these values, with the statistics "
+          "that the model is used with. For each layer the largest difference between what it takes and "
+          "what it gives, over all units and rows, stands against the largest z of the layer.",
+      .thresholds = {{"largest relative difference", Threshold::Is::below, 1e-6, 0, {}, "{:.2g}"}},
+      .seconds = 10,
+      .quick_seconds = 2,
+      .run = run};
 }
 
 }  // namespace ztilde::lab

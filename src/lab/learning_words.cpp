@@ -16,7 +16,8 @@ std::string mean_and_deviation(const std::vector<double>& scores) {
 }
 
 std::string rate_words(const std::vector<Arm>& arms, const Rates& rates, std::size_t arm) {
-  return fmt::format("{:.4g}{}", rates.best[arm], rates.at_edge(arms, arm) ? ", at the edge of those tried" : "");
+  return fmt::format("{:.4g}{}", rates.best[arm],
+                     rates.at_edge(arms, arm) ? ", at the edge of those tried" : "");
 }
 
 double mean_seconds(const std::vector<Learned>& seeds) {
@@ -27,22 +28,24 @@ double mean_seconds(const std::vector<Learned>& seeds) {
 
 std::string protocol_words(const std::vector<Arm>& arms, std::size_t seeds, const Dataset& train,
                            const Dataset& valid, const Dataset& test) {
-  const auto [least, most] =
-      std::ranges::minmax(arms, {}, [](const Arm& arm) { return arm.rates.size(); });
+  const auto [least, most] = std::ranges::minmax(arms, {}, [](const Arm& arm) { return arm.rates.size(); });
   const std::string count = least.rates.size() == most.rates.size()
                                 ? fmt::format("{}", least.rates.size())
                                 : fmt::format("{} to {}", least.rates.size(), most.rates.size());
-  return fmt::format("trained on {} rows; the rate of each arm chosen from {} on {} validation rows; {} for all arms alike; "
-                     "compared on {} test rows with population statistics",
-                     with_commas(train.rows), count, with_commas(valid.rows), counted(seeds, "seed"), with_commas(test.rows));
+  return fmt::format(
+      "trained on {} rows; the rate of each arm chosen from {} on {} validation rows; {} for all arms alike; "
+      "compared on {} test rows with population statistics",
+      with_commas(train.rows), count, with_commas(valid.rows), counted(seeds, "seed"),
+      with_commas(test.rows));
 }
 
-Json raw_points(const std::vector<Arm>& arms, const Rates& rates, const std::vector<std::vector<Learned>>& learned,
-                std::span<const std::uint64_t> looks) {
+Json raw_points(const std::vector<Arm>& arms, const Rates& rates,
+                const std::vector<std::vector<Learned>>& learned, std::span<const std::uint64_t> looks) {
   Json result = Json::array();
   for (std::size_t arm = 0; arm < arms.size(); ++arm) {
     Json seeds = Json::array();
-    for (const Learned& each : learned[arm]) seeds.push_back({{"scores", each.scores}, {"diverged", each.diverged}});
+    for (const Learned& each : learned[arm])
+      seeds.push_back({{"scores", each.scores}, {"diverged", each.diverged}});
     result.push_back({{"arm", arms[arm].name},
                       {"rates", arms[arm].rates},
                       {"valid_scores", rates.scores[arm]},

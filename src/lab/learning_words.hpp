@@ -21,7 +21,8 @@ std::string protocol_words(const std::vector<Arm>& arms, std::size_t seeds, cons
 
 // Rates tried, the one chosen, and the scores of every seed at every look.
 report::Json raw_points(const std::vector<Arm>& arms, const Rates& rates,
-                        const std::vector<std::vector<Learned>>& learned, std::span<const std::uint64_t> looks);
+                        const std::vector<std::vector<Learned>>& learned,
+                        std::span<const std::uint64_t> looks);
 
 // A line of a chart: the mean over seeds at each look, in hundredths.
 report::Json mean_line(const std::string& label, const report::Json& role, const std::vector<Learned>& seeds,

@@ -25,8 +25,10 @@ std::vector<Arm> arms_of(const Context& context, std::uint64_t steps) {
       options.batch_norm = place != nowhere;
       options.norm_place = place == after ? NormPlace::after : NormPlace::before;
       options.batch = 128;
-      const std::vector<double> rates = context.pick<std::vector<double>>({0.01, 0.03, 0.1, 0.3, 1, 3}, {0.03, 0.1, 0.3, 1});
-      arms.push_back({fmt::format("{}, {}", to_string(activation), kPlaceNames[place]), options, rates, steps});
+      const std::vector<double> rates =
+          context.pick<std::vector<double>>({0.01, 0.03, 0.1, 0.3, 1, 3, 10}, {0.03, 0.1, 0.3, 1});
+      arms.push_back(
+          {fmt::format("{}, {}", to_string(activation), kPlaceNames[place]), options, rates, steps});
     }
   }
   return arms;
@@ -60,7 +62,9 @@ Findings run(Context& context) {
       const std::vector<double> reached = at_look(learned[arm], 0);
       const Paired difference = paired(reached, reached_before);
       table.push_back({arms[arm].name, mean_and_deviation(reached),
-                       place == before ? "–" : fmt::format("{:+.2f} ± {:.2f}", 100 * difference.mean, 100 * difference.interval),
+                       place == before ? "–"
+                                       : fmt::format("{:+.2f} ± {:.2f}", 100 * difference.mean,
+                                                     100 * difference.interval),
                        place == before ? "–" : fmt::format("{} of {}", difference.wins, difference.pairs),
                        rate_words(arms, rates, arm), fmt::format("{:.2f} s", mean_seconds(learned[arm]))});
     }
@@ -68,18 +72,23 @@ Findings run(Context& context) {
   const Paired& relu = differences[0];
   findings.values = {100 * std::abs(relu.mean)};
   findings.blocks.push_back(report::table(
-      fmt::format("Test {} in points: mean ± standard deviation over seeds; differences with their 95 % interval", score),
+      fmt::format(
+          "Test {} in points: mean ± standard deviation over seeds; differences with their 95 % interval",
+          score),
       {"arm", "test " + score, "less that of before", "better than before", "rate", "one training"}, table));
   findings.points = {{"score", score}, {"arms", raw_points(arms, rates, learned, looks)}};
   findings.sentence = fmt::format(
-      "After the activation instead of before changes the test {} by {:+.2f} ± {:.2f} points with relu and {:+.2f} ± {:.2f} with "
+      "After the activation instead of before changes the test {} by {:+.2f} ± {:.2f} points with relu and "
+      "{:+.2f} ± {:.2f} with "
       "sigmoid; batch norm before the activation against none: {:+.2f} ± {:.2f} and {:+.2f} ± {:.2f}.",
       score, 100 * relu.mean, 100 * relu.interval, 100 * differences[1].mean, 100 * differences[1].interval,
       100 * gains[0].mean, 100 * gains[0].interval, 100 * gains[1].mean, 100 * gains[1].interval);
-  findings.ran = fmt::format("3 hidden layers of {} units, batches of 128, {} steps of gradient descent; {}", arms[0].options.hidden[0],
-                             with_commas(steps), protocol_words(arms, seeds, train, valid, test));
+  findings.ran = fmt::format("3 hidden layers of {} units, batches of 128, {} steps of gradient descent; {}",
+                             arms[0].options.hidden[0], with_commas(steps),
+                             protocol_words(arms, seeds, train, valid, test));
   findings.why_not =
-      "relu's outputs are not negative and lie together near 0, so that normalising them leaves other inputs for the "
+      "relu's outputs are not negative and lie together near 0, so that normalising them leaves other inputs "
+      "for the "
       "next layer than normalising z does; a few epochs may not be enough to make up for that.";
   return findings;
 }
@@ -91,8 +100,9 @@ Experiment placement() {
           .title = "Before or after the activation",
           .claim = "Batch norm works before the activation and after it.",
           .source = "the lecture; Ioffe & Szegedy 2015, arXiv:1502.03167, section 3.2",
-          .about = "The same nets with batch norm before and after each activation, for relu and sigmoid, each at "
-                   "the rate that is best for it; and without batch norm, to see what there is to win.",
+          .about =
+              "The same nets with batch norm before and after each activation, for relu and sigmoid, each at "
+              "the rate that is best for it; and without batch norm, to see what there is to win.",
           .thresholds = {{"|after − before|, relu", Threshold::Is::below, 1, 0, {}, "{:.2f} points"}},
           .takes_data = true,
           .seconds = 120,

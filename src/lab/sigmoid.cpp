@@ -70,7 +70,8 @@ Trained train_one(const Dataset& train, const Dataset& judged, const TrainOption
       if (scale == Scale::fixed) reset_gradients(session, slots);
       session.apply(*options.learning_rate);
       result.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-      if (session.steps() % 100 == 0) trial.tell(static_cast<double>(session.steps()) / static_cast<double>(steps));
+      if (session.steps() % 100 == 0)
+        trial.tell(static_cast<double>(session.steps()) / static_cast<double>(steps));
     }
     const Model model = session.model_with_population_statistics();
     result.accuracy = score_of(evaluate(model, judged, 1), judged.task);
@@ -105,7 +106,8 @@ std::vector<double> accuracies(const std::vector<Trained>& seeds) {
   return result;
 }
 
-// Histograms of what the sigmoids of a layer get with fixed and learned γ, β, and the sigmoid with its tangent.
+// Histograms of what the sigmoids of a layer get with fixed and learned γ, β, and the sigmoid with its
+// tangent.
 Json histogram(std::size_t layer, const LayerInputs& fixed, const LayerInputs& learned) {
   const auto points = [](const auto& value_at) {
     Json data = Json::array();
@@ -118,16 +120,24 @@ Json histogram(std::size_t layer, const LayerInputs& fixed, const LayerInputs& l
   double highest = 0;
   for (std::size_t b = 0; b < kBins; ++b) highest = std::max({highest, fixed.bins[b], learned.bins[b]});
   const Json datasets = {
-      {{"label", "z_norm, γ = 1 and β = 0"}, {"role", "without"}, {"fill", "origin"}, {"pointRadius", 0},
+      {{"label", "z_norm, γ = 1 and β = 0"},
+       {"role", "without"},
+       {"fill", "origin"},
+       {"pointRadius", 0},
        {"data", points([&](std::size_t b, double) { return 100 * fixed.bins[b]; })}},
-      {{"label", "z_tilde, γ and β learned"}, {"role", "with"}, {"fill", "origin"}, {"pointRadius", 0},
+      {{"label", "z_tilde, γ and β learned"},
+       {"role", "with"},
+       {"fill", "origin"},
+       {"pointRadius", 0},
        {"data", points([&](std::size_t b, double) { return 100 * learned.bins[b]; })}},
-      {{"label", "the sigmoid, not to scale"}, {"role", "theory"}, {"pointRadius", 0},
+      {{"label", "the sigmoid, not to scale"},
+       {"role", "theory"},
+       {"pointRadius", 0},
        {"data", points([&](std::size_t, double z) { return 100 * highest * sigmoid_of(z); })}}};
   return report::chart(
       "lines",
-      {{"title", fmt::format("Hidden layer {}: {:.1f} % beyond ±2.5 with γ, β fixed, {:.1f} % learned", layer + 1,
-                             100 * fixed.beyond, 100 * learned.beyond)},
+      {{"title", fmt::format("Hidden layer {}: {:.1f} % beyond ±2.5 with γ, β fixed, {:.1f} % learned",
+                             layer + 1, 100 * fixed.beyond, 100 * learned.beyond)},
        {"alt", "Two histograms of what enters the sigmoids of the layer, over the sigmoid's curve."},
        {"datasets", datasets},
        {"x", "input of the sigmoid"},
@@ -142,7 +152,8 @@ Findings run(Context& context) {
   const Dataset test = first_rows(context.data.test, context.pick<std::size_t>(10'000, 4'000));
   const auto seeds = context.pick<std::size_t>(5, 2), probe = context.pick<std::size_t>(2'000, 1'000);
   const auto steps = context.pick<std::uint64_t>(2'000, 400);
-  const std::vector<double> rates = context.pick<std::vector<double>>({0.03, 0.1, 0.3, 1, 3}, {0.1, 0.3, 1});
+  const std::vector<double> rates =
+      context.pick<std::vector<double>>({0.03, 0.1, 0.3, 1, 3, 10}, {0.1, 0.3, 1});
   TrainOptions options = plain_options();
   options.hidden = {100, 100, 100};
   options.activation = ActivationKind::sigmoid;
@@ -184,7 +195,8 @@ Findings run(Context& context) {
     table.push_back({name, fmt::format("{:.2f} %", arm == 0 ? fixed_share : learned_share),
                      fmt::format("{:.4f}", mean(over_seeds(trained[arm], &LayerInputs::tangent))),
                      fmt::format("{:.2f} ± {:.2f} %", 100 * mean(reached), 100 * deviation(reached)),
-                     fmt::format("{}", best[arm]), fmt::format("{} steps, {:.1f} s", with_commas(steps), mean(seconds))});
+                     fmt::format("{}", best[arm]),
+                     fmt::format("{} steps, {:.1f} s", with_commas(steps), mean(seconds))});
     Json runs = Json::array();
     for (const Trained& each : trained[arm]) {
       Json layers = Json::array();
@@ -192,25 +204,35 @@ Findings run(Context& context) {
         layers.push_back({{"beyond", layer.beyond}, {"tangent", layer.tangent}, {"histogram", layer.bins}});
       runs.push_back({{"accuracy", each.accuracy}, {"layers", layers}});
     }
-    points.push_back({{"arm", name}, {"rates", rates}, {"valid_scores", tried[arm]}, {"rate", best[arm]}, {"seeds", runs}});
+    points.push_back({{"arm", name},
+                      {"rates", rates},
+                      {"valid_scores", tried[arm]},
+                      {"rate", best[arm]},
+                      {"seeds", runs}});
   }
-  for (std::size_t layer = 0; layer < std::min(trained[0][0].layers.size(), trained[1][0].layers.size()); ++layer)
+  for (std::size_t layer = 0; layer < std::min(trained[0][0].layers.size(), trained[1][0].layers.size());
+       ++layer)
     findings.blocks.push_back(histogram(layer, trained[0][0].layers[layer], trained[1][0].layers[layer]));
   findings.blocks.push_back(report::table(
       "Inputs of the sigmoids, and what is reached (mean ± standard deviation over seeds)",
       {"", "beyond ±2.5", "mean distance from the tangent", "test accuracy", "rate", "one training"}, table));
   findings.points = {{"arms", points}, {"histogram_from", kLeast}, {"histogram_to", kMost}};
   findings.sentence = fmt::format(
-      "With (γ, β) = (1, 0) {:.2f} % of the sigmoids' inputs lie beyond ±2.5, learned {:.2f} %; learning γ and β changes the test "
+      "With (γ, β) = (1, 0) {:.2f} % of the sigmoids' inputs lie beyond ±2.5, learned {:.2f} %; learning γ "
+      "and β changes the test "
       "accuracy by {:+.2f} ± {:.2f} points, better for {} of {} seeds.",
       fixed_share, learned_share, 100 * gain.mean, 100 * gain.interval, gain.wins, gain.pairs);
-  findings.ran = fmt::format("3 hidden layers of 100 sigmoids, batches of 60, {} steps of gradient descent on {} rows; {} seeds; rates chosen "
-                             "from {} on {} validation rows; inputs of the sigmoids of {} test rows, population statistics",
-                             with_commas(steps), with_commas(train.rows), seeds, Json(rates).dump(), with_commas(valid.rows),
-                             with_commas(probe));
+  findings.ran = fmt::format(
+      "3 hidden layers of 100 sigmoids, batches of 60, {} steps of gradient descent on {} rows; {} seeds; "
+      "rates chosen "
+      "from {} on {} validation rows; inputs of the sigmoids of {} test rows, population statistics",
+      with_commas(steps), with_commas(train.rows), seeds, Json(rates).dump(), with_commas(valid.rows),
+      with_commas(probe));
   findings.why_not =
-      "1.2 % is a normal distribution's share. What enters a unit is a sum over units that depend on each other, and its "
-      "tails are those of the data; and where the linear part is enough for a task, γ and β have nothing to gain.";
+      "1.2 % is a normal distribution's share. What enters a unit is a sum over units that depend on each "
+      "other, and its "
+      "tails are those of the data; and where the linear part is enough for a task, γ and β have nothing to "
+      "gain.";
   return findings;
 }
 
@@ -218,18 +240,25 @@ Findings run(Context& context) {
 
 Experiment sigmoid() {
   using Is = Threshold::Is;
-  return {.name = "sigmoid",
-          .title = "Leaving the linear part",
-          .claim = "With mean 0 and variance 1 a sigmoid works in its linear part; learned γ and β take it out of there.",
-          .source = "the lecture; Ioffe & Szegedy 2015, arXiv:1502.03167, section 3",
-          .about = "The same nets are trained with (γ, β) = (1, 0) held fast and with both learned, each at the rate that is best "
-                   "for it. Of a normal distribution 1.24 % lies beyond ±2.5, where the sigmoid has left its tangent. What "
-                   "enters the sigmoids is taken from test rows, in the form in which the model is used.",
-          .thresholds = {{"share beyond ±2.5 with (γ, β) = (1, 0)", Is::within, 100 * kNormalShare, 0.3, {}, "{:.2f} %"},
-                         {"accuracy of learned less that of fixed", Is::at_least, 0, 0, 1, "{:.2f} points"}},
-          .seconds = 60,
-          .quick_seconds = 5,
-          .run = run};
+  return {
+      .name = "sigmoid",
+      .title = "Leaving the linear part",
+      .claim =
+          "With mean 0 and variance 1 a sigmoid works in its linear part; learned γ and β take it out of "
+          "there.",
+      .source = "the lecture; Ioffe & Szegedy 2015, arXiv:1502.03167, section 3",
+      .about =
+          "The same nets are trained with (γ, β) = (1, 0) held fast and with both learned, each at the rate "
+          "that is best "
+          "for it. Of a normal distribution 1.24 % lies beyond ±2.5, where the sigmoid has left its tangent. "
+          "What "
+          "enters the sigmoids is taken from test rows, in the form in which the model is used.",
+      .thresholds =
+          {{"share beyond ±2.5 with (γ, β) = (1, 0)", Is::within, 100 * kNormalShare, 0.3, {}, "{:.2f} %"},
+           {"accuracy of learned less that of fixed", Is::at_least, 0, 0, 1, "{:.2f} points"}},
+      .seconds = 60,
+      .quick_seconds = 5,
+      .run = run};
 }
 
 }  // namespace ztilde::lab
