@@ -107,9 +107,12 @@ TEST(Lab, interrupted_keeps_what_is_finished) {
   const TemporaryFolder folder;
   Setting setting;
   setting.meanwhile = [&](pid_t process) {
-    // As soon as the first experiment is on the page.
-    while (!std::filesystem::exists(folder / "lab/lab.html") && ::kill(process, 0) == 0)
+    // As soon as the first experiment is on the page, or the program has ended without it.
+    siginfo_t ended{};
+    while (!std::filesystem::exists(folder / "lab/lab.html") && ended.si_pid == 0) {
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      ::waitid(P_PID, static_cast<id_t>(process), &ended, WEXITED | WNOHANG | WNOWAIT);
+    }
     ::kill(process, SIGINT);
   };
   const Result run = ztilde(folder, {"lab", "identity", "placement", "--quick"}, setting);

@@ -230,7 +230,7 @@ bool OptionTable::parse(std::vector<std::string> arguments) {
   std::vector<CLI::Option*> parsed_positionals;
   for (const Positional& positional : positionals_) {
     parsed_positionals.push_back(app.add_option(positional.name));
-    if (positional.list) parsed_positionals.back()->expected(-1)->allow_extra_args();
+    if (positional.list) parsed_positionals.back()->expected(-1)->take_all();
   }
 
   arguments = with_values_checked(arguments);
