@@ -38,6 +38,12 @@ std::vector<Point> contour(const Bowl& bowl, const std::vector<double>& best, do
   return line;
 }
 
+// Outwards to two digits of the width, so that the axis begins and ends with a number people can read.
+double rounded(double value, double width, double (*direction)(double)) {
+  const double digit = std::pow(10, std::floor(std::log10(width)) - 1);
+  return direction(value / digit) * digit;
+}
+
 Json line_of(const std::vector<Point>& points) {
   Json data = Json::array();
   for (const Point& point : points) data.push_back({{"x", point[0]}, {"y", point[1]}});
@@ -86,10 +92,10 @@ Json bowl_picture(const std::string& title, const Bowl& bowl, const std::vector<
                         {"datasets", std::move(datasets)},
                         {"x", "weight of x1"},
                         {"y", "weight of x2"},
-                        {"x_min", best[0] - kMargin * reach[0]},
-                        {"x_max", best[0] + kMargin * reach[0]},
-                        {"y_min", best[1] - kMargin * reach[1]},
-                        {"y_max", best[1] + kMargin * reach[1]}});
+                        {"x_min", rounded(best[0] - kMargin * reach[0], reach[0], std::floor)},
+                        {"x_max", rounded(best[0] + kMargin * reach[0], reach[0], std::ceil)},
+                        {"y_min", rounded(best[1] - kMargin * reach[1], reach[1], std::floor)},
+                        {"y_max", rounded(best[1] + kMargin * reach[1], reach[1], std::ceil)}});
 }
 
 }  // namespace ztilde::lab
