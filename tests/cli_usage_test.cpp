@@ -17,7 +17,7 @@ struct BadUse {
 const std::vector<BadUse>& bad_uses() {
   static const std::vector<BadUse> uses = {
       {{"trian"}, 2, "trian: unknown verb; did you mean train?"},
-      {{""}, 2, "'': unknown verb; known are train, evaluate, predict, report, inspect-data, inspect"},
+      {{""}, 2, "'': unknown verb; known are train, evaluate, predict, report, inspect-data, inspect, lab"},
       {{"--versoin"}, 2, "--versoin: unknown option; did you mean --version?"},
       {{"train"}, 2, "--data: missing; name a table or an IDX image file"},
       {{"train", "--data"}, 2, "--data: needs a value, PATH"},

@@ -77,6 +77,21 @@ bool are_images(const InputFiles& files) {
   return starts_like_idx(start.substr(0, filled));
 }
 
+Dataset read_labelled_rows(const OptionTable& table, const InputFiles& files, const std::string& target,
+                           std::optional<Task> task) {
+  if (!are_images(files)) {
+    CsvOptions options = csv_options(files.table);
+    options.target = target;
+    options.task = task;
+    return read_csv(files.data, options);
+  }
+  table.exclude("images", {"--target"}, "their target is the labels; leave it out");
+  table.exclude("images", kTableOptions, "they have no columns; leave it out");
+  if (task == Task::regress) refuse("--task", "images are classified by their labels; leave regress out");
+  if (files.labels.empty()) refuse("--labels", "missing; name the IDX file with the labels of the images");
+  return read_idx(files.data, files.labels);
+}
+
 CsvOptions csv_options_for(const Model& model, const InputFiles& files, CsvOptions::Target use) {
   CsvOptions options = csv_options(files.table);
   options.target_use = use;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,6 +30,11 @@ void require_data(const InputFiles& files);
 // Whether these are images: they come with labels, or the file begins as IDX files do. A pipe is
 // not looked into.
 bool are_images(const InputFiles& files);
+
+// Rows to learn from: a table with its target (empty: the last column), or images with labels. `table`
+// has the options that images refuse.
+Dataset read_labelled_rows(const OptionTable& table, const InputFiles& files, const std::string& target,
+                           std::optional<Task> task);
 
 // What the reader must know of a model to read its tables.
 CsvOptions csv_options_for(const Model& model, const InputFiles& files, CsvOptions::Target use);

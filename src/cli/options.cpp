@@ -56,6 +56,10 @@ void OptionTable::positional(std::string name, std::string& target, std::string 
   positionals_.push_back({std::move(name), std::move(help), &target});
 }
 
+void OptionTable::rest(std::string name, std::vector<std::string>& target, std::string help) {
+  positionals_.push_back({std::move(name), std::move(help), nullptr, &target});
+}
+
 void OptionTable::flag(std::string name, bool& target, std::string help) {
   auto set = [&target](const std::string& label, const std::string& text) {
     if (text != "true" && text != "false")
@@ -224,8 +228,10 @@ bool OptionTable::parse(std::vector<std::string> arguments) {
     }
   }
   std::vector<CLI::Option*> parsed_positionals;
-  for (const Positional& positional : positionals_)
+  for (const Positional& positional : positionals_) {
     parsed_positionals.push_back(app.add_option(positional.name));
+    if (positional.list) parsed_positionals.back()->expected(-1)->take_all();
+  }
 
   arguments = with_values_checked(arguments);
   std::ranges::reverse(arguments);  // CLI11 takes them from the back
@@ -242,6 +248,10 @@ bool OptionTable::parse(std::vector<std::string> arguments) {
     take(option, option.name, option.value.empty() ? "true" : only_value(option.name, parsed[i]->results()));
   }
   for (std::size_t i = 0; i < positionals_.size(); ++i) {
+    if (positionals_[i].list) {
+      *positionals_[i].list = parsed_positionals[i]->results();
+      continue;
+    }
     if (parsed_positionals[i]->count() == 0) {
       refuse(positionals_[i].name, fmt::format("missing; usage: {}", usage_));
     }

@@ -48,6 +48,8 @@ class OptionTable {
   void example(std::string line) { examples_.push_back(std::move(line)); }
 
   void positional(std::string name, std::string& target, std::string help);
+  // Any number of further arguments, or none.
+  void rest(std::string name, std::vector<std::string>& target, std::string help);
   void flag(std::string name, bool& target, std::string help);
   Option& text(std::string name, std::string value, std::string& target, std::string help);
   Option& whole(std::string name, std::string value, std::uint64_t& target, Range range, std::string help);
@@ -83,6 +85,7 @@ class OptionTable {
   struct Positional {
     std::string name, help;
     std::string* target = nullptr;
+    std::vector<std::string>* list = nullptr;  // of rest()
   };
   Option* find(std::string_view name);
   static std::string text_of(const Option& option);

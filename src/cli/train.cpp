@@ -27,22 +27,6 @@ namespace {
 // By whose activations the log tells what the normalisation did.
 constexpr std::size_t kProbeRows = 500;
 
-Dataset read_training_rows(const OptionTable& table, const TrainArguments& arguments) {
-  if (!are_images(arguments.input)) {
-    CsvOptions options = csv_options(arguments.input.table);
-    options.target = arguments.target;
-    options.task = arguments.task;
-    return read_csv(arguments.input.data, options);
-  }
-  table.exclude("images", {"--target"}, "their target is the labels; leave it out");
-  table.exclude("images", kTableOptions, "they have no columns; leave it out");
-  if (arguments.task == Task::regress)
-    refuse("--task", "images are classified by their labels; leave regress out");
-  if (arguments.input.labels.empty())
-    refuse("--labels", "missing; name the IDX file with the labels of the images");
-  return read_idx(arguments.input.data, arguments.input.labels);
-}
-
 // In the training rows' columns, order and classes.
 Dataset read_validation_rows(const TrainArguments& arguments, const Dataset& data, const Messages& messages) {
   Model described;
@@ -220,7 +204,7 @@ Outcome run_train(const Arguments& arguments_given) {
   }
   if (!arguments.class_weights_file.empty())
     arguments.training.class_weights = read_class_weights(arguments.class_weights_file);
-  const Dataset data = read_training_rows(table, arguments);
+  const Dataset data = read_labelled_rows(table, arguments.input, arguments.target, arguments.task);
   std::optional<Dataset> valid;
   if (!arguments.valid.data.empty()) valid = read_validation_rows(arguments, data, messages);
 

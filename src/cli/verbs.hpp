@@ -21,5 +21,6 @@ Outcome run_predict(const Arguments& arguments);
 Outcome run_report(const Arguments& arguments);
 Outcome run_inspect_data(const Arguments& arguments);
 Outcome run_inspect(const Arguments& arguments);
+Outcome run_lab(const Arguments& arguments);
 
 }  // namespace ztilde::cli

@@ -1,0 +1,20 @@
+#include <vector>
+
+#include "lab/experiment.hpp"
+#include "lab/experiments.hpp"
+
+namespace ztilde::lab {
+
+std::span<const Experiment> experiments() {
+  static const std::vector<Experiment> all = {
+      bowls(),       //
+      identity(),    //
+      sigmoid(),     //
+      placement(),   //
+      batch_size(),  //
+      optimisers(),  //
+  };
+  return all;
+}
+
+}  // namespace ztilde::lab
