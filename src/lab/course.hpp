@@ -1,4 +1,5 @@
-// One network trained step by step at a constant rate and looked at on the way, in the form it would be used in.
+// One network trained step by step at a constant rate and looked at on the way, in the form it would be used
+// in.
 #pragma once
 
 #include <cstdint>

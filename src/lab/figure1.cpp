@@ -34,7 +34,8 @@ struct Sizes {
 
 Sizes sizes_of(const Context& context) {
   const std::uint64_t part = context.pick<std::uint64_t>(1, 20);
-  Sizes sizes{50000 / part, context.pick<std::uint64_t>(1000, 125), context.pick<std::size_t>(5, 2), 1000, {}};
+  Sizes sizes{
+      50000 / part, context.pick<std::uint64_t>(1000, 125), context.pick<std::size_t>(5, 2), 1000, {}};
   for (const std::uint64_t step : kCheckpoints) sizes.checkpoints.push_back(step / part);
   return sizes;
 }
@@ -60,18 +61,18 @@ struct Run {
 };
 
 // By [arm][rate]: mean validation accuracy at the first three checkpoints.
-std::array<std::vector<double>, 2> try_rates(Context& context, const Dataset& train, const Dataset& population,
-                                             const Dataset& valid, const Sizes& sizes) {
+std::array<std::vector<double>, 2> try_rates(Context& context, const Dataset& train,
+                                             const Dataset& population, const Dataset& valid,
+                                             const Sizes& sizes) {
   std::array<std::vector<double>, 2> found;
   for (auto& scores : found) scores.resize(kRates.size());
   context.parallel(0.2, 2 * kRates.size(), [&](Trial& trial) {
     const bool batch_norm = trial.index % 2 == 1;
     const std::size_t rate = trial.index / 2;
-    const Measure measure{population,
-                          valid,
-                          {sizes.checkpoints.begin(), sizes.checkpoints.end() - 1},
-                          {},
-                          [&](double done) { trial.tell(done); }};
+    const Measure measure{
+        population, valid, {sizes.checkpoints.begin(), sizes.checkpoints.end() - 1}, {}, [&](double done) {
+          trial.tell(done);
+        }};
     found[batch_norm][rate] = mean(
         run_course(train, options_of(batch_norm, kRates[rate], context.seed + kRatesSeed), measure).scores);
   });
@@ -84,7 +85,8 @@ double at(const Run& run, const std::vector<std::uint64_t>& marks, std::uint64_t
 }
 
 // The medians at the looks that are equally far apart.
-std::vector<double> even_medians(const Run& run, const std::vector<std::uint64_t>& marks, std::uint64_t every) {
+std::vector<double> even_medians(const Run& run, const std::vector<std::uint64_t>& marks,
+                                 std::uint64_t every) {
   std::vector<double> medians;
   for (std::size_t i = 0; i < run.inputs.size(); ++i) {
     if (marks[i] % every == 0) medians.push_back(run.inputs[i][1]);
@@ -92,7 +94,8 @@ std::vector<double> even_medians(const Run& run, const std::vector<std::uint64_t
   return medians;
 }
 
-Json accuracy_chart(std::span<const double> x, const std::array<std::vector<std::vector<double>>, 2>& accuracy) {
+Json accuracy_chart(std::span<const double> x,
+                    const std::array<std::vector<std::vector<double>>, 2>& accuracy) {
   Json datasets = Json::array();
   std::array<double, 2> last = {};
   for (int arm = 0; arm < 2; ++arm) {
@@ -103,17 +106,20 @@ Json accuracy_chart(std::span<const double> x, const std::array<std::vector<std:
       for (double& score : runs.back()) score *= 100;
       last[arm] += runs.back().back() / static_cast<double>(accuracy[arm].size());
     }
-    add_runs(datasets, arm == 1 ? "with batch norm" : "without", arm == 1 ? "with" : "without", x.subspan(1), runs);
+    add_runs(datasets, arm == 1 ? "with batch norm" : "without", arm == 1 ? "with" : "without", x.subspan(1),
+             runs);
   }
   return report::chart(
-      "lines", {{"title", "Which of the two is ahead, and until when"},
-                {"alt", fmt::format("test accuracy over the steps: {:.2f} % with batch norm and {:.2f} % without "
-                                    "at the end", last[1], last[0])},
-                {"note", "Mean over the seeds, in the band from the worst to the best."},
-                {"x", "step"},
-                {"y", "test accuracy, %"},
-                {"x_type", "logarithmic"},
-                {"datasets", std::move(datasets)}});
+      "lines",
+      {{"title", "Which of the two is ahead, and until when"},
+       {"alt", fmt::format("test accuracy over the steps: {:.2f} % with batch norm and {:.2f} % without "
+                           "at the end",
+                           last[1], last[0])},
+       {"note", "Mean over the seeds, in the band from the worst to the best."},
+       {"x", "step"},
+       {"y", "test accuracy, %"},
+       {"x_type", "logarithmic"},
+       {"datasets", std::move(datasets)}});
 }
 
 Json percentile_chart(const char* title, const char* role, std::span<const double> x,
@@ -129,15 +135,16 @@ Json percentile_chart(const char* title, const char* role, std::span<const doubl
   Json datasets = Json::array();
   add_band(datasets, role, x, lines[0], lines[2]);
   datasets.push_back(line("median", role, x, lines[1]));
-  return report::chart("lines", {{"title", title},
-                                 {"alt", fmt::format("{}: the median goes from {:.2f} to {:.2f}, the band from "
-                                                     "percentile 15 to 85 ends at {:.2f} to {:.2f}",
-                                                     title, lines[1].front(), lines[1].back(),
-                                                     lines[0].back(), lines[2].back())},
-                                 {"note", "Band: percentiles 15 to 85 of all units and 1,000 test images; means over seeds."},
-                                 {"x", "step"},
-                                 {"y", "input of the last sigmoids"},
-                                 {"datasets", std::move(datasets)}});
+  return report::chart(
+      "lines",
+      {{"title", title},
+       {"alt", fmt::format("{}: the median goes from {:.2f} to {:.2f}, the band from "
+                           "percentile 15 to 85 ends at {:.2f} to {:.2f}",
+                           title, lines[1].front(), lines[1].back(), lines[0].back(), lines[2].back())},
+       {"note", "Band: percentiles 15 to 85 of all units and 1,000 test images; means over seeds."},
+       {"x", "step"},
+       {"y", "input of the last sigmoids"},
+       {"datasets", std::move(datasets)}});
 }
 
 Findings run(Context& context) {
@@ -188,7 +195,8 @@ Findings run(Context& context) {
     const Paired pair = paired(with, plain);
     won += pair.wins;
     rows.push_back({with_commas(step), fmt::format("{:.2f} %", mean(plain)),
-                    fmt::format("{:.2f} %", mean(with)), fmt::format("{:+.2f} ± {:.2f}", pair.mean, pair.interval),
+                    fmt::format("{:.2f} %", mean(with)),
+                    fmt::format("{:+.2f} ± {:.2f}", pair.mean, pair.interval),
                     fmt::format("{} of {}", pair.wins, pair.pairs)});
   }
   const std::size_t comparisons = sizes.checkpoints.size() * sizes.seeds;
@@ -224,17 +232,24 @@ Findings run(Context& context) {
   }
   findings.points["steps"] = marks;
   findings.ran = fmt::format(
-      "784-100-100-100-10 with sigmoids on images in black and white, batches of 60, plain gradient descent for {} steps, weights "
-      "from a normal distribution of standard deviation 0.1; {} seeds, the same for both. Learning rate {} with batch norm, {} without: of {} the "
-      "best by validation accuracy at the first three steps of the table, in a run of its own. A run's training took {:.1f} s with batch norm, "
-      "{:.1f} s without, one thread each. Batch norm uses the statistics of 10,000 training rows wherever it is measured. Drift is the mean change of "
+      "784-100-100-100-10 with sigmoids on images in black and white, batches of 60, plain gradient descent "
+      "for {} steps, weights "
+      "from a normal distribution of standard deviation 0.1; {} seeds, the same for both. Learning rate {} "
+      "with batch norm, {} without: of {} the "
+      "best by validation accuracy at the first three steps of the table, in a run of its own. A run's "
+      "training took {:.1f} s with batch norm, "
+      "{:.1f} s without, one thread each. Batch norm uses the statistics of 10,000 training rows wherever it "
+      "is measured. Drift is the mean change of "
       "the median, up or down, between looks {} steps apart, from the first step to the last.",
       with_commas(sizes.steps), sizes.seeds, rates[1], rates[0], fmt::join(kRates, ", "),
       runs[1][0].course.seconds.back(), runs[0][0].course.seconds.back(), with_commas(sizes.look_every));
   findings.why_not =
-      "Both arms have the learning rate that suits them. The paper does not say how its rates were chosen; at the same small rate the "
-      "network without batch norm is far behind for thousands of steps, at its own best rate it is not. High rates move the medians of both: "
-      "β is learned, and batch norm does not hold it still. After tens of epochs both overfit, and what remains between them is small.";
+      "Both arms have the learning rate that suits them. The paper does not say how its rates were chosen; "
+      "at the same small rate the "
+      "network without batch norm is far behind for thousands of steps, at its own best rate it is not. High "
+      "rates move the medians of both: "
+      "β is learned, and batch norm does not hold it still. After tens of epochs both overfit, and what "
+      "remains between them is small.";
   return findings;
 }
 
@@ -243,11 +258,14 @@ Findings run(Context& context) {
 Experiment figure1() {
   return {.name = "figure1",
           .title = "Faster, higher, steadier",
-          .claim = "A network with batch norm learns faster, ends higher, and the inputs of its last layer "
-                   "stay steadier.",
+          .claim =
+              "A network with batch norm learns faster, ends higher, and the inputs of its last layer "
+              "stay steadier.",
           .source = "Ioffe & Szegedy 2015, arXiv:1502.03167, section 4.1 and figure 1",
-          .about = "The paper's small network, with its batch size and number of steps, on images of clothes instead of digits. "
-                   "Both arms start from the same seeds and see the same batches.",
+          .about =
+              "The paper's small network, with its batch size and number of steps, on images of clothes "
+              "instead of digits. "
+              "Both arms start from the same seeds and see the same batches.",
           .thresholds = {{.label = "batch norm ahead, of all seeds at all four steps",
                           .is = Threshold::Is::at_least,
                           .bound = 100,

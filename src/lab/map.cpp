@@ -52,7 +52,8 @@ struct Sizes {
 Sizes sizes_of(const Context& context) {
   return {log_range(kLeastRate, kMostRate, context.pick<std::size_t>(13, 7)),
           log_range(kLeastScale, kMostScale, context.pick<std::size_t>(7, 5)),
-          context.pick<std::size_t>(10000, 2500), context.pick<std::size_t>(10000, 2500), context.pick<std::size_t>(2, 1)};
+          context.pick<std::size_t>(10000, 2500), context.pick<std::size_t>(10000, 2500),
+          context.pick<std::size_t>(2, 1)};
 }
 
 TrainOptions options_of(bool batch_norm, double rate, double scale, std::uint64_t seed) {
@@ -70,7 +71,8 @@ TrainOptions options_of(bool batch_norm, double rate, double scale, std::uint64_
 Json heatmap_of(const std::string& title, const Sizes& sizes, std::span<const Cell> cells, std::size_t area,
                 const Areas& areas, bool classify) {
   report::Heatmap map;
-  map.title = fmt::format("{}: {} of {} cells are within {} points of the best", title, area, cells.size(), kPoints);
+  map.title =
+      fmt::format("{}: {} of {} cells are within {} points of the best", title, area, cells.size(), kPoints);
   map.alt = fmt::format("{} by learning rate and scale of the first weights, {}; hatched cells diverged",
                         classify ? "accuracy" : "R²", map.title);
   map.x.label = "learning rate";
@@ -86,7 +88,10 @@ Json heatmap_of(const std::string& title, const Sizes& sizes, std::span<const Ce
       hatched.push_back(cell.diverged);
     }
   }
-  map.scale = {.label = classify ? "accuracy" : "R²", .least = 0, .most = std::max(1.0, 100 * areas.best), .unit = "%"};
+  map.scale = {.label = classify ? "accuracy" : "R²",
+               .least = 0,
+               .most = std::max(1.0, 100 * areas.best),
+               .unit = "%"};
   map.values = true;
   return report::heatmap(map);
 }
@@ -110,7 +115,8 @@ Findings run(Context& context) {
   context.parallel(1, 2 * plane * sizes.seeds, [&](Trial& trial) {
     const bool batch_norm = trial.index % 2 == 1;
     const std::size_t seed = trial.index / 2 % sizes.seeds, cell = trial.index / 2 / sizes.seeds;
-    const double rate = sizes.rates[cell % sizes.rates.size()], scale = sizes.scales[cell / sizes.rates.size()];
+    const double rate = sizes.rates[cell % sizes.rates.size()],
+                 scale = sizes.scales[cell / sizes.rates.size()];
     courses[batch_norm][cell][seed] =
         run_course(train, options_of(batch_norm, rate, scale, context.seed + seed), {train, test, {steps}});
   });
@@ -131,37 +137,46 @@ Findings run(Context& context) {
 
   Findings findings;
   // Where nothing works without batch norm, the ratio is that to a single cell: no more than is known.
-  findings.values = {static_cast<double>(areas.with) / static_cast<double>(std::max<std::size_t>(1, areas.without))};
+  findings.values = {static_cast<double>(areas.with) /
+                     static_cast<double>(std::max<std::size_t>(1, areas.without))};
   findings.sentence = fmt::format(
-      "{} of {} settings work with batch norm, {} without, where working is to be within {} points of the best {}, {:.2f} %.",
+      "{} of {} settings work with batch norm, {} without, where working is to be within {} points of the "
+      "best {}, {:.2f} %.",
       areas.with, plane, areas.without, kPoints, classify ? "accuracy" : "R²", 100 * areas.best);
   findings.blocks.push_back(heatmap_of("With batch norm", sizes, maps[1], areas.with, areas, classify));
   findings.blocks.push_back(heatmap_of("Without", sizes, maps[0], areas.without, areas, classify));
   const Areas plain = areas_of(maps[0], {}, kPoints), own = areas_of({}, maps[1], kPoints);
-  findings.blocks.push_back(report::figures(
-      {{"best with batch norm", fmt::format("{:.2f} %", 100 * own.best),
-        fmt::format("{} cells within {} points of it", own.with, kPoints)},
-       {"best without", fmt::format("{:.2f} %", 100 * plain.best),
-        fmt::format("{} cells within {} points of it", plain.without, kPoints)}}));
+  findings.blocks.push_back(
+      report::figures({{"best with batch norm", fmt::format("{:.2f} %", 100 * own.best),
+                        fmt::format("{} cells within {} points of it", own.with, kPoints)},
+                       {"best without", fmt::format("{:.2f} %", 100 * plain.best),
+                        fmt::format("{} cells within {} points of it", plain.without, kPoints)}}));
   findings.points = {{"rates", sizes.rates}, {"scales", sizes.scales}, {"best", areas.best}};
   for (int arm = 0; arm < 2; ++arm) {
     Json& points = findings.points[arm == 1 ? "with" : "without"];
     for (const auto& seeds : courses[arm]) {
       Json scores = Json::array();
-      for (const Course& course : seeds) scores.push_back(course.diverged ? Json() : Json(course.scores.front()));
+      for (const Course& course : seeds)
+        scores.push_back(course.diverged ? Json() : Json(course.scores.front()));
       points.push_back(std::move(scores));
     }
   }
   findings.ran = fmt::format(
-      "Five hidden layers of 128 with relu, one pass over {} rows in batches of 64 ({} steps) of plain gradient descent at a constant rate, judged by {} "
-      "test rows; {} learning rates times {} scales of the first weights (He's, times {:.2g} to {:.2g}), with and without batch norm, {}: {} runs.",
-      with_commas(train.rows), with_commas(steps), with_commas(test.rows), sizes.rates.size(), sizes.scales.size(), kLeastScale, kMostScale,
+      "Five hidden layers of 128 with relu, one pass over {} rows in batches of 64 ({} steps) of plain "
+      "gradient descent at a constant rate, judged by {} "
+      "test rows; {} learning rates times {} scales of the first weights (He's, times {:.2g} to {:.2g}), "
+      "with and without batch norm, {}: {} runs.",
+      with_commas(train.rows), with_commas(steps), with_commas(test.rows), sizes.rates.size(),
+      sizes.scales.size(), kLeastScale, kMostScale,
       sizes.seeds == 1 ? "one seed" : fmt::format("{} seeds averaged", sizes.seeds), 2 * plane * sizes.seeds);
-  findings.why_not = context.data.own
-      ? "On these rows the network without batch norm learns in a single pass wherever the one with it does, or neither does: rows that are few, "
-        "or easy, leave little to gain."
-      : "Batch norm does not care about the scale of the weights below it, but the last layer has none above it, and steps count by the size of the weights: "
-        "large weights need large rates. A single pass also leaves small rates behind in both arms.";
+  findings.why_not =
+      context.data.own
+          ? "On these rows the network without batch norm learns in a single pass wherever the one with it "
+            "does, or neither does: rows that are few, "
+            "or easy, leave little to gain."
+          : "Batch norm does not care about the scale of the weights below it, but the last layer has none "
+            "above it, and steps count by the size of the weights: "
+            "large weights need large rates. A single pass also leaves small rates behind in both arms.";
   return findings;
 }
 
@@ -172,8 +187,10 @@ Experiment map() {
           .title = "The map of settings",
           .claim = "With batch norm a network works for a wider range of learning rates and first weights.",
           .source = "The lecture; Ioffe & Szegedy 2015, arXiv:1502.03167, section 3.3",
-          .about = "The same network is trained at every crossing of a learning rate and a scale of its first weights. "
-                   "The score is the number of crossings that end within 2 points of the best of all.",
+          .about =
+              "The same network is trained at every crossing of a learning rate and a scale of its first "
+              "weights. "
+              "The score is the number of crossings that end within 2 points of the best of all.",
           .thresholds = {{.label = "area with batch norm over without",
                           .is = Threshold::Is::at_least,
                           .bound = 2,

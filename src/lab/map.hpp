@@ -6,7 +6,7 @@
 namespace ztilde::lab {
 
 struct Cell {
-  double score = 0;  // mean over the seeds
+  double score = 0;       // mean over the seeds
   bool diverged = false;  // any of them
 };
 

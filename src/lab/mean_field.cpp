@@ -12,20 +12,28 @@ namespace {
 
 double value(ActivationKind g, double z) {
   switch (g) {
-    case ActivationKind::relu: return std::max(z, 0.0);
-    case ActivationKind::sigmoid: return 1 / (1 + std::exp(-z));
-    case ActivationKind::tanh: return std::tanh(z);
-    default: return z;
+    case ActivationKind::relu:
+      return std::max(z, 0.0);
+    case ActivationKind::sigmoid:
+      return 1 / (1 + std::exp(-z));
+    case ActivationKind::tanh:
+      return std::tanh(z);
+    default:
+      return z;
   }
 }
 
 double derivative(ActivationKind g, double z) {
   const double a = value(g, z);
   switch (g) {
-    case ActivationKind::relu: return z > 0 ? 1 : 0;
-    case ActivationKind::sigmoid: return a * (1 - a);
-    case ActivationKind::tanh: return 1 - a * a;
-    default: return 1;
+    case ActivationKind::relu:
+      return z > 0 ? 1 : 0;
+    case ActivationKind::sigmoid:
+      return a * (1 - a);
+    case ActivationKind::tanh:
+      return 1 - a * a;
+    default:
+      return 1;
   }
 }
 
@@ -51,8 +59,7 @@ double gradient_growth(ActivationKind g) {
   double mean = 0, square = 0, derivative_square = 0;
   for (int i = 0; i < kPoints; ++i) {
     const double z = kMost * ((2 * i + 1.0) / kPoints - 1);
-    const double weight =
-        std::exp(-z * z / 2) / std::sqrt(2 * std::numbers::pi) * (2 * kMost / kPoints);
+    const double weight = std::exp(-z * z / 2) / std::sqrt(2 * std::numbers::pi) * (2 * kMost / kPoints);
     const double a = value(g, z), d = derivative(g, z);
     mean += weight * a;
     square += weight * a * a;

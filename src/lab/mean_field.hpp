@@ -1,5 +1,5 @@
-// What theory says of the gradients of a very deep network with batch norm, and the weights to measure it with.
-// Yang et al. 2019, "A mean field theory of batch normalization", arXiv:1902.08129.
+// What theory says of the gradients of a very deep network with batch norm, and the weights to measure it
+// with. Yang et al. 2019, "A mean field theory of batch normalization", arXiv:1902.08129.
 #pragma once
 
 #include <cstdint>

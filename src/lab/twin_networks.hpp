@@ -12,7 +12,7 @@
 namespace ztilde::lab {
 
 struct TwinOptions {
-  double rate = 0.5, decay = 0.01;
+  double rate = 0.1, decay = 0.02;
   std::size_t steps = 500, batch = 64;
   std::uint64_t seed = 0;
   std::function<void(double done)> tell = {};
