@@ -9,10 +9,7 @@ Experiment bowls();
 Experiment identity();
 Experiment sigmoid();
 Experiment placement();
-Experiment figure1();
-Experiment map();
 Experiment batch_size();
 Experiment optimisers();
-Experiment twins();
 
 }  // namespace ztilde::lab
