@@ -1,4 +1,5 @@
-// How deep can a network be? Batch norm makes deep sigmoids learn, and makes gradients explode by a known factor.
+// How deep can a network be? Batch norm makes deep sigmoids learn, and makes gradients explode by a known
+// factor.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -33,16 +34,20 @@ struct Growths {
 };
 
 Growths measure_growths(Context& context) {
-  Growths growths{context.quick ? std::vector<std::size_t>{128, 256} : std::vector<std::size_t>{256, 512, 1024},
-                  context.pick<std::size_t>(6, 3), {}, {}, {}};
+  Growths growths{
+      context.quick ? std::vector<std::size_t>{128, 256} : std::vector<std::size_t>{256, 512, 1024},
+      context.pick<std::size_t>(6, 3),
+      {},
+      {},
+      {}};
   const std::size_t widths = growths.widths.size(), seeds = growths.seeds;
   std::vector<std::vector<double>> found(3 * 2 * widths * seeds);
   // The widest first, which take longest, so that no core is left with one at the end.
   context.parallel(0.25, found.size(), [&](Trial& trial) {
     const std::size_t width = widths - 1 - trial.index / (6 * seeds), within = trial.index % (6 * seeds);
-    found[trial.index] = log_gradient_norms(kActivations[within / (2 * seeds)], growths.widths[width], kBlocks,
-                                            within / seeds % 2 == 0 ? Weights::orthogonal : Weights::gaussian,
-                                            context.seed + within % seeds);
+    found[trial.index] = log_gradient_norms(
+        kActivations[within / (2 * seeds)], growths.widths[width], kBlocks,
+        within / seeds % 2 == 0 ? Weights::orthogonal : Weights::gaussian, context.seed + within % seeds);
   });
   for (std::size_t a = 0; a < kActivations.size(); ++a) {
     growths.orthogonal[a].resize(widths);
@@ -83,16 +88,17 @@ Json growth_chart(const Growths& growths) {
     dots["pointRadius"] = 4;
     datasets.push_back(std::move(expected));
     datasets.push_back(std::move(dots));
-    alt += fmt::format("{}{}: {:.3g} times from block {} down to block 2, by theory {:.3g}", a == 0 ? "" : "; ", name,
-                       measured.front(), kBlocks - 1, theory.front());
+    alt += fmt::format("{}{}: {:.3g} times from block {} down to block 2, by theory {:.3g}",
+                       a == 0 ? "" : "; ", name, measured.front(), kBlocks - 1, theory.front());
   }
-  return report::chart("lines", {{"title", "How the gradient grows towards the first layer: dots measured, lines theory"},
-                                 {"alt", alt},
-                                 {"note", "Norm of the weights' gradient before training, relative to the upper end."},
-                                 {"x", "block, from the input"},
-                                 {"y", "gradient norm, relative"},
-                                 {"y_type", "logarithmic"},
-                                 {"datasets", std::move(datasets)}});
+  return report::chart(
+      "lines", {{"title", "How the gradient grows towards the first layer: dots measured, lines theory"},
+                {"alt", alt},
+                {"note", "Norm of the weights' gradient before training, relative to the upper end."},
+                {"x", "block, from the input"},
+                {"y", "gradient norm, relative"},
+                {"y_type", "logarithmic"},
+                {"datasets", std::move(datasets)}});
 }
 
 Json growth_table(const Growths& growths) {
@@ -103,9 +109,9 @@ Json growth_table(const Growths& growths) {
       return fmt::format("{:.4f} ± {:.4f}", mean(logs) / std::log(growth), interval(logs) / std::log(growth));
     };
     for (std::size_t w = 0; w < growths.widths.size(); ++w) {
-      rows.push_back({std::string(to_string(kActivations[a])), fmt::format("{:.4f}", growth), growths.widths[w],
-                      fmt::format("{:.4f}", std::exp(mean(growths.orthogonal[a][w]))), cell(growths.orthogonal[a][w]),
-                      cell(growths.gaussian[a][w])});
+      rows.push_back({std::string(to_string(kActivations[a])), fmt::format("{:.4f}", growth),
+                      growths.widths[w], fmt::format("{:.4f}", std::exp(mean(growths.orthogonal[a][w]))),
+                      cell(growths.orthogonal[a][w]), cell(growths.gaussian[a][w])});
     }
   }
   return report::table("The slope against theory, as layers get wider",
@@ -125,7 +131,8 @@ struct Depths {
   std::vector<std::size_t> depths;
   std::vector<double> rates;
   std::size_t rows = 0, batch = 100, epochs = 0;
-  // By [activation][batch norm][depth]: the best by validation, of all first weights and of the usual ones alone.
+  // By [activation][batch norm][depth]: the best by validation, of all first weights and of the usual ones
+  // alone.
   std::array<std::array<std::vector<Tried>, 2>, 3> best, usual;
   Json all = Json::array();
 };
@@ -156,8 +163,10 @@ std::vector<Setting> settings_of(const Depths& depths) {
 
 Depths train_depths(Context& context) {
   Depths depths;
-  depths.depths = context.quick ? std::vector<std::size_t>{2, 10, 20} : std::vector<std::size_t>{2, 5, 10, 20, 40, 80};
-  depths.rates = context.quick ? std::vector<double>{0.01, 0.1} : std::vector<double>{0.003, 0.01, 0.03, 0.1, 0.3};
+  depths.depths =
+      context.quick ? std::vector<std::size_t>{2, 10, 20} : std::vector<std::size_t>{2, 5, 10, 20, 40, 80};
+  depths.rates =
+      context.quick ? std::vector<double>{0.01, 0.1} : std::vector<double>{0.003, 0.01, 0.03, 0.1, 0.3};
   depths.rows = context.pick<std::size_t>(20000, 5000);
   depths.epochs = context.pick<std::size_t>(3, 3);
   const Dataset train = first_rows(context.data.train, depths.rows);
@@ -178,8 +187,10 @@ Depths train_depths(Context& context) {
     options.learning_rate = setting.rate;
     options.batch = depths.batch;
     options.seed = context.seed;
-    const Measure measure{population, valid, {depths.epochs * (depths.rows / depths.batch)},
-                          [&](const Model& model) { result.test = 100 * score_of(model, test); }};
+    const Measure measure{
+        population, valid, {depths.epochs * (depths.rows / depths.batch)}, [&](const Model& model) {
+          result.test = 100 * score_of(model, test);
+        }};
     const Course course = run_course(train, options, measure);
     result.rate = setting.rate;
     result.scale = setting.scale;
@@ -223,8 +234,8 @@ Json accuracy_chart(const Depths& depths, std::size_t a) {
     std::vector<double> y;
     for (const Tried& each : arm) y.push_back(each.test);
     datasets.push_back(line(label, role, x, y));
-    alt += fmt::format("{}{}: {:.1f} % at depth {}, {:.1f} % at depth {}", alt.empty() ? "" : "; ", label, y.front(),
-                       depths.depths.front(), y.back(), depths.depths.back());
+    alt += fmt::format("{}{}: {:.1f} % at depth {}, {:.1f} % at depth {}", alt.empty() ? "" : "; ", label,
+                       y.front(), depths.depths.front(), y.back(), depths.depths.back());
   };
   const bool sigmoid = kActivations[a] == ActivationKind::sigmoid;
   add("with batch norm", "with", depths.best[a][1]);
@@ -246,12 +257,14 @@ Findings run(Context& context) {
 
   Findings findings;
   for (std::size_t a = 0; a < kActivations.size(); ++a)
-    findings.values.push_back(mean(growths.orthogonal[a].back()) / std::log(gradient_growth(kActivations[a])));
+    findings.values.push_back(mean(growths.orthogonal[a].back()) /
+                              std::log(gradient_growth(kActivations[a])));
   const double plain = accuracy_at(depths, depths.best[2][0], kPlainFails);
   const double with = accuracy_at(depths, depths.best[2][1], kBatchNormTrains);
   findings.values.insert(findings.values.end(), {plain, with});
   findings.sentence = fmt::format(
-      "Before training the gradient grows downwards by {:.4f} (relu), {:.4f} (tanh) and {:.4f} (sigmoid) a block. {} sigmoid layers learn to {:.1f} % with batch "
+      "Before training the gradient grows downwards by {:.4f} (relu), {:.4f} (tanh) and {:.4f} (sigmoid) a "
+      "block. {} sigmoid layers learn to {:.1f} % with batch "
       "norm; {} without it to {:.1f} %, from Xavier's start to {:.1f} %.",
       std::exp(mean(growths.orthogonal[0].back())), std::exp(mean(growths.orthogonal[1].back())),
       std::exp(mean(growths.orthogonal[2].back())), kBatchNormTrains, with, kPlainFails, plain,
@@ -259,9 +272,10 @@ Findings run(Context& context) {
   findings.blocks.push_back(growth_chart(growths));
   findings.blocks.push_back(growth_table(growths));
   for (const std::size_t a : {2, 1, 0}) findings.blocks.push_back(accuracy_chart(depths, a));
-  findings.blocks.push_back(report::text(
-      "The same statistics that let a deep network learn make its gradients explode: relu's by 1.21 a block, some four million times over 80. Where the lines of relu and tanh "
-      "fall, that is why, and no learning rate cures it."));
+  findings.blocks.push_back(
+      report::text("The same statistics that let a deep network learn make its gradients explode: relu's by "
+                   "1.21 a block, some four million times over 80. Where the lines of relu and tanh "
+                   "fall, that is why, and no learning rate cures it."));
   for (std::size_t a = 0; a < kActivations.size(); ++a) {
     findings.points["gradients"][std::string(to_string(kActivations[a]))] = {
         {"theory", gradient_growth(kActivations[a])},
@@ -272,16 +286,23 @@ Findings run(Context& context) {
   findings.points["widths"] = growths.widths;
   findings.points["trained"] = depths.all;
   findings.ran = fmt::format(
-      "Gradients: {} blocks of dense, batch norm, activation, {} units wide (judged by the widest), random orthogonal weights, a batch of twice as many rows of standard normal "
-      "numbers, an error at the output that is noise; the slope of the log norm of the weights' gradient over all blocks but the first and the last, {} seeds. Theory is for "
-      "infinitely wide layers; of what is finite, orthogonal weights leave the least, Gaussian ones are in the table. Training: layers of 64 on {} rows, {} passes in "
-      "batches of {}, gradient descent with momentum 0.9; for each depth the best of the rates {} by {} validation rows, for sigmoid also of Xavier's weights and four times them, both with and "
-      "without batch norm; relu starts from He's, tanh from Xavier's. One seed. A network is said to fail below {} % and to train above {} % (chance: 10 %).",
-      kBlocks, fmt::join(growths.widths, ", "), growths.seeds, with_commas(depths.rows), depths.epochs, depths.batch,
-      fmt::join(depths.rates, ", "), "2,500", kFails, kTrains);
+      "Gradients: {} blocks of dense, batch norm, activation, {} units wide (judged by the widest), random "
+      "orthogonal weights, a batch of twice as many rows of standard normal "
+      "numbers, an error at the output that is noise; the slope of the log norm of the weights' gradient "
+      "over all blocks but the first and the last, {} seeds. Theory is for "
+      "infinitely wide layers; of what is finite, orthogonal weights leave the least, Gaussian ones are in "
+      "the table. Training: layers of 64 on {} rows, {} passes in "
+      "batches of {}, gradient descent with momentum 0.9; for each depth the best of the rates {} by {} "
+      "validation rows, for sigmoid also of Xavier's weights and four times them, both with and "
+      "without batch norm; relu starts from He's, tanh from Xavier's. One seed. A network is said to fail "
+      "below {} % and to train above {} % (chance: 10 %).",
+      kBlocks, fmt::join(growths.widths, ", "), growths.seeds, with_commas(depths.rows), depths.epochs,
+      depths.batch, fmt::join(depths.rates, ", "), "2,500", kFails, kTrains);
   findings.why_not = fmt::format(
-      "A network without batch norm is given the better of two starts here. From Xavier's alone {} sigmoid layers do not learn, as claimed; from four times that they do, and "
-      "the wall moves to the next depth or so. Slopes miss theory where layers are narrow: the table shows them coming nearer.",
+      "A network without batch norm is given the better of two starts here. From Xavier's alone {} sigmoid "
+      "layers do not learn, as claimed; from four times that they do, and "
+      "the wall moves to the next depth or so. Slopes miss theory where layers are narrow: the table shows "
+      "them coming nearer.",
       kPlainFails);
   return findings;
 }
@@ -299,12 +320,18 @@ Threshold slope_threshold(const char* name) {
 Experiment depth() {
   return {.name = "depth",
           .title = "How deep",
-          .claim = "With batch norm very deep networks learn; before training their gradients grow downwards by a factor "
-                   "that theory gives.",
+          .claim =
+              "With batch norm very deep networks learn; before training their gradients grow downwards by a "
+              "factor "
+              "that theory gives.",
           .source = "The lecture; Yang et al. 2019, arXiv:1902.08129; Glorot & Bengio 2010",
-          .about = "First the gradient of each layer in networks that nobody has trained, against √(E[g'(z)²] / Var g(z)) with z standard normal. "
-                   "Then networks of 2 to 80 layers are trained, with batch norm and without.",
-          .thresholds = {slope_threshold("relu"), slope_threshold("tanh"), slope_threshold("sigmoid"),
+          .about =
+              "First the gradient of each layer in networks that nobody has trained, against √(E[g'(z)²] / "
+              "Var g(z)) with z standard normal. "
+              "Then networks of 2 to 80 layers are trained, with batch norm and without.",
+          .thresholds = {slope_threshold("relu"),
+                         slope_threshold("tanh"),
+                         slope_threshold("sigmoid"),
                          {.label = fmt::format("{} sigmoid layers without batch norm fail", kPlainFails),
                           .is = Threshold::Is::below,
                           .bound = kFails,

@@ -5,11 +5,5 @@
 
 namespace ztilde::lab {
 
-Experiment bowls();
-Experiment identity();
-Experiment sigmoid();
-Experiment placement();
-Experiment batch_size();
-Experiment optimisers();
 
 }  // namespace ztilde::lab
