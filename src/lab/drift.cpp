@@ -33,6 +33,17 @@ std::vector<float> last_activation_inputs(const Model& model, const std::vector<
   return outputs(first_layers(model, layers - 1), rows, 1);
 }
 
+std::vector<std::vector<Spread>> activation_input_spreads(const Model& model,
+                                                          const std::vector<float>& rows) {
+  std::vector<std::vector<Spread>> found;
+  const std::vector<std::size_t> widths = layer_outputs(model.network);
+  for (std::size_t layer = 1; layer < model.network.layers.size(); ++layer) {
+    if (!std::holds_alternative<Activation>(model.network.layers[layer])) continue;
+    found.push_back(spreads(outputs(first_layers(model, layer), rows, 1), widths[layer - 1]));
+  }
+  return found;
+}
+
 std::vector<Spread> spreads(std::span<const float> values, std::size_t units) {
   const std::size_t rows = values.size() / units;
   std::vector<Spread> found(units);

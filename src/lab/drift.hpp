@@ -19,10 +19,13 @@ double drift(std::span<const double> medians);
 // What enters the network's last activation, for these rows: [rows, units], row-major.
 std::vector<float> last_activation_inputs(const Model& model, const std::vector<float>& rows);
 
-// Mean and standard deviation of each unit over the rows. values: [rows, units].
+// What enters each activation, in their order: the mean and the standard deviation of each unit.
 struct Spread {
   double mean = 0, deviation = 0;
 };
+std::vector<std::vector<Spread>> activation_input_spreads(const Model& model, const std::vector<float>& rows);
+
+// Mean and standard deviation of each unit over the rows. values: [rows, units].
 std::vector<Spread> spreads(std::span<const float> values, std::size_t units);
 
 // Mean over the units of |change of the mean| / deviation, the deviation being the mean of both. Units that

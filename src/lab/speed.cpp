@@ -115,7 +115,8 @@ Json bars(const char* title, const char* y, std::span<const double> values) {
   std::string alt;
   for (std::size_t arm = 0; arm < kArms; ++arm) {
     const bool never = std::isinf(values[arm]);
-    labels.push_back(never ? fmt::format("{}: never", kSettings[arm].name) : std::string(kSettings[arm].name));
+    labels.push_back(never ? fmt::format("{}: never", kSettings[arm].name)
+                           : std::string(kSettings[arm].name));
     data.push_back(never ? Json() : Json(values[arm]));
     roles.push_back(kSettings[arm].batch_norm ? "with" : "without");
     alt += fmt::format("{}{}: {}", arm == 0 ? "" : "; ", kSettings[arm].name,
@@ -161,11 +162,12 @@ Findings run(Context& context) {
   findings.sentence = fmt::format(
       "The target, {:.2f} %, takes {} steps without batch norm; with it and five times the learning rate {}.",
       target, with_commas(static_cast<std::uint64_t>(steps[kBase])),
-      std::isinf(steps[kFast])
-          ? std::string("it is never reached")
-          : fmt::format("{}, {:.1f} times fewer", with_commas(static_cast<std::uint64_t>(steps[kFast])), ratio));
+      std::isinf(steps[kFast]) ? std::string("it is never reached")
+                               : fmt::format("{}, {:.1f} times fewer",
+                                             with_commas(static_cast<std::uint64_t>(steps[kFast])), ratio));
   findings.blocks.push_back(bars("Who is at the target first, in steps", "steps to the target", steps));
-  findings.blocks.push_back(bars("Who is there first, in seconds", "seconds to the target, one thread", seconds));
+  findings.blocks.push_back(
+      bars("Who is there first, in seconds", "seconds to the target, one thread", seconds));
 
   std::vector<double> x(race.marks.begin(), race.marks.end());
   Json datasets = Json::array();
@@ -186,8 +188,11 @@ Findings run(Context& context) {
   for (const Relation& relation : order) rows.push_back({relation.words, relation.holds ? "yes" : "no"});
   findings.blocks.push_back(report::table("The order as published", {"in the paper", "here"}, rows));
 
-  findings.points = {{"marks", race.marks}, {"base_rate", race.rate}, {"rates_tried", kRates},
-                     {"validation_accuracy_of_rates", race.tried}, {"target", target}};
+  findings.points = {{"marks", race.marks},
+                     {"base_rate", race.rate},
+                     {"rates_tried", kRates},
+                     {"validation_accuracy_of_rates", race.tried},
+                     {"target", target}};
   for (std::size_t arm = 0; arm < kArms; ++arm) {
     Json seconds_of = Json::array(), diverged = Json::array();
     for (const Course& course : race.courses[arm]) {
@@ -198,15 +203,20 @@ Findings run(Context& context) {
         {"accuracy", race.scores[arm]}, {"seconds", seconds_of}, {"diverged", diverged}};
   }
   findings.ran = fmt::format(
-      "Ten hidden layers of 100, relu from He's weights or sigmoid from Xavier's, plain gradient descent at a constant rate, batches of 128, {} steps, {}. The rate of base, {}, "
-      "is the best of {} by validation accuracy at the end, in a run of its own; × 5 and × 30 multiply it. The target is the best of base's mean accuracy on {} test rows, looked at "
-      "every {} steps. Batch norm uses the statistics of as many training rows. Seconds are of training alone.",
+      "Ten hidden layers of 100, relu from He's weights or sigmoid from Xavier's, plain gradient descent at "
+      "a constant rate, batches of 128, {} steps, {}. The rate of base, {}, "
+      "is the best of {} by validation accuracy at the end, in a run of its own; × 5 and × 30 multiply it. "
+      "The target is the best of base's mean accuracy on {} test rows, looked at "
+      "every {} steps. Batch norm uses the statistics of as many training rows. Seconds are of training "
+      "alone.",
       with_commas(race.marks.back()),
-      race.courses[0].size() == 1 ? std::string("one seed") : fmt::format("{} seeds", race.courses[0].size()), race.rate,
-      fmt::join(kRates, ", "), with_commas(context.pick<std::size_t>(5000, 2000)), race.marks[1]);
+      race.courses[0].size() == 1 ? std::string("one seed") : fmt::format("{} seeds", race.courses[0].size()),
+      race.rate, fmt::join(kRates, ", "), with_commas(context.pick<std::size_t>(5000, 2000)), race.marks[1]);
   findings.why_not =
-      "The paper's network is far deeper and wider than this one, sees millions of images, and its rates fall as it learns. A small network of dense layers has a best rate not far below "
-      "where even batch norm becomes unstable: multiplying it by 30 goes past that, and at a constant rate noise holds a fast arm below what it could reach.";
+      "The paper's network is far deeper and wider than this one, sees millions of images, and its rates "
+      "fall as it learns. A small network of dense layers has a best rate not far below "
+      "where even batch norm becomes unstable: multiplying it by 30 goes past that, and at a constant rate "
+      "noise holds a fast arm below what it could reach.";
   return findings;
 }
 
@@ -215,10 +225,14 @@ Findings run(Context& context) {
 Experiment speed() {
   return {.name = "speed",
           .title = "The race",
-          .claim = "Batch norm takes several times fewer steps to the same accuracy, and lets the learning rate be raised.",
+          .claim =
+              "Batch norm takes several times fewer steps to the same accuracy, and lets the learning rate "
+              "be raised.",
           .source = "Ioffe & Szegedy 2015, arXiv:1502.03167, section 4.2 (14 times fewer, on ImageNet)",
-          .about = "The paper's arms on a network that fits here: the base, its learning rate times 5, with sigmoids, and with batch norm at its rate, 5 and 30 times "
-                   "that, and with sigmoids. How long does each take to the best accuracy of the base?",
+          .about =
+              "The paper's arms on a network that fits here: the base, its learning rate times 5, with "
+              "sigmoids, and with batch norm at its rate, 5 and 30 times "
+              "that, and with sigmoids. How long does each take to the best accuracy of the base?",
           .thresholds = {{.label = "relations of the published order that hold",
                           .is = Threshold::Is::at_least,
                           .bound = 6,
