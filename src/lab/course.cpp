@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <chrono>
 
+#include "lab/learning.hpp"
 #include "ztilde/error.hpp"
 
 namespace ztilde::lab {
 
 double score_of(const Model& model, const Dataset& data) {
-  const Scores scores = evaluate(model, data, 1);
-  return data.task == Task::classify ? scores.accuracy : scores.r2.value_or(0);
+  return score_of(evaluate(model, data, 1), data.task);
 }
 
 Course run_course(const Dataset& train, TrainOptions options, const Measure& measure) {

@@ -1,4 +1,5 @@
-// Is it the steadiness of a layer's inputs that makes batch norm work? Noise after it takes the steadiness away.
+// Is it the steadiness of a layer's inputs that makes batch norm work? Noise after it takes the steadiness
+// away.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -56,7 +57,8 @@ TrainOptions options_of(int arm, double rate, std::uint64_t seed) {
 }
 
 // Mean shift over all activations.
-double shift_of(const std::vector<std::vector<Spread>>& before, const std::vector<std::vector<Spread>>& after) {
+double shift_of(const std::vector<std::vector<Spread>>& before,
+                const std::vector<std::vector<Spread>>& after) {
   double sum = 0;
   for (std::size_t i = 0; i < before.size(); ++i) sum += shift(before[i], after[i]);
   return sum / static_cast<double>(before.size());
@@ -68,7 +70,8 @@ Run train_arm(int arm, double rate, std::uint64_t seed, const Rows& rows, const 
   std::vector<float> without;  // the parameters, but for the noise
   Run run;
   const auto look_inside = [&] {
-    return activation_input_spreads(with_population_statistics(session.model(), rows.population, 1), rows.probe);
+    return activation_input_spreads(with_population_statistics(session.model(), rows.population, 1),
+                                    rows.probe);
   };
   try {
     std::vector<std::vector<Spread>> before;
@@ -109,7 +112,8 @@ Findings run(Context& context) {
   const Dataset population = first_rows(context.data.train, sizes.probe);
   std::vector<float> probe(population.floats);
   if (population.is_bytes()) probe.assign(population.bytes.begin(), population.bytes.end());
-  const Dataset valid = first_rows(context.data.valid, sizes.judged), test = first_rows(context.data.test, sizes.judged);
+  const Dataset valid = first_rows(context.data.valid, sizes.judged),
+                test = first_rows(context.data.test, sizes.judged);
 
   std::array<std::vector<double>, 3> tried;
   for (auto& scores : tried) scores.resize(kRates.size());
@@ -145,7 +149,8 @@ Findings run(Context& context) {
   Findings findings;
   findings.values = {ratio, ahead.mean};
   findings.sentence = fmt::format(
-      "With noise the inputs of the activations move {:.3g} times as much in a step as without batch norm, and the network ends at {:.2f} %, {:+.2f} points "
+      "With noise the inputs of the activations move {:.3g} times as much in a step as without batch norm, "
+      "and the network ends at {:.2f} %, {:+.2f} points "
       "from the {:.2f} % without; batch norm alone gives {:.2f} %.",
       ratio, mean(accuracy[kNoisy]), ahead.mean, mean(accuracy[kPlain]), mean(accuracy[kBatchNorm]));
 
@@ -175,40 +180,54 @@ Findings run(Context& context) {
     Json& points = findings.points[kNames[arm]];
     points = {{"rate", rates[arm]}, {"rates_tried", kRates}, {"validation_accuracy_of_rates", tried[arm]}};
     for (const Run& each : runs[arm])
-      points["runs"].push_back({{"accuracy", each.scores}, {"shift", each.shifts}, {"diverged", each.diverged}});
+      points["runs"].push_back(
+          {{"accuracy", each.scores}, {"shift", each.shifts}, {"diverged", each.diverged}});
   }
   findings.points["steps"] = steps;
   findings.blocks.push_back(report::chart(
-      "lines", {{"title", "Who learns better: noise after batch norm, or no batch norm"},
-                {"alt", fmt::format("test accuracy at the end: {:.2f} % without, {:.2f} % with batch norm, {:.2f} % with batch norm and noise",
-                                    mean(accuracy[kPlain]), mean(accuracy[kBatchNorm]), mean(accuracy[kNoisy]))},
-                {"note", "Mean over the seeds, in the band from the worst to the best."},
-                {"x", "step"},
-                {"y", "test accuracy, %"},
-                {"datasets", std::move(learning)}}));
+      "lines",
+      {{"title", "Who learns better: noise after batch norm, or no batch norm"},
+       {"alt", fmt::format("test accuracy at the end: {:.2f} % without, {:.2f} % with batch norm, {:.2f} % "
+                           "with batch norm and noise",
+                           mean(accuracy[kPlain]), mean(accuracy[kBatchNorm]), mean(accuracy[kNoisy]))},
+       {"note", "Mean over the seeds, in the band from the worst to the best."},
+       {"x", "step"},
+       {"y", "test accuracy, %"},
+       {"datasets", std::move(learning)}}));
   findings.blocks.push_back(report::chart(
-      "lines", {{"title", "How far the inputs of the activations move in one step"},
-                {"alt", fmt::format("mean shift in standard deviations: {:.4f} without, {:.4f} with batch norm, {:.4f} with noise",
-                                    mean(drifts[kPlain]), mean(drifts[kBatchNorm]), mean(drifts[kNoisy]))},
-                {"x", "step"},
-                {"y", "shift of a unit's mean, standard deviations"},
-                {"y_type", "logarithmic"},
-                {"datasets", std::move(moving)}}));
-  findings.blocks.push_back(report::table("Drift and accuracy",
-                                          {"arm", "learning rate", "drift, standard deviations a step", "test accuracy"}, rows));
-  findings.blocks.push_back(report::text(
-      "How the noise is made: before each step every unit's z_tilde gets a new factor, uniform in 1 to 1.25, and a new summand, uniform in −0.5 to 0.5, by way of its γ and β. "
-      "The gradients found there are mapped back by the chain rule and applied to the true γ and β. The paper draws such a distribution for every unit and step and from it "
-      "noise for every row; here all rows of a batch get the same, so that the distribution is moved and stretched as there, but a row's place in it is not stirred. "
-      "Accuracy is measured without noise."));
+      "lines",
+      {{"title", "How far the inputs of the activations move in one step"},
+       {"alt",
+        fmt::format(
+            "mean shift in standard deviations: {:.4f} without, {:.4f} with batch norm, {:.4f} with noise",
+            mean(drifts[kPlain]), mean(drifts[kBatchNorm]), mean(drifts[kNoisy]))},
+       {"x", "step"},
+       {"y", "shift of a unit's mean, standard deviations"},
+       {"y_type", "logarithmic"},
+       {"datasets", std::move(moving)}}));
+  findings.blocks.push_back(
+      report::table("Drift and accuracy",
+                    {"arm", "learning rate", "drift, standard deviations a step", "test accuracy"}, rows));
+  findings.blocks.push_back(
+      report::text("How the noise is made: before each step every unit's z_tilde gets a new factor, uniform "
+                   "in 1 to 1.25, and a new summand, uniform in −0.5 to 0.5, by way of its γ and β. "
+                   "The gradients found there are mapped back by the chain rule and applied to the true γ "
+                   "and β. The paper draws such a distribution for every unit and step and from it "
+                   "noise for every row; here all rows of a batch get the same, so that the distribution is "
+                   "moved and stretched as there, but a row's place in it is not stirred. "
+                   "Accuracy is measured without noise."));
   findings.ran = fmt::format(
-      "Ten hidden layers of 100 with relu from He's weights, plain gradient descent at a constant rate, batches of 128, {} steps, {}. Each arm has the best of the rates {} by "
-      "validation accuracy at the end, in a run of its own. Drift: |change of a unit's mean| over its standard deviation from one step to the next, on {} training rows, as training sees "
+      "Ten hidden layers of 100 with relu from He's weights, plain gradient descent at a constant rate, "
+      "batches of 128, {} steps, {}. Each arm has the best of the rates {} by "
+      "validation accuracy at the end, in a run of its own. Drift: |change of a unit's mean| over its "
+      "standard deviation from one step to the next, on {} training rows, as training sees "
       "the network at that step; mean over all units of all layers, every {} steps.",
-      with_commas(sizes.steps), sizes.seeds == 1 ? std::string("one seed") : fmt::format("{} seeds", sizes.seeds), fmt::join(kRates, ", "),
-      with_commas(sizes.probe), sizes.look_every);
+      with_commas(sizes.steps),
+      sizes.seeds == 1 ? std::string("one seed") : fmt::format("{} seeds", sizes.seeds),
+      fmt::join(kRates, ", "), with_commas(sizes.probe), sizes.look_every);
   findings.why_not =
-      "Noise of this size costs something by itself, like any other: where a network of ten layers learns well without batch norm at its own rate, there is little for batch norm to win back. "
+      "Noise of this size costs something by itself, like any other: where a network of ten layers learns "
+      "well without batch norm at its own rate, there is little for batch norm to win back. "
       "The paper's networks are deeper and convolutional, where batch norm gains more.";
   return findings;
 }
@@ -218,9 +237,13 @@ Findings run(Context& context) {
 Experiment noisy() {
   return {.name = "noisy",
           .title = "Steady, or not",
-          .claim = "Steadiness of a layer's inputs is not why batch norm works: with noise after it they move more than without batch norm, and it still learns better.",
+          .claim =
+              "Steadiness of a layer's inputs is not why batch norm works: with noise after it they move "
+              "more than without batch norm, and it still learns better.",
           .source = "Santurkar et al. 2018, arXiv:1805.11604, section 2",
-          .about = "Three networks: without batch norm, with it, and with it followed by noise that is another one at every step.",
+          .about =
+              "Three networks: without batch norm, with it, and with it followed by noise that is another "
+              "one at every step.",
           .thresholds = {{.label = "drift with noise over drift without batch norm",
                           .is = Threshold::Is::above,
                           .bound = 1,

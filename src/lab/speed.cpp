@@ -24,15 +24,15 @@ double first_at(std::span<const std::uint64_t> marks, std::span<const double> sc
 
 std::vector<Relation> published_order(const std::array<double, kArms>& steps,
                                       const std::array<double, kArms>& best) {
-  const auto of = [&](Arm arm) { return steps[static_cast<std::size_t>(arm)]; };
-  const auto best_of_arm = [&](Arm arm) { return best[static_cast<std::size_t>(arm)]; };
-  return {{"BN is there before base", of(Arm::bn) < of(Arm::base)},
-          {"BN × 30 is there before BN", of(Arm::bn_x30) < of(Arm::bn)},
-          {"BN × 5 is there before BN × 30", of(Arm::bn_x5) < of(Arm::bn_x30)},
-          {"base × 5 never gets there", std::isinf(of(Arm::base_x5))},
-          {"base with sigmoids never gets there", std::isinf(of(Arm::base_sigmoid))},
+  const auto of = [&](RaceArm arm) { return steps[static_cast<std::size_t>(arm)]; };
+  const auto best_of_arm = [&](RaceArm arm) { return best[static_cast<std::size_t>(arm)]; };
+  return {{"BN is there before base", of(RaceArm::bn) < of(RaceArm::base)},
+          {"BN × 30 is there before BN", of(RaceArm::bn_x30) < of(RaceArm::bn)},
+          {"BN × 5 is there before BN × 30", of(RaceArm::bn_x5) < of(RaceArm::bn_x30)},
+          {"base × 5 never gets there", std::isinf(of(RaceArm::base_x5))},
+          {"base with sigmoids never gets there", std::isinf(of(RaceArm::base_sigmoid))},
           {"sigmoids get further with BN × 5 than without",
-           best_of_arm(Arm::bn_x5_sigmoid) > best_of_arm(Arm::base_sigmoid)}};
+           best_of_arm(RaceArm::bn_x5_sigmoid) > best_of_arm(RaceArm::base_sigmoid)}};
 }
 
 namespace {
@@ -44,7 +44,7 @@ struct ArmSetting {
   ActivationKind activation;
 };
 
-// By Arm.
+// By RaceArm.
 constexpr std::array<ArmSetting, kArms> kSettings = {{{"base", false, 1, ActivationKind::relu},
                                                       {"base × 5", false, 5, ActivationKind::relu},
                                                       {"base, sigmoid", false, 1, ActivationKind::sigmoid},
@@ -154,7 +154,8 @@ Findings run(Context& context) {
   }
   const std::vector<Relation> order = published_order(steps, best);
   const auto held = static_cast<double>(std::ranges::count_if(order, &Relation::holds));
-  constexpr auto kBase = static_cast<std::size_t>(Arm::base), kFast = static_cast<std::size_t>(Arm::bn_x5);
+  constexpr auto kBase = static_cast<std::size_t>(RaceArm::base),
+                 kFast = static_cast<std::size_t>(RaceArm::bn_x5);
   const double ratio = steps[kBase] / steps[kFast];
 
   Findings findings;

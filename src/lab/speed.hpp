@@ -9,7 +9,7 @@
 
 namespace ztilde::lab {
 
-enum class Arm { base, base_x5, base_sigmoid, bn, bn_x5, bn_x30, bn_x5_sigmoid };
+enum class RaceArm { base, base_x5, base_sigmoid, bn, bn_x5, bn_x30, bn_x5_sigmoid };
 constexpr std::size_t kArms = 7;
 
 // The first mark at which the score is at least the target; infinity where there is none.
