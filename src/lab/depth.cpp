@@ -340,7 +340,7 @@ Experiment depth() {
                           .is = Threshold::Is::above,
                           .bound = kTrains,
                           .format = "{:.1f} %"}},
-          .seconds = 170,
+          .seconds = 200,
           .quick_seconds = 12,
           .run = run};
 }
