@@ -37,7 +37,8 @@ TEST(Drift, spreads_are_by_unit) {
 }
 
 TEST(Drift, a_shift_is_in_deviations_and_dead_units_count_only_where_they_move) {
-  const std::vector<Spread> before = {{0, 1}, {5, 0}, {5, 0}, {2, 4}}, after = {{1, 3}, {5, 0}, {6, 0}, {2, 9}};
+  const std::vector<Spread> before = {{0, 1}, {5, 0}, {5, 0}, {2, 4}},
+                            after = {{1, 3}, {5, 0}, {6, 0}, {2, 9}};
   EXPECT_DOUBLE_EQ(shift(before, after), (0.5 + 0 + 1 + 0) / 4);
 }
 
@@ -80,8 +81,8 @@ TEST(ChangingNoise, maps_gradients_back_by_the_chain_rule) {
   const auto loss_of = [&](const std::vector<double>& parameters, ChangingNoise& noise) {
     std::vector<float> noisy(parameters.begin(), parameters.end());
     noise.add(noisy);
-    return reference::loss_and_gradient(network, Task::classify, {noisy.begin(), noisy.end()}, inputs, targets,
-                                        gradient);
+    const std::vector<double> exact(noisy.begin(), noisy.end());
+    return reference::loss_and_gradient(network, Task::classify, exact, inputs, targets, gradient);
   };
   ChangingNoise noise(network, 3);
   loss_of(start, noise);
