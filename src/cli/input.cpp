@@ -127,11 +127,23 @@ void warn_about_columns(const Dataset& data, const std::string& path, const Mess
   }
 }
 
+namespace {
+
+// Also of files that are not there yet.
+bool same_file(const std::string& a, const std::string& b) {
+  std::error_code ignored;
+  const auto place = [&](const std::string& path) {
+    return std::filesystem::weakly_canonical(std::filesystem::absolute(path, ignored), ignored);
+  };
+  return std::filesystem::equivalent(a, b, ignored) || place(a) == place(b);
+}
+
+}  // namespace
+
 void require_other_file(const NamedPath& output, const std::vector<NamedPath>& others) {
   for (const auto& [name, path] : others) {
+    if (path.empty() || output.second.empty() || !same_file(path, output.second)) continue;
     std::error_code ignored;
-    const bool same = path == output.second || std::filesystem::equivalent(path, output.second, ignored);
-    if (path.empty() || !same) continue;
     // Devices may be several things at once, as /dev/null is.
     if (std::filesystem::is_character_file(path, ignored)) continue;
     refuse(output.first,

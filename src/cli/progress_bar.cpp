@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/text.hpp"
 #include "cli/streams.hpp"
-#include "cli/values.hpp"
 
 namespace ztilde::cli {
 namespace {

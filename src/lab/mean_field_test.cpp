@@ -13,7 +13,8 @@ namespace {
 
 TEST(MeanField, the_growth_of_relu_is_its_closed_form) {
   // E[relu'²] = 1/2, E[relu²] = 1/2, E[relu] = 1/√(2π). The quadrature's error is its width squared, 2.5e-7.
-  EXPECT_NEAR(gradient_growth(ActivationKind::relu), std::sqrt(std::numbers::pi / (std::numbers::pi - 1)), 1e-6);
+  EXPECT_NEAR(gradient_growth(ActivationKind::relu), std::sqrt(std::numbers::pi / (std::numbers::pi - 1)),
+              1e-6);
 }
 
 TEST(MeanField, what_is_linear_neither_grows_nor_shrinks_gradients) {
@@ -66,7 +67,8 @@ TEST(DeepGradients, growth_leaves_the_first_and_the_last_block_out) {
 }
 
 TEST(DeepGradients, grow_by_what_theory_says) {
-  // 64 units are narrow: relu was within 3 % of the slope in six seeds, and the two seeds here stay within 10 %.
+  // 64 units are narrow: relu was within 3 % of the slope in six seeds, and the two seeds here stay within 10
+  // %.
   for (const ActivationKind g : {ActivationKind::relu, ActivationKind::tanh}) {
     double growth = 0;
     for (const std::uint64_t seed : {0, 1})

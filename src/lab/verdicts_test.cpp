@@ -80,7 +80,8 @@ TEST(Speed, the_papers_own_numbers_are_in_the_published_order) {
     EXPECT_EQ(relations(steps, best), 5);
   }
   std::array<double, kArms> steps = published;
-  std::swap(steps[static_cast<std::size_t>(RaceArm::bn_x5)], steps[static_cast<std::size_t>(RaceArm::bn_x30)]);
+  std::swap(steps[static_cast<std::size_t>(RaceArm::bn_x5)],
+            steps[static_cast<std::size_t>(RaceArm::bn_x30)]);
   EXPECT_EQ(relations(steps, best), 5);
   steps.fill(kNever);
   EXPECT_EQ(relations(steps, best), 3) << "who never gets there is before nobody";
