@@ -89,7 +89,7 @@ CsvOptions csv_options_for(const Model& model, const InputFiles& files, CsvOptio
 }
 
 Dataset read_for_model(const Model& model, const InputFiles& files, CsvOptions::Target use,
-                       const std::vector<std::string>& keep) {
+                       std::size_t threads, const std::vector<std::string>& keep) {
   if (are_images(files)) {
     if (!keep.empty()) refuse("--with-columns", "images have no columns to keep; leave it out");
     if (use == CsvOptions::Target::required && files.labels.empty()) {
@@ -101,6 +101,7 @@ Dataset read_for_model(const Model& model, const InputFiles& files, CsvOptions::
   }
   CsvOptions options = csv_options_for(model, files, use);
   options.keep = keep;
+  options.threads = threads;
   return read_csv(files.data, options);
 }
 

@@ -34,7 +34,7 @@ bool are_images(const InputFiles& files);
 CsvOptions csv_options_for(const Model& model, const InputFiles& files, CsvOptions::Target use);
 // The rows with their target where use says so, in the model's columns, order and classes.
 Dataset read_for_model(const Model& model, const InputFiles& files, CsvOptions::Target use,
-                       const std::vector<std::string>& keep = {});
+                       std::size_t threads, const std::vector<std::string>& keep = {});
 
 // Says what the reader decided about the columns, once each.
 void warn_about_columns(const Dataset& data, const std::string& path, const Messages& messages);

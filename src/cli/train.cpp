@@ -28,6 +28,7 @@ Dataset read_training_rows(const OptionTable& table, const TrainArguments& argum
     CsvOptions options = csv_options(arguments.input.table);
     options.target = arguments.target;
     options.task = arguments.task;
+    options.threads = arguments.training.threads;
     return read_csv(arguments.input.data, options);
   }
   table.exclude("images", {"--target"}, "their target is the labels; leave it out");
@@ -53,7 +54,7 @@ Dataset read_validation_rows(const TrainArguments& arguments, const Dataset& dat
   }
   InputFiles files = arguments.valid;
   files.table = arguments.input.table;
-  Dataset valid = read_for_model(described, files, CsvOptions::Target::required);
+  Dataset valid = read_for_model(described, files, CsvOptions::Target::required, arguments.training.threads);
   warn_about_columns(valid, arguments.valid.data, messages);
   return valid;
 }
