@@ -1,9 +1,10 @@
-// How fast a table is read, on one core, and in how much memory: read_bench TABLE.csv.
+// How fast a table is read, and in how much memory: read_bench TABLE.csv [THREADS]. 0 threads: all cores.
 #include <fmt/format.h>
 #include <sys/resource.h>
 
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 
 #include "ztilde/dataset.hpp"
@@ -22,14 +23,16 @@ double peak_bytes() {
 }  // namespace
 
 int main(int count, char** arguments) {
-  if (count != 2) {
-    std::fputs("usage: read_bench TABLE.csv\n", stderr);
+  if (count < 2 || count > 3) {
+    std::fputs("usage: read_bench TABLE.csv [THREADS]\n", stderr);
     return 2;
   }
   try {
     const double before = peak_bytes();
     const auto start = std::chrono::steady_clock::now();
-    const ztilde::Dataset data = ztilde::read_csv(arguments[1], {});
+    ztilde::CsvOptions options;
+    options.threads = count == 3 ? std::strtoul(arguments[2], nullptr, 10) : 0;
+    const ztilde::Dataset data = ztilde::read_csv(arguments[1], options);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     const auto bytes = static_cast<double>(std::filesystem::file_size(arguments[1]));
     const auto parsed = static_cast<double>(sizeof(float) * (data.floats.size() + data.targets.size()));

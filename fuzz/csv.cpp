@@ -7,7 +7,7 @@
 #include <string>
 
 #include "base/byte_stream.hpp"
-#include "data/csv_records.hpp"
+#include "data/csv_blocks.hpp"
 #include "ztilde/dataset.hpp"
 #include "ztilde/error.hpp"
 
@@ -53,15 +53,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   if (how & 8) options.rules.missing_words = {"-9", "none"};
   if (how & 16) options.roles = {{"1", ColumnRole::weight}, {"2", ColumnRole::categorical}};
   if (how & 32) options.target = "1";
+  options.threads = how & 128 ? 3 : 1;
   try {
     if (how & 64) {
       ByteStream stream("t.csv", content);
-      CsvRecords records(stream, options.delimiter, options.decimal_comma, block);
-      require(survey_table(records, options).rows > 0);
+      CsvBlocks blocks(stream, options.delimiter, options.decimal_comma, block);
+      require(survey_table(blocks, options).rows > 0);
     }
     ByteStream stream("t.csv", content);
-    CsvRecords records(stream, options.delimiter, options.decimal_comma, block);
-    const Dataset data = read_table(records, options);
+    CsvBlocks blocks(stream, options.delimiter, options.decimal_comma, block);
+    const Dataset data = read_table(blocks, options);
     check(data);
     // What was read to train on is read alike with the columns that came out of it.
     CsvOptions again = options;
@@ -74,8 +75,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     again.task = data.task;
     again.classes = data.classes;
     ByteStream same("t.csv", content);
-    CsvRecords same_records(same, options.delimiter, options.decimal_comma, 1 << 16);
-    const Dataset second = read_table(same_records, again);
+    CsvBlocks same_blocks(same, options.delimiter, options.decimal_comma);
+    const Dataset second = read_table(same_blocks, again);
     require(second.rows == data.rows && second.targets == data.targets && second.weights == data.weights);
     for (std::size_t i = 0; i < data.floats.size(); ++i) {
       require(second.floats[i] == data.floats[i] ||

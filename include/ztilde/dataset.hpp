@@ -95,6 +95,8 @@ struct CsvOptions {
   // Of a model; to train, its names come from `roles`.
   TableRules rules;
   bool refuse_unseen = false;  // a category that is none of its column's is an error
+
+  std::size_t threads = 0;  // 0: all cores; the result does not depend on it
 };
 
 // A table: delimited, quoted as in RFC 4180, gzip or plain, "-" for standard input. Throws Error(data)

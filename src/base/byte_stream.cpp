@@ -8,6 +8,7 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <optional>
@@ -20,7 +21,7 @@ namespace ztilde {
 namespace {
 
 constexpr std::size_t kChunk = std::size_t{1} << 18;
-constexpr int kMillisecondsForWriter = 2000;
+constexpr int kMillisecondsForWriter = 2000, kMillisecondsToGiveUp = 50;
 
 [[noreturn]] void fail(const std::string& path, const std::string& what, ErrorKind kind = ErrorKind::io) {
   throw Error(kind, fmt::format("{}: {}", shown_path(path), what));
@@ -50,6 +51,8 @@ std::optional<char> wait_for_writer(const std::string& path, int descriptor) {
 struct ByteStream::Implementation {
   std::string path;
   int descriptor = -1;
+  bool may_wait = false;  // reading it may take as long as somebody pleases
+  std::atomic<bool> given_up{false};
   std::size_t expected = 0;
   std::string start;  // what was read to know a gzip file by, or the content in memory
   std::size_t at = 0;
@@ -86,7 +89,8 @@ struct ByteStream::Implementation {
     // A device may never end. One that is empty (/dev/null) is an empty file, a terminal is typed at.
     const bool device = S_ISCHR(status.st_mode) || S_ISBLK(status.st_mode);
     if (device && filled > 0 && ::isatty(descriptor) == 0) fail(path, "is a device; name a file");
-    if (S_ISREG(status.st_mode)) expected = static_cast<std::size_t>(status.st_size);
+    may_wait = !S_ISREG(status.st_mode);
+    if (!may_wait) expected = static_cast<std::size_t>(status.st_size);
   }
 
   void unzip_where_zipped() {
@@ -104,6 +108,9 @@ struct ByteStream::Implementation {
   std::size_t read_raw(char* out, std::size_t size) const {
     if (descriptor < 0) return 0;
     for (;;) {
+      if (given_up) return 0;
+      pollfd waited{descriptor, POLLIN, 0};
+      if (may_wait && ::poll(&waited, 1, kMillisecondsToGiveUp) == 0) continue;
       const ssize_t count = ::read(descriptor, out, size);
       if (count >= 0) return static_cast<std::size_t>(count);
       if (errno != EINTR) fail_reading(path, errno, "check the file and its disk");
@@ -170,6 +177,8 @@ std::size_t ByteStream::read(char* out, std::size_t size) {
   return implementation_->zip ? implementation_->read_unzipped(out, size)
                               : implementation_->read_plain(out, size);
 }
+
+void ByteStream::give_up() { implementation_->given_up = true; }
 
 const std::string& ByteStream::path() const { return implementation_->path; }
 std::size_t ByteStream::expected() const { return implementation_->expected; }

@@ -19,6 +19,9 @@ class ByteStream {
   // Up to `size` bytes, 0 at the end only. Throws Error: data for damaged gzip data, io for a broken disk.
   std::size_t read(char* out, std::size_t size);
 
+  // From another thread: a read() that waits for somebody to write ends, as if at the end.
+  void give_up();
+
   const std::string& path() const;
   // The size of a plain file; 0 where it is not known, as for pipes and gzip files.
   std::size_t expected() const;

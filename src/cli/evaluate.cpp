@@ -231,7 +231,7 @@ Outcome run_evaluate(const Arguments& arguments) {
            fmt::format("the model has {}, and the matrix is made for {} at most; leave it out",
                        counted(model.classes.size(), "class"), with_commas(kMostConfusedClasses)));
   }
-  const Dataset data = read_for_model(model, options.input, CsvOptions::Target::required);
+  const Dataset data = read_for_model(model, options.input, CsvOptions::Target::required, options.threads);
   warn_about_columns(data, options.input.data, messages);
   const Scores scores = options.of_batches ? evaluate_in_batches(model, data, options.batch, options.threads)
                                            : evaluate(model, data, options.threads);

@@ -78,11 +78,12 @@ bool are_images(const InputFiles& files) {
 }
 
 Dataset read_labelled_rows(const OptionTable& table, const InputFiles& files, const std::string& target,
-                           std::optional<Task> task) {
+                           std::optional<Task> task, std::size_t threads) {
   if (!are_images(files)) {
     CsvOptions options = csv_options(files.table);
     options.target = target;
     options.task = task;
+    options.threads = threads;
     return read_csv(files.data, options);
   }
   table.exclude("images", {"--target"}, "their target is the labels; leave it out");
@@ -104,7 +105,7 @@ CsvOptions csv_options_for(const Model& model, const InputFiles& files, CsvOptio
 }
 
 Dataset read_for_model(const Model& model, const InputFiles& files, CsvOptions::Target use,
-                       const std::vector<std::string>& keep) {
+                       std::size_t threads, const std::vector<std::string>& keep) {
   if (are_images(files)) {
     if (!keep.empty()) refuse("--with-columns", "images have no columns to keep; leave it out");
     if (use == CsvOptions::Target::required && files.labels.empty()) {
@@ -116,6 +117,7 @@ Dataset read_for_model(const Model& model, const InputFiles& files, CsvOptions::
   }
   CsvOptions options = csv_options_for(model, files, use);
   options.keep = keep;
+  options.threads = threads;
   return read_csv(files.data, options);
 }
 

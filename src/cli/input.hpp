@@ -34,13 +34,13 @@ bool are_images(const InputFiles& files);
 // Rows to learn from: a table with its target (empty: the last column), or images with labels. `table`
 // has the options that images refuse.
 Dataset read_labelled_rows(const OptionTable& table, const InputFiles& files, const std::string& target,
-                           std::optional<Task> task);
+                           std::optional<Task> task, std::size_t threads);
 
 // What the reader must know of a model to read its tables.
 CsvOptions csv_options_for(const Model& model, const InputFiles& files, CsvOptions::Target use);
 // The rows with their target where use says so, in the model's columns, order and classes.
 Dataset read_for_model(const Model& model, const InputFiles& files, CsvOptions::Target use,
-                       const std::vector<std::string>& keep = {});
+                       std::size_t threads, const std::vector<std::string>& keep = {});
 
 // Says what the reader decided about the columns, once each.
 void warn_about_columns(const Dataset& data, const std::string& path, const Messages& messages);

@@ -131,7 +131,8 @@ std::vector<const lab::Experiment*> chosen(const LabOptions& options) {
 
 lab::Data read_data(const OptionTable& table, const LabOptions& options, const Messages& messages) {
   if (options.input.data.empty()) return lab::fashion_mnist(options.seed);
-  const Dataset rows = read_labelled_rows(table, options.input, options.target, options.task);
+  const Dataset rows =
+      read_labelled_rows(table, options.input, options.target, options.task, options.threads);
   for (const std::string& note : rows.notes) messages.say(note);
   return lab::own_data(rows, shown_path(options.input.data), options.seed);
 }

@@ -130,7 +130,8 @@ Outcome run_predict(const Arguments& arguments) {
   if (options.probabilities && model.task == Task::regress) {
     refuse("--probabilities", "the model predicts numbers, not classes; leave it out");
   }
-  const Dataset data = read_for_model(model, options.input, CsvOptions::Target::ignored, options.keep);
+  const Dataset data =
+      read_for_model(model, options.input, CsvOptions::Target::ignored, options.threads, options.keep);
   warn_about_columns(data, options.input.data, messages);
   const Predictions predictions = predict(model, data, options.threads);
   std::string csv = to_csv(model, data, predictions, options.probabilities);

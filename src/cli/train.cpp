@@ -41,7 +41,7 @@ Dataset read_validation_rows(const TrainArguments& arguments, const Dataset& dat
   }
   InputFiles files = arguments.valid;
   files.table = arguments.input.table;
-  Dataset valid = read_for_model(described, files, CsvOptions::Target::required);
+  Dataset valid = read_for_model(described, files, CsvOptions::Target::required, arguments.training.threads);
   warn_about_columns(valid, arguments.valid.data, messages);
   return valid;
 }
@@ -204,7 +204,8 @@ Outcome run_train(const Arguments& arguments_given) {
   }
   if (!arguments.class_weights_file.empty())
     arguments.training.class_weights = read_class_weights(arguments.class_weights_file);
-  const Dataset data = read_labelled_rows(table, arguments.input, arguments.target, arguments.task);
+  const Dataset data = read_labelled_rows(table, arguments.input, arguments.target, arguments.task,
+                                          arguments.training.threads);
   std::optional<Dataset> valid;
   if (!arguments.valid.data.empty()) valid = read_validation_rows(arguments, data, messages);
 

@@ -30,7 +30,7 @@ bool Cells::is_missing(std::string_view text) const {
 }
 
 template <class T>
-ParsedNumber<T> Cells::number(std::string_view text) const {
+ParsedNumber<T> Cells::any_number(std::string_view text) const {
   ParsedNumber<T> parsed = parse_number<T>(text, point_);
   if (parsed.kind == NumberKind::number) {
     if (further_numbers_.empty()) return parsed;
@@ -43,8 +43,8 @@ ParsedNumber<T> Cells::number(std::string_view text) const {
   return parsed;
 }
 
-template ParsedNumber<float> Cells::number<float>(std::string_view text) const;
-template ParsedNumber<double> Cells::number<double>(std::string_view text) const;
+template ParsedNumber<float> Cells::any_number<float>(std::string_view text) const;
+template ParsedNumber<double> Cells::any_number<double>(std::string_view text) const;
 
 std::string named_column(std::size_t column, std::string_view name) {
   return fmt::format("column {} ('{}')", column, printable(name));
@@ -79,6 +79,16 @@ std::string number_complaint(std::string_view text, std::size_t column, std::str
                      where);
 }
 
+void MissingCounts::add(const MissingCounts& part, std::size_t row) {
+  if (part.total_ == 0) return;
+  if (total_ == 0 || row + part.first_.row <= first_.row) {
+    first_ = {row + part.first_.row, part.first_.line, part.first_.column};
+  }
+  total_ += part.total_;
+  fillable_ |= part.fillable_;
+  for (std::size_t i = 0; i < by_column_.size(); ++i) by_column_[i] += part.by_column_[i];
+}
+
 void MissingCounts::require_none(const CsvRecords& records, const std::vector<std::string>& names) const {
   if (total_ == 0) return;
   std::string list;
@@ -91,7 +101,7 @@ void MissingCounts::require_none(const CsvRecords& records, const std::vector<st
   if (columns > kMostListed)
     list += fmt::format(" and more in {}", counted(columns - kMostListed, "other column"));
   throw records.error(
-      line_, column_,
+      first_.line, first_.column,
       fmt::format("{} ({}); fill them in or leave the rows out{}", counted(total_, "missing value"), list,
                   fillable_ ? ", or train with --missing mean" : ""));
 }

@@ -21,7 +21,8 @@ Records records_of(const std::string& text, std::size_t block) {
   Records all;
   try {
     ByteStream stream("t.csv", text);
-    CsvRecords records(stream, 0, false, block);
+    CsvBlocks blocks(stream, 0, false, block);
+    CsvRecords records(blocks);
     std::vector<CsvField> fields;
     while (records.next(fields)) {
       all.emplace_back();
@@ -76,7 +77,8 @@ TEST(CsvRecords, refuse_a_record_without_end_in_bounded_memory) {
 // The header gives the names, each further record an object; values are texts.
 nlohmann::json as_objects(const std::string& path) {
   ByteStream stream(path);
-  CsvRecords records(stream, 0, false);
+  CsvBlocks blocks(stream, 0, false);
+  CsvRecords records(blocks);
   std::vector<CsvField> fields;
   records.next(fields);
   std::vector<std::string> names;

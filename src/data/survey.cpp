@@ -73,12 +73,13 @@ void finish(ColumnSurvey& survey, const Counter& counter) {
 
 }  // namespace
 
-TableSurvey survey_table(CsvRecords& records, const CsvOptions& options) {
+TableSurvey survey_table(CsvBlocks& blocks, const CsvOptions& options) {
+  CsvRecords records(blocks);
   const Cells cells(options);
   const TableColumns columns =
       infer_columns(records, column_names(records, options.header), options, cells, false);
   TableSurvey survey;
-  survey.delimiter = records.delimiter();
+  survey.delimiter = blocks.format().delimiter;
   for (std::size_t i = 0; i < columns.names.size(); ++i) {
     ColumnSurvey column;
     column.name = columns.names[i];
@@ -110,8 +111,8 @@ TableSurvey survey_table(CsvRecords& records, const CsvOptions& options) {
 
 TableSurvey survey_csv(const std::string& path, const CsvOptions& options) {
   ByteStream stream(path);
-  CsvRecords records(stream, options.delimiter, options.decimal_comma);
-  return survey_table(records, options);
+  CsvBlocks blocks(stream, options.delimiter, options.decimal_comma);
+  return survey_table(blocks, options);
 }
 
 }  // namespace ztilde

@@ -67,31 +67,44 @@ std::optional<std::size_t> find_target(const CsvRecords& records, const TableCol
   throw records.error(1, 0, "every column has another role; name the one to predict with --target");
 }
 
+// Calls see(column, field) for all cells ahead, up to a record that reading will refuse by its form.
+template <class See>
+void for_records_ahead(const CsvRecords& records, std::size_t columns, const See& see) {
+  std::vector<CsvField> fields;
+  CsvRecords ahead = records.ahead();
+  try {
+    while (ahead.next(fields) && fields.size() == columns) {
+      for (std::size_t i = 0; i < columns; ++i) see(i, fields[i]);
+    }
+  } catch (const Error&) {  // what it is is told when reading comes to it
+  }
+}
+
 }  // namespace
 
 std::vector<ColumnGlance> look_ahead(const CsvRecords& records, std::size_t columns, const Cells& cells) {
   std::vector<ColumnGlance> glances(columns);
-  std::vector<std::unordered_set<std::string>> distinct(columns);
-  CsvRecords ahead = records.ahead();
-  std::vector<CsvField> fields;
-  while (ahead.next(fields)) {
-    for (std::size_t i = 0; i < std::min(columns, fields.size()); ++i) {
-      const NumberKind kind = cells.number<float>(fields[i].text).kind;
-      if (kind == NumberKind::empty) continue;
-      ColumnGlance& seen = glances[i];
-      distinct[i].emplace(category_text(fields[i]));
-      if (kind != NumberKind::text) {
-        ++seen.numbers;
-        continue;
-      }
-      if (seen.texts++ == 0) {
-        seen.text = fields[i].text;
-        seen.text_line = fields[i].line;
-      }
-      const char other_point = cells.point() == '.' ? ',' : '.';
-      seen.numbers_otherwise += parse_number<float>(fields[i].text, other_point).kind == NumberKind::number;
+  for_records_ahead(records, columns, [&](std::size_t i, const CsvField& field) {
+    const NumberKind kind = cells.number<float>(field.text).kind;
+    if (kind == NumberKind::empty) return;
+    ColumnGlance& seen = glances[i];
+    if (kind != NumberKind::text) {
+      ++seen.numbers;
+      return;
     }
-  }
+    if (seen.texts++ == 0) {
+      seen.text = field.text;
+      seen.text_line = field.line;
+    }
+    const char other_point = cells.point() == '.' ? ',' : '.';
+    seen.numbers_otherwise += parse_number<float>(field.text, other_point).kind == NumberKind::number;
+  });
+  if (std::ranges::none_of(glances, &ColumnGlance::mostly_text)) return glances;
+  std::vector<std::unordered_set<std::string>> distinct(columns);
+  for_records_ahead(records, columns, [&](std::size_t i, const CsvField& field) {
+    if (!glances[i].mostly_text() || cells.number<float>(field.text).kind == NumberKind::empty) return;
+    distinct[i].emplace(category_text(field));
+  });
   for (std::size_t i = 0; i < columns; ++i) glances[i].distinct = distinct[i].size();
   return glances;
 }

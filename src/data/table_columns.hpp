@@ -16,7 +16,7 @@ namespace ztilde {
 struct ColumnGlance {
   std::size_t numbers = 0, texts = 0;
   std::size_t numbers_otherwise = 0;  // texts that would be numbers with the other decimal point
-  std::size_t distinct = 0;           // texts and numbers, by their texts
+  std::size_t distinct = 0;           // texts and numbers, by their texts; counted where mostly_text()
   std::size_t text_line = 0;          // of the first text
   std::string text;
   bool mostly_text() const { return texts > 0 && texts >= numbers; }

@@ -91,13 +91,13 @@ void TargetReader::add(const CsvRecords& records, const CsvField& field, Missing
   if (rows_++ == 0) first_line_ = field.line;
   const std::string_view text = category_text(field);
   const bool as_text = kind_ == Kind::known_classes || kind_ == Kind::texts;
+  const auto [kind, value] = cells_.number<double>(field.text);
   if (as_text ? is_missing_target(cells_, text) && classes_.find(text) == classes_.size()
-              : cells_.number<double>(field.text).kind == NumberKind::empty) {
-    missing.add(field, index_);  // which ends in a refusal: nothing is added
+              : kind == NumberKind::empty) {
+    missing.add(rows_ - 1, field, index_);  // which ends in a refusal: nothing is added
     return;
   }
   if (kind_ == Kind::known_classes) return add_known(records, field);
-  const auto [kind, value] = cells_.number<double>(field.text);
   if (kind_ == Kind::texts) {
     numbers_ &= kind == NumberKind::number;
     exact_ &= std::abs(value) < kExactIntegers;

@@ -18,6 +18,8 @@ template <class... Visits>
 struct overloaded : Visits... {
   using Visits::operator()...;
 };
+template <class... Visits>
+overloaded(Visits...) -> overloaded<Visits...>;  // which clang 14 does not make by itself
 
 inline std::string_view name_of_layer(const Layer& layer) {
   return std::visit([](const auto& kind) { return layer_name(kind); }, layer);
