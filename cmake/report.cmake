@@ -15,6 +15,10 @@ add_custom_command(OUTPUT ${page_files}
 file(GLOB ZTILDE_PAGE_SOURCES CONFIGURE_DEPENDS src/report/*.cpp src/lab/*.cpp)
 list(FILTER ZTILDE_PAGE_SOURCES EXCLUDE REGEX "_test\\.cpp$")
 add_library(ztilde_pages OBJECT ${ZTILDE_PAGE_SOURCES} ${page_files})
+# Mostly words and JSON: small matters more than fast. What computes for itself is optimised as the library.
+set(words ${ZTILDE_PAGE_SOURCES})
+list(FILTER words EXCLUDE REGEX "src/lab/(bowl|deep_gradients|mean_field)\\.cpp$")
+set_source_files_properties(${words} PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Release>:-Os>")
 target_include_directories(ztilde_pages PUBLIC include src PRIVATE ${NLOHMANN_JSON_INCLUDE_DIR})
 target_compile_definitions(ztilde_pages PRIVATE ZTILDE_VERSION="${PROJECT_VERSION}")
 target_link_libraries(ztilde_pages PUBLIC ztilde_options PRIVATE fmt::fmt Threads::Threads)

@@ -19,6 +19,7 @@ import tempfile
 import time
 
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
@@ -259,7 +260,8 @@ def watch(browser, folder):
         assert address.startswith("http://127.0.0.1:"), address
         set_screen(browser, WIDE, "light")
         browser.get(address)
-        wait = WebDriverWait(browser, PATIENCE)
+        # The page may draw a section anew between the search and the look.
+        wait = WebDriverWait(browser, PATIENCE, ignored_exceptions=[StaleElementReferenceException])
         last = ("const c = Chart.getChart(document.querySelector('figure.chart canvas'));"
                 "return c ? [c.id, c.data.datasets[0].data.at(-1).x] : null")
         before = wait.until(lambda b: b.execute_script(last))
