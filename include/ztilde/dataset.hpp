@@ -100,7 +100,7 @@ struct CsvOptions {
 };
 
 // A table: delimited, quoted as in RFC 4180, gzip or plain, "-" for standard input. Throws Error(data)
-// with file, line and column of what is wrong. Memory beside the result stays below 100 MB.
+// with file, line and column of what is wrong. Memory beside the result: 100 MB; gzip, pipes: its size more.
 Dataset read_csv(const std::string& path, const CsvOptions& options);
 
 // Adds the roles that a JSON file gives: {"age": "numeric", "id": "ignored", …}.
