@@ -217,8 +217,8 @@ Experiment batch_size() {
           "statistics and with population statistics of the training rows.",
       .thresholds = {{"looks at which population ≥ running", Threshold::Is::above, 90, 0, {}, "{:.1f} %"}},
       .takes_data = true,
-      .seconds = 150,
-      .quick_seconds = 10,
+      .seconds = 34,
+      .quick_seconds = 1,
       .run = run};
 }
 

@@ -169,8 +169,8 @@ Experiment bowls() {
                      {"κ, raw over standardised, real rows", Is::at_least, 1e3, 0, {}, "{:.4g}"},
                      {"steps, raw over standardised, real rows", Is::at_least, 100, 0, {}, "{:.4g}"}},
       .takes_data = true,
-      .seconds = 20,
-      .quick_seconds = 2,
+      .seconds = 12,
+      .quick_seconds = 1,
       .run = run};
 }
 

@@ -283,7 +283,7 @@ Experiment figure1() {
                           .bound = 2,
                           .format = "{:.2f}"}},
           .seconds = 143,
-          .quick_seconds = 8,
+          .quick_seconds = 7,
           .run = run};
 }
 

@@ -142,8 +142,8 @@ Experiment identity() {
           "that the model is used with. For each layer the largest difference between what it takes and "
           "what it gives, over all units and rows, stands against the largest z of the layer.",
       .thresholds = {{"largest relative difference", Threshold::Is::below, 1e-6, 0, {}, "{:.2g}"}},
-      .seconds = 10,
-      .quick_seconds = 2,
+      .seconds = 7,
+      .quick_seconds = 1,
       .run = run};
 }
 

@@ -196,8 +196,8 @@ Experiment map() {
                           .bound = 2,
                           .format = "{:.2f}"}},
           .takes_data = true,
-          .seconds = 60,
-          .quick_seconds = 5,
+          .seconds = 80,
+          .quick_seconds = 1,
           .run = run};
 }
 

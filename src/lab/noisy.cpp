@@ -252,8 +252,8 @@ Experiment noisy() {
                           .is = Threshold::Is::above,
                           .bound = 0,
                           .format = "{:+.2f} points"}},
-          .seconds = 120,
-          .quick_seconds = 10,
+          .seconds = 104,
+          .quick_seconds = 7,
           .run = run};
 }
 

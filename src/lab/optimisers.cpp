@@ -134,8 +134,8 @@ Experiment optimisers() {
                           {},
                           "{:.0f} of 4"}},
           .takes_data = true,
-          .seconds = 150,
-          .quick_seconds = 12,
+          .seconds = 35,
+          .quick_seconds = 1,
           .run = run};
 }
 

@@ -256,8 +256,8 @@ Experiment sigmoid() {
       .thresholds =
           {{"share beyond ±2.5 with (γ, β) = (1, 0)", Is::within, 100 * kNormalShare, 0.3, {}, "{:.2f} %"},
            {"accuracy of learned less that of fixed", Is::at_least, 0, 0, 1, "{:.2f} points"}},
-      .seconds = 60,
-      .quick_seconds = 5,
+      .seconds = 31,
+      .quick_seconds = 1,
       .run = run};
 }
 

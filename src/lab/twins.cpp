@@ -231,8 +231,8 @@ Experiment twins() {
                           .is = Threshold::Is::below,
                           .bound = 1e-10,
                           .format = "{:.1e}"}},
-          .seconds = 10,
-          .quick_seconds = 2,
+          .seconds = 1,
+          .quick_seconds = 1,
           .run = run};
 }
 

@@ -46,7 +46,7 @@ return [...document.querySelectorAll('figure.chart canvas')].map(canvas => {
     alt: canvas.getAttribute('aria-label'),
     points: sets.reduce((sum, set) => sum + set.data.filter(p => p !== null && p.y !== null).length, 0),
     marks: sets.reduce((sum, set, i) => sum + chart.getDatasetMeta(i).data.filter(
-        e => !e.skip && Number.isFinite(e.x) && Number.isFinite(e.y)).length, 0),
+        (e, j) => set.data[j] !== null && !e.skip && Number.isFinite(e.x) && Number.isFinite(e.y)).length, 0),
     drawn,
   };
 });
@@ -155,7 +155,9 @@ def require_hover(browser):
         shown = "const t = Chart.getChart(arguments[0]).tooltip; return t.opacity > 0 ? t.body.map(b => b.lines.join()) : []"
         lines = WebDriverWait(browser, PATIENCE).until(lambda b: b.execute_script(shown, canvas))
         assert any(any(c.isdigit() for c in line) for line in lines), lines
-    for cell in browser.find_elements(By.CSS_SELECTOR, "figure.heatmap tbody tr:nth-child(2) td:nth-child(3)"):
+    for heatmap in browser.find_elements(By.CSS_SELECTOR, "figure.heatmap"):
+        cells = heatmap.find_elements(By.CSS_SELECTOR, "tbody td:not(.hatched)")
+        cell = cells[len(cells) // 2]
         browser.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", cell)
         ActionChains(browser, duration=0).move_to_element(cell).perform()
         hover = browser.find_element(By.ID, "hover")
@@ -302,6 +304,8 @@ def main():
             compare_classes(browser, folder)
             look_at(browser, f"{folder}/houses.html", 6, True)
             compare_numbers(browser, folder)
+            run(folder, "lab", "bowls", "identity", "sigmoid", "map", "optimisers", "twins", "--quick", "--quiet")
+            look_at(browser, f"{folder}/lab/lab.html", 8, True)
             watch(browser, folder)
         finally:
             browser.quit()
