@@ -31,12 +31,6 @@ Json numbers_of(const Judgement& judgement) {
   return report::verdict(judgement.verdict, "", judgement.numbers).at("numbers");
 }
 
-std::string seconds_words(double seconds) {
-  return seconds < 60
-             ? fmt::format("{:.1f} seconds", seconds)
-             : fmt::format("{} min {:02} s", static_cast<int>(seconds) / 60, static_cast<int>(seconds) % 60);
-}
-
 std::vector<report::VerdictNumber> numbers_from(const Json& numbers) {
   std::vector<report::VerdictNumber> result;
   for (const Json& number : numbers) {
@@ -68,7 +62,7 @@ Json section_of(const Json& document) {
       quick ? "the quick one, made smaller for teaching; its verdict weighs less" : "the whole one");
   row("run", document.at("ran"));
   row("rows", document.at("data"));
-  row("time", fmt::format("{} on {} of {}", seconds_words(document.at("seconds")),
+  row("time", fmt::format("{} on {} of {}", shown_duration(document.at("seconds")),
                           counted(document.at("threads").get<std::uint64_t>(), "thread"),
                           document.at("machine").get<std::string>()));
   row("where the claim comes from", document.at("source"));
@@ -85,7 +79,7 @@ Json summary_of(const std::vector<Json>& documents) {
   for (const Json& document : documents) {
     rows.push_back({document.at("title"), document.at("claim"),
                     document.at("verdict").get<std::string>() + (document.at("quick") ? " (quick)" : ""),
-                    seconds_words(document.at("seconds"))});
+                    shown_duration(document.at("seconds"))});
   }
   Json blocks = Json::array();
   blocks.push_back(report::table("All verdicts", {"experiment", "claim", "verdict", "time"}, rows));
