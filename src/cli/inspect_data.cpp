@@ -26,8 +26,7 @@ OptionTable inspect_data_options(InspectDataOptions& options) {
   table.group("Table");
   add_format_options(table, options.input.table);
   add_role_options(table, options.input.table);
-  table.text("--target", "NAME", options.target, "the column to predict, a name or a 1-based number")
-      .standard = "last column";
+  add_target_option(table, options.target);
   table.group("Output");
   table.text("--write-columns", "FILE", options.write_columns,
              "write the roles as JSON, to be edited and given to train --columns");

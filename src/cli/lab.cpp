@@ -47,11 +47,8 @@ OptionTable lab_options(LabOptions& options) {
   add_threads_option(table, options.threads);
   table.group("Rows of your own, for the experiments that take them");
   add_input_options(table, options.input);
-  table.text("--target", "NAME", options.target, "the column to predict, a name or a 1-based number")
-      .standard = "last column";
-  table.choice("--task", options.task,
-               {{"auto", std::nullopt}, {"classify", Task::classify}, {"regress", Task::regress}},
-               "classes or numbers; auto decides by the target and says why");
+  add_target_option(table, options.target);
+  add_task_option(table, options.task, "classes or numbers; auto decides by the target and says why");
   add_format_options(table, options.input.table);
   add_role_options(table, options.input.table);
   add_missing_option(table, options.input.table);
@@ -59,11 +56,7 @@ OptionTable lab_options(LabOptions& options) {
   table.text("--out", "FOLDER", options.out,
              "for NAME.json of each experiment, and lab.html with a section for each that is in the folder");
   table.flag("--force", options.force, "overwrite experiments that are there already");
-  table.choice("--progress", options.progress,
-               {{"auto", ProgressStyle::automatic},
-                {"always", ProgressStyle::always},
-                {"never", ProgressStyle::never}},
-               "auto: a bar on a terminal, lines elsewhere");
+  add_progress_option(table, options.progress, "auto: a bar on a terminal, lines elsewhere");
   table.flag("--json", options.json, "the list or the verdicts as one JSON object");
   table.flag("--quiet", options.quiet, "say nothing on standard error");
   table.group("Other");

@@ -48,6 +48,14 @@ std::string progress_line(const HistoryPoint& point, const HistoryPoint& valid, 
 
 }  // namespace
 
+void add_progress_option(OptionTable& table, ProgressStyle& style, std::string help) {
+  table.choice("--progress", style,
+               {{"auto", ProgressStyle::automatic},
+                {"always", ProgressStyle::always},
+                {"never", ProgressStyle::never}},
+               std::move(help));
+}
+
 Progress::Progress(ProgressStyle style, bool quiet) : form_(Form::none), quiet_(quiet) {
   if (quiet || style == ProgressStyle::never) return;
   form_ = style == ProgressStyle::always || error_is_terminal() ? Form::redrawn : Form::lines;

@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <string>
 
+#include "cli/options.hpp"
 #include "ztilde/train.hpp"
 
 namespace ztilde::cli {
 
 enum class ProgressStyle { automatic, always, never };
+void add_progress_option(OptionTable& table, ProgressStyle& style, std::string help);
 
 // Which of several trainings this is, from 1.
 struct FoldNumber {

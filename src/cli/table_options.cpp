@@ -41,6 +41,17 @@ void add_role_option(OptionTable& table, TableArguments& arguments, std::string 
 
 }  // namespace
 
+void add_target_option(OptionTable& table, std::string& target) {
+  table.text("--target", "NAME", target, "the column to predict, a name or a 1-based number").standard =
+      "last column";
+}
+
+void add_task_option(OptionTable& table, std::optional<Task>& task, std::string help) {
+  table.choice("--task", task,
+               {{"auto", std::nullopt}, {"classify", Task::classify}, {"regress", Task::regress}},
+               std::move(help));
+}
+
 const std::vector<std::string> kTableOptions = {
     "--delimiter", "--decimal-comma", "--no-header",     "--unseen",  "--columns",       "--categorical",
     "--numeric",   "--ignore",        "--weight-column", "--missing", "--missing-values"};

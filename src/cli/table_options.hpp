@@ -1,6 +1,7 @@
 // What can be said about a table: how it is written, and what its columns are.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,6 +28,9 @@ void add_unseen_option(OptionTable& table, TableArguments& arguments);
 // --columns, --categorical, --numeric, --ignore, --weight-column, --missing-values.
 void add_role_options(OptionTable& table, TableArguments& arguments);
 void add_missing_option(OptionTable& table, TableArguments& arguments);
+void add_target_option(OptionTable& table, std::string& target);
+// auto is no task.
+void add_task_option(OptionTable& table, std::optional<Task>& task, std::string help);
 
 // The names of all these, for what reads no table.
 extern const std::vector<std::string> kTableOptions;

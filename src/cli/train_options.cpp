@@ -39,11 +39,8 @@ Choices<ActivationKind> activations() {
 void list_data(OptionTable& table, TrainArguments& arguments) {
   table.group("Data");
   add_input_options(table, arguments.input);
-  table.text("--target", "NAME", arguments.target, "the column to predict, a name or a 1-based number")
-      .standard = "last column";
-  table.choice("--task", arguments.task,
-               {{"auto", std::nullopt}, {"classify", Task::classify}, {"regress", Task::regress}},
-               "auto decides from the target and says why");
+  add_target_option(table, arguments.target);
+  add_task_option(table, arguments.task, "auto decides from the target and says why");
   table.text("--valid", "PATH", arguments.valid.data, "rows for validation, never trained on");
   table.text("--valid-labels", "PATH", arguments.valid.labels, "the IDX labels of --valid");
   table.real("--valid-fraction", "F", arguments.training.valid_fraction, kAnyShare,
@@ -191,11 +188,8 @@ void list_output(OptionTable& table, TrainArguments& arguments) {
              "go on from --checkpoint, to the same model as without a break; begin where there is none yet");
   table.flag("--force", arguments.force, "overwrite the files of --out, --log, --report and --checkpoint");
   table.flag("--json", arguments.json, "one JSON object instead of words at the end");
-  table.choice(
-      "--progress", arguments.progress,
-      {{"auto", ProgressStyle::automatic},
-       {"always", ProgressStyle::always},
-       {"never", ProgressStyle::never}},
+  add_progress_option(
+      table, arguments.progress,
       "one line drawn again and again on a terminal, else a line an epoch; always: as on a terminal");
   table.flag("--quiet", arguments.quiet, "errors only (and --json)");
   table.group("Other");
