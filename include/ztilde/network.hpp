@@ -11,6 +11,15 @@
 
 namespace ztilde {
 
+// What a row of a batch is at some place of a network: an image, channels last, element
+// (y · width + x) · channels + c, or, with one pixel, the numbers of a table's row.
+struct Shape {
+  std::size_t height = 1, width = 1, channels = 0;
+  std::size_t pixels() const { return height * width; }
+  std::size_t size() const { return pixels() * channels; }
+  bool operator==(const Shape&) const = default;
+};
+
 enum class Encoding {
   numeric,    // the number as it is, or through a fitted map to a normal distribution (knots)
   one_hot,    // 1 for the row's category, 0 for the others
@@ -44,8 +53,8 @@ struct Encode {
 };
 
 // Subtracts each input column's mean and divides by its standard deviation, both fixed before
-// training and part of the model. Only as the first layer or directly after Encode, where it leaves
-// everything but the numbers as it is. A constant column becomes 0.
+// training and part of the model; of images each channel's, over all pixels. Only as the first layer or
+// directly after Encode, where it leaves everything but the numbers as it is. A constant column becomes 0.
 struct Standardise {
   bool operator==(const Standardise&) const = default;
 };
@@ -62,7 +71,8 @@ enum class VarianceKind {
   unbiased,    // divides by rows - 1 (what PyTorch keeps in running_var)
 };
 
-// z_tilde = gamma (z - mean) / sqrt(variance + epsilon) + beta per channel; gamma is called
+// z_tilde = gamma (z - mean) / sqrt(variance + epsilon) + beta per channel, of images over all their
+// pixels (m = rows · height · width); gamma is called
 // "weight" and beta "bias" in files. running = keep * running + (1 - keep) * batch.
 // Ioffe & Szegedy 2015, arXiv:1502.03167.
 struct BatchNorm {
@@ -86,11 +96,61 @@ struct Dropout {
   bool operator==(const Dropout&) const = default;
 };
 
-using Layer = std::variant<Encode, Standardise, Dense, BatchNorm, Activation, Dropout>;
+// z = x ∗ W + b over images.  x: [rows, height, width, inputs];  z: [rows, height', width', outputs],
+// height' = (height + 2 padding − kernel) / stride + 1, rounded down;  W ("weight"): [outputs, inputs,
+// kernel, kernel], of a depthwise one [outputs, 1, kernel, kernel], outputs = inputs;  b ("bias"): [outputs].
+// Padding is 0, as torch.nn.Conv2d's.
+struct Conv2d {
+  std::size_t outputs = 0;
+  std::size_t kernel = 3, stride = 1, padding = 1;
+  bool depthwise = false;  // each channel by itself
+  bool bias = true;
+  bool operator==(const Conv2d&) const = default;
+};
+
+// The largest, or the mean, of kernel × kernel pixels, every stride pixels; what does not fill a window at
+// the right and the bottom is left out.
+struct MaxPool {
+  std::size_t kernel = 2, stride = 2;
+  bool operator==(const MaxPool&) const = default;
+};
+struct AveragePool {
+  std::size_t kernel = 2, stride = 2;
+  bool operator==(const AveragePool&) const = default;
+};
+
+// The mean of all pixels: [rows, height, width, channels] to [rows, channels].
+struct GlobalAveragePool {
+  bool operator==(const GlobalAveragePool&) const = default;
+};
+
+// [rows, height, width, channels] to [rows, height · width · channels], as the numbers lie.
+struct Flatten {
+  bool operator==(const Flatten&) const = default;
+};
+
+// x + the output of the layer `back` places before this one, which has the same shape: a residual
+// connection. He et al. 2016, arXiv:1512.03385.
+struct Add {
+  std::size_t back = 2;
+  bool operator==(const Add&) const = default;
+};
+
+// Goes on from the output of the layer `back` places before this one, not from the one before: the
+// beginning of another branch, which an Add brings together with that which ended here.
+struct Shortcut {
+  std::size_t back = 2;
+  bool operator==(const Shortcut&) const = default;
+};
+
+using Layer = std::variant<Encode, Standardise, Dense, BatchNorm, Activation, Dropout, Conv2d, MaxPool,
+                           AveragePool, GlobalAveragePool, Flatten, Add, Shortcut>;
 
 struct Network {
-  std::size_t inputs = 0;
+  std::size_t inputs = 0;  // columns, or height · width · channels of an image
   std::vector<Layer> layers;
+  std::size_t height = 1, width = 1;  // of an input image
+  Shape input_shape() const { return {height, width, inputs / (height * width)}; }
   bool operator==(const Network&) const = default;
 };
 
@@ -116,18 +176,23 @@ Network dense_network(const DenseNetworkOptions& options);
 // Throws Error(data) that names the layer when the network cannot work.
 void validate(const Network& network);
 
-// The channels that leave each layer; the last entry is the network's output width.
+// What leaves each layer.
+std::vector<Shape> layer_shapes(const Network& network);
+// The layer whose output a layer works on; empty: the network's input. The one before, but for Shortcut.
+std::optional<std::size_t> layer_source(const Network& network, std::size_t layer);
+// The numbers of a row that leave each layer; the last entry is the network's output width.
 std::vector<std::size_t> layer_outputs(const Network& network);
 
 // A trained tensor of the network and where it lies in the parameter arena.
 struct ParameterSlot {
   std::size_t layer = 0;
   std::string_view name;          // "weight" or "bias", as torch.nn.Sequential has them
-  std::size_t rows = 0;           // outputs of a Dense weight, categories + 1 of a table, else the channels
-  std::size_t columns = 0;        // inputs of a Dense weight, width of a table, else 1
+  std::size_t rows = 0;           // outputs of a weight, categories + 1 of a table, else the channels
+  std::size_t columns = 0;        // numbers that an output sums up, width of a table, else 1
   std::size_t offset = 0;         // first element in the arena
   bool is_weight_matrix = false;  // the tensors that weight decay applies to by default
   std::optional<std::size_t> column = {};  // of an Encode layer's table: the input column it is for
+  std::size_t kernel = 0;  // of a Conv2d weight, whose columns are [inputs, kernel, kernel]; else 0
   std::size_t size() const { return rows * columns; }
 };
 

@@ -36,6 +36,17 @@ struct ClassWeights {
   std::vector<std::pair<std::string, double>> given;  // by name, 0 or more; classes not named: 1
 };
 
+// What is done to training images, by chance and anew in every step; validation and use see them as
+// they are. Only for data sets with image_width.
+struct Augmentation {
+  bool flip = false;       // left to right, every other one
+  std::size_t shift = 0;   // by up to so many pixels along each axis; what comes in from outside is 0
+  std::size_t cutout = 0;  // a square of so many pixels, cut at the image's edges, becomes 0. DeVries &
+                           // Taylor 2017, arXiv:1708.04552
+  bool any() const { return flip || shift > 0 || cutout > 0; }
+  bool operator==(const Augmentation&) const = default;
+};
+
 struct TrainOptions {
   std::optional<Network> network;  // instead of the ten that follow
   std::vector<std::size_t> hidden = {256, 256};
@@ -61,6 +72,14 @@ struct TrainOptions {
   bool decay_all = false;              // γ, β and biases too
   double clip_norm = 0;                // largest gradient norm; 0: no clipping
   ClassWeights class_weights;
+  // The target is 1 − s + s / classes for a row's class and s / classes for each other one: in the training
+  // loss only. Szegedy et al. 2016, arXiv:1512.00567.
+  double label_smoothing = 0;
+  // The saved parameters are the mean of those after each step, by exponentially falling weights:
+  // average = a · average + (1 − a) · parameters, with the bias of the start taken out; statistics are
+  // measured with the average. 0: the last step's parameters. Polyak & Juditsky 1992.
+  double average_weights = 0;
+  Augmentation augment;
 
   std::size_t epochs = 20;
   std::size_t batch = 256;

@@ -51,12 +51,23 @@ std::string wrapped(const std::string& left, std::size_t indent, std::string_vie
 
 std::string layer_words(const Layer& layer) {
   return std::visit(
-      layers::overloaded{[](const Encode&) { return std::string("encode"); },
-                         [](const Standardise&) { return std::string("standardise"); },
-                         [](const Dense&) { return std::string("dense"); },
-                         [](const BatchNorm&) { return std::string("batch norm"); },
-                         [](const Activation& a) { return std::string(to_string(a.kind)); },
-                         [](const Dropout& d) { return fmt::format("dropout {}", d.probability); }},
+      layers::overloaded{
+          [](const Encode&) { return std::string("encode"); },
+          [](const Standardise&) { return std::string("standardise"); },
+          [](const Dense&) { return std::string("dense"); },
+          [](const BatchNorm&) { return std::string("batch norm"); },
+          [](const Activation& a) { return std::string(to_string(a.kind)); },
+          [](const Dropout& d) { return fmt::format("dropout {}", d.probability); },
+          [](const Conv2d& c) {
+            return fmt::format("{}conv {} × {}{}", c.depthwise ? "depthwise " : "", c.kernel, c.kernel,
+                               c.stride > 1 ? fmt::format(" / {}", c.stride) : "");
+          },
+          [](const MaxPool& p) { return fmt::format("max pool {} × {}", p.kernel, p.kernel); },
+          [](const AveragePool& p) { return fmt::format("average pool {} × {}", p.kernel, p.kernel); },
+          [](const GlobalAveragePool&) { return std::string("global average pool"); },
+          [](const Flatten&) { return std::string("flatten"); },
+          [](const Add& a) { return fmt::format("add ({} back)", a.back); },
+          [](const Shortcut& s) { return fmt::format("shortcut ({} back)", s.back); }},
       layer);
 }
 

@@ -15,8 +15,8 @@ void for_each_field(L& layer, Visit&& visit) {
   visit("kind", layer.kind, Limits{});
 }
 
-inline std::size_t output_channels(const Activation&, std::size_t inputs) { return inputs; }
-inline std::vector<ParameterShape> parameters(const Activation&, std::size_t) { return {}; }
+inline Shape output_shape(const Activation&, const Shape& input) { return input; }
+inline std::vector<ParameterShape> parameters(const Activation&, const Shape&) { return {}; }
 constexpr bool has_statistics(const Activation&) { return false; }
 
 }  // namespace ztilde::layers

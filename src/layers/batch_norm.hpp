@@ -21,9 +21,9 @@ void for_each_field(L& layer, Visit&& visit) {
   visit("running_variance", layer.running_variance, Limits{});
 }
 
-inline std::size_t output_channels(const BatchNorm&, std::size_t inputs) { return inputs; }
-inline std::vector<ParameterShape> parameters(const BatchNorm&, std::size_t inputs) {
-  return {{"weight", inputs}, {"bias", inputs}};
+inline Shape output_shape(const BatchNorm&, const Shape& input) { return input; }
+inline std::vector<ParameterShape> parameters(const BatchNorm&, const Shape& input) {
+  return {{"weight", input.channels}, {"bias", input.channels}};
 }
 constexpr bool has_statistics(const BatchNorm&) { return true; }
 

@@ -18,10 +18,10 @@ void for_each_field(L& layer, Visit&& visit) {
   visit("bias", layer.bias, Limits{});
 }
 
-inline std::size_t output_channels(const Dense& layer, std::size_t) { return layer.outputs; }
+inline Shape output_shape(const Dense& layer, const Shape&) { return {1, 1, layer.outputs}; }
 
-inline std::vector<ParameterShape> parameters(const Dense& layer, std::size_t inputs) {
-  std::vector<ParameterShape> shapes{{"weight", layer.outputs, inputs, true}};
+inline std::vector<ParameterShape> parameters(const Dense& layer, const Shape& input) {
+  std::vector<ParameterShape> shapes{{"weight", layer.outputs, input.channels, true}};
   if (layer.bias) shapes.push_back({"bias", layer.outputs});
   return shapes;
 }

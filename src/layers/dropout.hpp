@@ -17,8 +17,8 @@ void for_each_field(L& layer, Visit&& visit) {
   visit("probability", layer.probability, Limits{.least = 0, .most = 1, .most_is_allowed = false});
 }
 
-inline std::size_t output_channels(const Dropout&, std::size_t inputs) { return inputs; }
-inline std::vector<ParameterShape> parameters(const Dropout&, std::size_t) { return {}; }
+inline Shape output_shape(const Dropout&, const Shape& input) { return input; }
+inline std::vector<ParameterShape> parameters(const Dropout&, const Shape&) { return {}; }
 constexpr bool has_statistics(const Dropout&) { return false; }
 
 }  // namespace ztilde::layers

@@ -62,9 +62,9 @@ std::string contradiction(const Encode& layer) {
   return "";
 }
 
-std::size_t output_channels(const Encode& layer, std::size_t) { return layout_of(layer).features; }
+Shape output_shape(const Encode& layer, const Shape&) { return {1, 1, layout_of(layer).features}; }
 
-std::vector<ParameterShape> parameters(const Encode& layer, std::size_t) {
+std::vector<ParameterShape> parameters(const Encode& layer, const Shape&) {
   std::vector<ParameterShape> shapes;
   for (std::size_t c = 0; c < layer.columns.size(); ++c) {
     const EncodedColumn& column = layer.columns[c];

@@ -54,8 +54,8 @@ EncodeLayout layout_of(const Encode& layer);
 // Where the fields of a column contradict each other: "column 3: …; …". Empty: nowhere.
 std::string contradiction(const Encode& layer);
 
-std::size_t output_channels(const Encode& layer, std::size_t inputs);
-std::vector<ParameterShape> parameters(const Encode& layer, std::size_t inputs);
+Shape output_shape(const Encode& layer, const Shape& input);
+std::vector<ParameterShape> parameters(const Encode& layer, const Shape& input);
 constexpr bool has_statistics(const Encode&) { return false; }  // it has encoding slots
 
 // The slot that a raw number means; whatever is no category is the last, so that nothing is ever read

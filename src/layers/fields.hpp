@@ -41,6 +41,7 @@ struct ParameterShape {
   std::size_t columns = 1;
   bool is_weight_matrix = false;
   std::optional<std::size_t> column = {};
+  std::size_t kernel = 0;
 };
 
 template <class Value>

@@ -6,9 +6,13 @@
 
 #include "layers/activation.hpp"
 #include "layers/batch_norm.hpp"
+#include "layers/conv2d.hpp"
 #include "layers/dense.hpp"
 #include "layers/dropout.hpp"
 #include "layers/encode.hpp"
+#include "layers/flatten.hpp"
+#include "layers/pooling.hpp"
+#include "layers/residual.hpp"
 #include "layers/standardise.hpp"
 
 namespace ztilde::layers {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/text.hpp"
@@ -67,16 +68,16 @@ void check_encode(const Network& network, std::size_t index, const Encode& layer
 }
 
 // The elements that a layer declares, or kMostElements + 1 for too many.
-std::size_t declared_elements(const Layer& layer, std::size_t inputs) {
+std::size_t declared_elements(const Layer& layer, const Shape& input) {
   const std::size_t too_many = kMostElements + 1;
   return std::visit(
       [&](const auto& kind) {
-        std::size_t total = has_statistics(kind) ? 2 * inputs : 0;
+        std::size_t total = has_statistics(kind) ? 2 * input.channels : 0;
         if constexpr (std::is_same_v<std::remove_cvref_t<decltype(kind)>, Encode>) {
-          total = output_channels(kind, inputs);
+          total = output_shape(kind, input).size();
           if (total > kMostElements) return too_many;
         }
-        for (const ParameterShape& shape : parameters(kind, inputs)) {
+        for (const ParameterShape& shape : parameters(kind, input)) {
           if (shape.rows > kMostElements || shape.columns > kMostElements / shape.rows) return too_many;
           total += shape.rows * shape.columns + kFloatsPerLine;
           if (total > kMostElements) return too_many;
@@ -84,6 +85,78 @@ std::size_t declared_elements(const Layer& layer, std::size_t inputs) {
         return total;
       },
       layer);
+}
+
+std::string shape_text(const Shape& shape) {
+  return shape.pixels() == 1 ? counted(shape.channels, "channel")
+                             : fmt::format("{} × {} pixels of {}", shape.height, shape.width,
+                                           counted(shape.channels, "channel"));
+}
+
+// What a layer asks of the shape that enters it.
+void check_shape(const Network& network, std::size_t index, const Shape& input) {
+  const auto windows = [&](std::size_t kernel, std::size_t padding) {
+    if (std::min(input.height, input.width) + 2 * padding >= kernel) return;
+    refuse(network, index,
+           fmt::format(
+               "its kernel of {0} × {0} does not fit into {1} × {2} pixels{3}; make it smaller, or take out "
+               "a pooling or a stride before it",
+               kernel, input.height, input.width,
+               padding > 0 ? fmt::format(" with {} of padding", padding) : ""));
+  };
+  std::visit(
+      overloaded{[&](const Conv2d& conv) {
+                   windows(conv.kernel, conv.padding);
+                   if (conv.padding >= conv.kernel) {
+                     refuse(network, index,
+                            fmt::format("padding is {}, and a kernel of {} would see nothing but it; it must "
+                                        "be below the kernel",
+                                        conv.padding, conv.kernel));
+                   }
+                   if (conv.depthwise && conv.outputs != input.channels) {
+                     refuse(
+                         network, index,
+                         fmt::format("outputs is {}, and it is depthwise over {}; give both the same number",
+                                     conv.outputs, counted(input.channels, "channel")));
+                   }
+                 },
+                 [&](const MaxPool& pool) { windows(pool.kernel, 0); },
+                 [&](const AveragePool& pool) { windows(pool.kernel, 0); },
+                 [&](const Dense&) {
+                   if (input.pixels() == 1) return;
+                   refuse(network, index,
+                          fmt::format("{} enter it; put flatten or global_average_pool before it",
+                                      shape_text(input)));
+                 },
+                 [](const auto&) {}},
+      network.layers[index]);
+}
+
+// The layers that Add and Shortcut name are there, and nothing is made for nobody.
+void check_connections(const Network& network, const std::vector<Shape>& shapes) {
+  std::vector<bool> is_read(network.layers.size(), false);
+  for (std::size_t i = 0; i < network.layers.size(); ++i) {
+    const auto* add = std::get_if<Add>(&network.layers[i]);
+    const auto* shortcut = std::get_if<Shortcut>(&network.layers[i]);
+    if (i > 0 && !shortcut) is_read[i - 1] = true;
+    if (!add && !shortcut) continue;
+    const std::size_t back = add ? add->back : shortcut->back;
+    if (back > i) {
+      refuse(
+          network, i,
+          fmt::format("back is {}, and it comes after {} only; make it smaller", back, counted(i, "layer")));
+    }
+    is_read[i - back] = true;
+    if (add && shapes[i - 1] != shapes[i - back]) {
+      refuse(
+          network, i,
+          fmt::format("it adds {} and {} of {}; a shortcut with a conv2d or a dense brings them to one shape",
+                      shape_text(shapes[i - 1]), shape_text(shapes[i - back]), label(network, i - back)));
+    }
+  }
+  for (std::size_t i = 0; i + 1 < network.layers.size(); ++i) {
+    if (!is_read[i]) refuse(network, i, "nothing reads its output; add it to another branch, or take it out");
+  }
 }
 
 }  // namespace
@@ -118,8 +191,15 @@ void validate(const Network& network) {
     throw Error(ErrorKind::data,
                 fmt::format("inputs is {}; that is more than any memory holds", network.inputs));
   }
-  bool has_dense = false;
-  std::size_t channels = network.inputs;
+  if (network.height == 0 || network.width == 0 || network.height > network.inputs / network.width ||
+      network.inputs % (network.height * network.width) != 0) {
+    throw Error(ErrorKind::data,
+                fmt::format("inputs is {}, height {}, width {}; inputs must be height · width · "
+                            "channels",
+                            network.inputs, network.height, network.width));
+  }
+  bool has_weights = false;
+  std::vector<Shape> shapes;
   std::size_t elements = 0;
   for (std::size_t i = 0; i < network.layers.size(); ++i) {
     const Layer& layer = network.layers[i];
@@ -130,43 +210,81 @@ void validate(const Network& network) {
       refuse(network, i,
              "it works on inputs only; make it the first layer or the one after encode, or take it out");
     }
-    has_dense = has_dense || std::holds_alternative<Dense>(layer);
-    const std::size_t more = layers::declared_elements(layer, channels);
+    has_weights =
+        has_weights || std::holds_alternative<Dense>(layer) || std::holds_alternative<Conv2d>(layer);
+    const auto* shortcut = std::get_if<Shortcut>(&layer);
+    if (shortcut && shortcut->back > i) {
+      refuse(network, i,
+             fmt::format("back is {}, and it comes after {} only; make it smaller", shortcut->back,
+                         counted(i, "layer")));
+    }
+    const Shape input = i == 0 ? network.input_shape() : shapes[shortcut ? i - shortcut->back : i - 1];
+    layers::check_shape(network, i, input);
+    const std::size_t more = layers::declared_elements(layer, input);
     if (more > layers::kMostElements - elements) {
       refuse(network, i, "its numbers are more than any memory holds; use fewer outputs");
     }
     elements += more;
-    channels = std::visit([&](const auto& kind) { return layers::output_channels(kind, channels); }, layer);
+    shapes.push_back(std::visit([&](const auto& kind) { return layers::output_shape(kind, input); }, layer));
+    if (shapes.back().channels > layers::kMostElements / shapes.back().pixels()) {
+      refuse(network, i, "its output is more than any memory holds; use fewer outputs");
+    }
   }
-  if (!has_dense) throw Error(ErrorKind::data, "the network has no dense layer; it needs at least one");
+  if (!has_weights) throw Error(ErrorKind::data, "the network has no dense layer; it needs at least one");
+  layers::check_connections(network, shapes);
+  if (shapes.back().pixels() > 1) {
+    refuse(network, network.layers.size() - 1,
+           fmt::format("the network ends with {}; end it with global_average_pool, or with flatten and dense",
+                       layers::shape_text(shapes.back())));
+  }
+}
+
+std::optional<std::size_t> layer_source(const Network& network, std::size_t layer) {
+  if (const auto* shortcut = std::get_if<Shortcut>(&network.layers[layer])) return layer - shortcut->back;
+  return layer == 0 ? std::nullopt : std::optional(layer - 1);
+}
+
+namespace {
+
+// visit(layer index, layer, the shape that enters it), in order; returns the shapes that leave them.
+template <class Visit>
+std::vector<Shape> for_each_layer(const Network& network, Visit&& visit) {
+  std::vector<Shape> shapes;
+  for (std::size_t i = 0; i < network.layers.size(); ++i) {
+    const std::optional<std::size_t> source = layer_source(network, i);
+    const Shape input = source ? shapes[*source] : network.input_shape();
+    std::visit(
+        [&](const auto& kind) {
+          visit(i, kind, input);
+          shapes.push_back(layers::output_shape(kind, input));
+        },
+        network.layers[i]);
+  }
+  return shapes;
+}
+
+}  // namespace
+
+std::vector<Shape> layer_shapes(const Network& network) {
+  return for_each_layer(network, [](std::size_t, const auto&, const Shape&) {});
 }
 
 std::vector<std::size_t> layer_outputs(const Network& network) {
   std::vector<std::size_t> outputs;
-  std::size_t channels = network.inputs;
-  for (const Layer& layer : network.layers) {
-    channels = std::visit([&](const auto& kind) { return layers::output_channels(kind, channels); }, layer);
-    outputs.push_back(channels);
-  }
+  for (const Shape& shape : layer_shapes(network)) outputs.push_back(shape.size());
   return outputs;
 }
 
 std::vector<ParameterSlot> parameter_slots(const Network& network) {
   std::vector<ParameterSlot> slots;
-  std::size_t channels = network.inputs;
   std::size_t end = 0;
-  for (std::size_t i = 0; i < network.layers.size(); ++i) {
-    std::visit(
-        [&](const auto& kind) {
-          for (const layers::ParameterShape& shape : layers::parameters(kind, channels)) {
-            slots.push_back(
-                {i, shape.name, shape.rows, shape.columns, end, shape.is_weight_matrix, shape.column});
-            end = round_up(end + slots.back().size(), kFloatsPerLine);
-          }
-          channels = layers::output_channels(kind, channels);
-        },
-        network.layers[i]);
-  }
+  for_each_layer(network, [&](std::size_t i, const auto& kind, const Shape& input) {
+    for (const layers::ParameterShape& shape : layers::parameters(kind, input)) {
+      slots.push_back({i, shape.name, shape.rows, shape.columns, end, shape.is_weight_matrix, shape.column,
+                       shape.kernel});
+      end = round_up(end + slots.back().size(), kFloatsPerLine);
+    }
+  });
   return slots;
 }
 
@@ -192,19 +310,12 @@ std::size_t encoding_size(const Network& network) {
 
 std::vector<StatisticSlot> statistic_slots(const Network& network) {
   std::vector<StatisticSlot> slots;
-  std::size_t channels = network.inputs;
   std::size_t end = encoding_size(network);
-  for (std::size_t i = 0; i < network.layers.size(); ++i) {
-    std::visit(
-        [&](const auto& kind) {
-          if (layers::has_statistics(kind)) {
-            slots.push_back({i, channels, end});
-            end += 2 * channels;
-          }
-          channels = layers::output_channels(kind, channels);
-        },
-        network.layers[i]);
-  }
+  for_each_layer(network, [&](std::size_t i, const auto& kind, const Shape& input) {
+    if (!layers::has_statistics(kind)) return;
+    slots.push_back({i, input.channels, end});
+    end += 2 * input.channels;
+  });
   return slots;
 }
 

@@ -15,8 +15,8 @@ constexpr std::string_view layer_name(const Standardise&) { return "standardise"
 template <Is<Standardise> L, class Visit>
 void for_each_field(L&, Visit&&) {}
 
-inline std::size_t output_channels(const Standardise&, std::size_t inputs) { return inputs; }
-inline std::vector<ParameterShape> parameters(const Standardise&, std::size_t) { return {}; }
+inline Shape output_shape(const Standardise&, const Shape& input) { return input; }
+inline std::vector<ParameterShape> parameters(const Standardise&, const Shape&) { return {}; }
 constexpr bool has_statistics(const Standardise&) { return true; }
 
 }  // namespace ztilde::layers

@@ -155,6 +155,7 @@ class ReferencePlan {
                        output = input;
                      }
                    },
+                   [](const auto&) { assert(false && "not here yet"); },
                },
                network_.layers[i]);
     return output;
@@ -183,6 +184,7 @@ class ReferencePlan {
             },
             [&](const Activation& activation) { reference::activation_backward(activation, x, d_y, d_x); },
             [&](const Dropout& dropout) { reference::dropout(dropout, stream(i), d_y, d_x); },
+            [](const auto&) { assert(false && "not here yet"); },
         },
         network_.layers[i]);
     return d_input;

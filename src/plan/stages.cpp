@@ -63,6 +63,8 @@ class Lowering {
     close(dense.outputs);
   }
 
+  void add(std::size_t, const auto&) {}
+
   std::vector<Stage> finish() {
     if (filled_ != Filled::nothing) close_with_identity();
     return std::move(stages_);
