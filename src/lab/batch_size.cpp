@@ -7,7 +7,6 @@
 #include "lab/experiments.hpp"
 #include "lab/learning_words.hpp"
 #include "lab/statistics.hpp"
-#include "ztilde/error.hpp"
 #include "ztilde/train_session.hpp"
 
 namespace ztilde::lab {
@@ -31,18 +30,13 @@ std::vector<Forms> train_one(const Dataset& train, const Dataset& judged, const 
                              const std::vector<std::uint64_t>& looks, Trial& trial) {
   std::vector<Forms> result(looks.size());
   TrainSession session(train, options);
-  try {
-    for (std::size_t look = 0; look < looks.size(); ++look) {
-      while (session.steps() < looks[look]) session.step(*options.learning_rate);
-      const Model running = session.model(), population = session.model_with_population_statistics();
-      result[look] = {score_of(evaluate_in_batches(population, judged, options.batch, 1), judged.task),
-                      score_of(evaluate(running, judged, 1), judged.task),
-                      score_of(evaluate(population, judged, 1), judged.task), true};
-      trial.tell(static_cast<double>(look + 1) / static_cast<double>(looks.size()));
-    }
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::diverged) throw;
-  }
+  const auto step = [&] { session.step(*options.learning_rate); };
+  const auto look = [&](std::size_t mark, double) {
+    const Model running = session.model(), population = session.model_with_population_statistics();
+    result[mark] = {score_of(evaluate_in_batches(population, judged, options.batch, 1), judged.task),
+                    score_of(running, judged), score_of(population, judged), true};
+  };
+  walk(session, {looks, step, look, [&](double done) { trial.tell(done); }});
   return result;
 }
 

@@ -187,10 +187,11 @@ Depths train_depths(Context& context) {
     options.learning_rate = setting.rate;
     options.batch = depths.batch;
     options.seed = context.seed;
-    const Measure measure{
-        population, valid, {depths.epochs * (depths.rows / depths.batch)}, [&](const Model& model) {
-          result.test = 100 * score_of(model, test);
-        }};
+    const Measure measure{&population,
+                          valid,
+                          {depths.epochs * (depths.rows / depths.batch)},
+                          [&](const Model& model) { result.test = 100 * score_of(model, test); },
+                          [&](double done) { trial.tell(done); }};
     const Course course = run_course(train, options, measure);
     result.rate = setting.rate;
     result.scale = setting.scale;

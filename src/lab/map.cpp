@@ -117,8 +117,9 @@ Findings run(Context& context) {
     const std::size_t seed = trial.index / 2 % sizes.seeds, cell = trial.index / 2 / sizes.seeds;
     const double rate = sizes.rates[cell % sizes.rates.size()],
                  scale = sizes.scales[cell / sizes.rates.size()];
+    const Measure measure{&train, test, {steps}, {}, [&](double done) { trial.tell(done); }};
     courses[batch_norm][cell][seed] =
-        run_course(train, options_of(batch_norm, rate, scale, context.seed + seed), {train, test, {steps}});
+        run_course(train, options_of(batch_norm, rate, scale, context.seed + seed), measure);
   });
 
   std::array<std::vector<Cell>, 2> maps;

@@ -81,8 +81,9 @@ Run train_arm(int arm, double rate, std::uint64_t seed, const Rows& rows, const 
       if (looks && step > 0) {
         const Model model = with_population_statistics(session.model(), rows.population, 1);
         run.scores.push_back(score_of(model, rows.judged));
-        trial.tell(static_cast<double>(step) / static_cast<double>(sizes.steps));
       }
+      if (step % kStepsBetweenTells == 0)
+        trial.tell(static_cast<double>(step) / static_cast<double>(sizes.steps));
       if (step == sizes.steps) break;
       if (arm == kNoisy) {
         without.assign(session.parameters().begin(), session.parameters().end());

@@ -64,7 +64,7 @@ Findings run(Context& context) {
   double ahead = 0;
   std::string lags;
   for (std::size_t k = 0; k < kinds().size(); ++k) {
-    const std::vector<Learned>&with = learned[2 * k], &without = learned[2 * k + 1];
+    const std::vector<Course>&with = learned[2 * k], &without = learned[2 * k + 1];
     std::size_t looks_ahead = 0;
     for (std::size_t look = 0; look < looks.size(); ++look)
       looks_ahead += mean(at_look(with, look)) > mean(at_look(without, look)) ? 1 : 0;

@@ -87,7 +87,8 @@ Race run_race(Context& context) {
   race.marks = even_marks(context.pick<std::uint64_t>(100, 40), context.pick<std::uint64_t>(4000, 480));
   race.tried.resize(kRates.size());
   context.parallel(0.16, kRates.size(), [&](Trial& trial) {
-    const Measure measure{population, valid, {race.marks.back()}, {}, [&](double done) { trial.tell(done); }};
+    const Measure measure{
+        &population, valid, {race.marks.back()}, {}, [&](double done) { trial.tell(done); }};
     race.tried[trial.index] =
         run_course(train, options_of(kSettings[0], kRates[trial.index], context.seed + kRatesSeed), measure)
             .scores.back();
@@ -96,7 +97,7 @@ Race run_race(Context& context) {
   for (auto& arm : race.courses) arm.resize(seeds);
   context.parallel(0.84, kArms * seeds, [&](Trial& trial) {
     const std::size_t arm = trial.index / seeds, seed = trial.index % seeds;
-    const Measure measure{population, test, race.marks, {}, [&](double done) { trial.tell(done); }};
+    const Measure measure{&population, test, race.marks, {}, [&](double done) { trial.tell(done); }};
     race.courses[arm][seed] =
         run_course(train, options_of(kSettings[arm], race.rate, context.seed + seed), measure);
   });
