@@ -1,5 +1,7 @@
 #include "lab/course.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 
@@ -51,7 +53,7 @@ Course run_course(const Dataset& train, TrainOptions options, const Measure& mea
 }
 
 double score_of(const Scores& scores, Task task) {
-  return task == Task::classify ? scores.accuracy : scores.r2.value_or(0);
+  return task == Task::classify ? scores.accuracy : std::max(0.0, scores.r2.value_or(0));
 }
 
 double score_of(const Model& model, const Dataset& data) {
@@ -59,6 +61,10 @@ double score_of(const Model& model, const Dataset& data) {
 }
 
 std::string score_name(Task task) { return task == Task::classify ? "accuracy" : "R²"; }
+
+std::string score_words(double score, Task task) {
+  return task == Task::classify ? fmt::format("{:.2f} %", 100 * score) : fmt::format("{:.4f}", score);
+}
 
 std::vector<std::uint64_t> even_marks(std::uint64_t step, std::uint64_t last) {
   std::vector<std::uint64_t> marks;

@@ -53,9 +53,13 @@ struct Course {
 Course run_course(const Dataset& train, TrainOptions options, const Measure& measure);
 
 // Accuracy, or R² for regression: the larger the better, 1 is perfect, and what no learning gives is near 0.
+// An R² below 0 counts as 0: how much worse than their mean a broken model tells numbers has no bound, and
+// would rule every mean.
 double score_of(const Scores& scores, Task task);
 double score_of(const Model& model, const Dataset& data);
 std::string score_name(Task task);
+// "81.28 %"; "0.9304" for R².
+std::string score_words(double score, Task task);
 
 // 0, step, 2 step, … up to last, which is the last one.
 std::vector<std::uint64_t> even_marks(std::uint64_t step, std::uint64_t last);

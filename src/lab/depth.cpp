@@ -341,7 +341,7 @@ Experiment depth() {
                           .is = Threshold::Is::above,
                           .bound = kTrains,
                           .format = "{:.1f} %"}},
-          .seconds = 200,
+          .seconds = 185,
           .quick_seconds = 5,
           .run = run};
 }

@@ -282,7 +282,7 @@ Experiment figure1() {
                           .is = Threshold::Is::at_least,
                           .bound = 2,
                           .format = "{:.2f}"}},
-          .seconds = 143,
+          .seconds = 132,
           .quick_seconds = 7,
           .run = run};
 }

@@ -21,6 +21,13 @@ TrainOptions plain_options() {
   return options;
 }
 
+std::vector<double> rates_for(Task task, std::vector<double> of_classes) {
+  if (task == Task::regress) {
+    for (double& rate : of_classes) rate /= 10;
+  }
+  return of_classes;
+}
+
 TrainOptions options_of(const Context& context, const Arm& arm, double rate, std::size_t seed) {
   TrainOptions options = arm.options;
   options.learning_rate = rate;

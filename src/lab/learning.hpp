@@ -16,6 +16,10 @@ namespace ztilde::lab {
 // A training at a constant rate, on all rows it is given and with one thread.
 TrainOptions plain_options();
 
+// Rates of gradient descent to choose from. For numbers a tenth of those for classes: the squared error of a
+// standardised target is that much steeper than cross-entropy, whose curvature is a variance below 1/4.
+std::vector<double> rates_for(Task task, std::vector<double> of_classes);
+
 struct Arm {
   std::string name;
   TrainOptions options;
