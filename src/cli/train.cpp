@@ -11,6 +11,7 @@
 #include "cli/input.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/json_text.hpp"
+#include "cli/network_file.hpp"
 #include "cli/outputs.hpp"
 #include "cli/run_record.hpp"
 #include "cli/run_recorder.hpp"
@@ -199,13 +200,13 @@ Outcome run_train(const Arguments& arguments_given) {
   RunRecorder recorder(arguments, outputs);
   if (arguments.watch) messages.say(fmt::format("watch      {}\n", recorder.address()));
 
-  if (!arguments.net.empty()) {
-    arguments.training.network = network_from_json(read_file(arguments.net), arguments.net);
-  }
+  std::optional<NetworkFile> net;
+  if (!arguments.net.empty()) net = read_network_file(arguments.net);
   if (!arguments.class_weights_file.empty())
     arguments.training.class_weights = read_class_weights(arguments.class_weights_file);
   const Dataset data = read_labelled_rows(table, arguments.input, arguments.target, arguments.task,
                                           arguments.training.threads);
+  if (net) arguments.training.network = network_for(*net, data, arguments.training);
   std::optional<Dataset> valid;
   if (!arguments.valid.data.empty()) valid = read_validation_rows(arguments, data, messages);
 

@@ -217,6 +217,19 @@ void require_label_smoothing(double smoothing, Task task) {
     refuse("the target is numbers, and label smoothing needs classes; leave it out");
 }
 
+NetworkGaps network_gaps(const Dataset& data, const TrainOptions& options) {
+  NetworkGaps gaps;
+  gaps.input = {1, 1, data.columns};
+  if (data.image_width > 0) {
+    gaps.input = {data.image_height, data.image_width, data.columns / (data.image_height * data.image_width)};
+  }
+  gaps.outputs = outputs_for(data.task, data.classes.size());
+  if (data.task == Task::classify && data.classes.size() != gaps.outputs)
+    gaps.more_outputs = data.classes.size();
+  gaps.encode = encode_for(data, options);
+  return gaps;
+}
+
 PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOptions& options, Team& team,
                         const Split* chosen) {
   if (data.rows == 0) refuse("the data have no rows");
