@@ -2,6 +2,8 @@
 // own forward.
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "layers/complex_step.hpp"
 #include "layers/layer.hpp"
 
@@ -233,6 +235,14 @@ TEST(pooling, of_equal_numbers_the_first_takes_the_gradient) {
   // A pixel that is the largest of two windows takes both.
   EXPECT_EQ((Pool{MaxPool{2, 1}, {2, 3, 1}}.backward({0, 4, 0, 4, 0, 4}, {1, 2})),
             (Vector{0, 3, 0, 0, 0, 0}));
+}
+
+TEST(pooling, a_nan_is_larger_than_any_number) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const Pool pool{MaxPool{2, 2}, {2, 4, 1}};
+  const Vector x{nan, 1, 1, 2, 5, HUGE_VAL, nan, nan};
+  for (const double y : pool.forward(x)) EXPECT_TRUE(std::isnan(y));
+  EXPECT_EQ(pool.backward(x, {10, 20}), (Vector{10, 0, 0, 0, 0, 0, 20, 0}));
 }
 
 TEST(windows, that_do_not_fill_up_are_left_out) {
