@@ -154,7 +154,9 @@ Layer read_layer(const json& value, const std::string& place) {
     std::visit([&](auto& kind) { read_fields(value, kind, {"layer"}, place); }, layer);
     return layer;
   }
-  refuse(fmt::format("{}: unknown layer \"{}\"{}", place, printable(name), did_you_mean(name, known)));
+  const bool is_like_one = !nearest_names(name, known).empty();
+  refuse(fmt::format("{}: unknown layer \"{}\"{}", place, printable(name),
+                     is_like_one ? did_you_mean(name, known) : "; " + one_of));
 }
 
 std::size_t read_size(const json& object, std::string_view name, const Limits& limits,

@@ -1,8 +1,10 @@
 // MaxPool, AveragePool, GlobalAveragePool: of each channel of a window of pixels the largest or the mean.
 //   x: [rows, height, width, channels];  y: [rows, height', width', channels], both channels last
-// Of equal ones the first in reading order is the largest: its gradient takes all.
+// Of equal ones the first in reading order is the largest: its gradient takes all. A NaN is larger than any
+// number, so that it is not lost.
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <vector>
 
@@ -44,13 +46,18 @@ constexpr bool has_statistics(const GlobalAveragePool&) { return false; }
 
 namespace ztilde::reference {
 
+template <class T>
+bool is_larger(const T& x, const T& largest) {
+  return !(real_part(x) <= real_part(largest)) && !std::isnan(real_part(largest));
+}
+
 // image: the shape of one that enters; x, y: a row for each pixel.
 template <class T>
 void max_pool_forward(const MaxPool& layer, const Shape& image, MatrixView<const T> x, MatrixView<T> y) {
   layers::for_each_place(image, x.rows / image.pixels(), layer.kernel, layer.stride, 0,
                          [&](std::size_t window, std::size_t place, std::size_t pixel) {
                            for (std::size_t c = 0; c < x.channels; ++c) {
-                             if (place == 0 || real_part(x(pixel, c)) > real_part(y(window, c)))
+                             if (place == 0 || is_larger(x(pixel, c), y(window, c)))
                                y(window, c) = x(pixel, c);
                            }
                          });
@@ -68,8 +75,7 @@ void max_pool_backward(const MaxPool& layer, const Shape& image, MatrixView<cons
   layers::for_each_place(image, x.rows / image.pixels(), layer.kernel, layer.stride, 0,
                          [&](std::size_t window, std::size_t place, std::size_t pixel) {
                            for (std::size_t c = 0; c < x.channels; ++c) {
-                             if (place == 0 || real_part(x(pixel, c)) > real_part(x(largest[c], c)))
-                               largest[c] = pixel;
+                             if (place == 0 || is_larger(x(pixel, c), x(largest[c], c))) largest[c] = pixel;
                              if (place == last) d_x(largest[c], c) += d_y(window, c);
                            }
                          });

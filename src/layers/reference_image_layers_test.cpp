@@ -2,6 +2,8 @@
 // own forward.
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "layers/complex_step.hpp"
 #include "layers/layer.hpp"
 
@@ -65,26 +67,68 @@ TEST(conv2d, weights_are_by_output_input_row_and_column_and_pixels_are_channels_
             (Vector{51, 62}));
 }
 
+struct ConvolutionCase {
+  Conv2d layer;
+  Shape image;
+};
+const ConvolutionCase kConvolutions[] = {
+    {{3}, {5, 4, 2}},
+    {{3, 3, 2, 1}, {5, 4, 2}},
+    {{3, 2, 2, 0}, {5, 5, 2}},  // the last row and column of pixels enter nothing
+    {{2, 2, 3, 1}, {6, 7, 3}},  // nor do some between the windows
+    {{2, 5, 1, 2}, {3, 4, 2}},  // larger than the image
+    {{4, 1, 2, 0}, {4, 3, 3}},
+    {{3, 3, 1, 1, true}, {4, 5, 3}},
+    {{3, 3, 2, 2, true, false}, {4, 5, 3}},
+    {{3, 3, 1, 1, false, false}, {1, 1, 4}},
+};
+
+std::size_t weights_of(const ConvolutionCase& c) {
+  const layers::ParameterShape weight = layers::parameters(c.layer, c.image)[0];
+  return weight.rows * weight.columns;
+}
+
+// The sum at the top of conv2d.hpp, one pixel of the output after the other.
+TEST(conv2d, is_the_sum_that_its_definition_says) {
+  for (const ConvolutionCase& c : kConvolutions) {
+    const auto [outputs, kernel, stride, padding, depthwise, bias] = c.layer;
+    const auto [height, width, inputs] = c.image;
+    const Shape out = layers::output_shape(c.layer, c.image);
+    EXPECT_EQ(out.height, (height + 2 * padding - kernel) / stride + 1);
+    EXPECT_EQ(out.width, (width + 2 * padding - kernel) / stride + 1);
+    const Vector a = normal_numbers(kImages * c.image.size(), 1), w = normal_numbers(weights_of(c), 2),
+                 b = bias ? normal_numbers(outputs, 3) : Vector{};
+    const Vector z = convolved(c.layer, c.image, a, w, b);
+    std::size_t at = 0;
+    for (std::size_t n = 0; n < kImages; ++n)
+      for (std::size_t y = 0; y < out.height; ++y)
+        for (std::size_t x = 0; x < out.width; ++x)
+          for (std::size_t o = 0; o < outputs; ++o, ++at) {
+            double sum = bias ? b[o] : 0;
+            for (std::size_t i = 0; i < (depthwise ? 1 : inputs); ++i)
+              for (std::size_t u = 0; u < kernel; ++u)
+                for (std::size_t v = 0; v < kernel; ++v) {
+                  const auto row = static_cast<int>(y * stride + u) - static_cast<int>(padding);
+                  const auto column = static_cast<int>(x * stride + v) - static_cast<int>(padding);
+                  if (row < 0 || row >= static_cast<int>(height) || column < 0 ||
+                      column >= static_cast<int>(width))
+                    continue;
+                  const std::size_t pixel =
+                      (n * height + static_cast<std::size_t>(row)) * width + static_cast<std::size_t>(column);
+                  sum += a[pixel * inputs + (depthwise ? o : i)] *
+                         w[((o * (depthwise ? 1 : inputs) + i) * kernel + u) * kernel + v];
+                }
+            ASSERT_NEAR(z[at], sum, kTolerance) << at;
+          }
+    EXPECT_EQ(at, z.size());
+  }
+}
+
 TEST(conv2d, gradients_are_those_of_the_forward) {
-  const struct {
-    Conv2d layer;
-    Shape image;
-  } cases[] = {
-      {{3}, {5, 4, 2}},
-      {{3, 3, 2, 1}, {5, 4, 2}},
-      {{3, 2, 2, 0}, {5, 5, 2}},  // the last row and column of pixels enter nothing
-      {{2, 2, 3, 1}, {6, 7, 3}},  // nor do some between the windows
-      {{2, 5, 1, 2}, {3, 4, 2}},  // larger than the image
-      {{4, 1, 2, 0}, {4, 3, 3}},
-      {{3, 3, 1, 1, true}, {4, 5, 3}},
-      {{3, 3, 2, 2, true, false}, {4, 5, 3}},
-      {{3, 3, 1, 1, false, false}, {1, 1, 4}},
-  };
-  for (const auto& [layer, image] : cases) {
+  for (const ConvolutionCase& c : kConvolutions) {
+    const auto& [layer, image] = c;
     SCOPED_TRACE(std::to_string(layer.kernel) + " every " + std::to_string(layer.stride));
-    const std::size_t weights =
-        layers::parameters(layer, image)[0].rows * layers::parameters(layer, image)[0].columns;
-    const Vector a = normal_numbers(kImages * image.size(), 1), w = normal_numbers(weights, 2),
+    const Vector a = normal_numbers(kImages * image.size(), 1), w = normal_numbers(weights_of(c), 2),
                  b = layer.bias ? normal_numbers(layer.outputs, 3) : Vector{};
     const Vector d_z = normal_numbers(kImages * layers::output_shape(layer, image).size(), 4);
     // Gradients of parameters are added to what is there; those of inputs replace it.
@@ -93,8 +137,8 @@ TEST(conv2d, gradients_are_those_of_the_forward) {
                                        pixels(d_a, image.channels), d_w, d_b);
     for (double& d : d_w) d -= 1.0;
     for (double& d : d_b) d -= 1.0;
-    const auto loss = [&, &layer = layer, &image = image](const auto& a_, const auto& w_, const auto& b_) {
-      return dot(convolved<Complex>(layer, image, a_, w_, b_), d_z);
+    const auto loss = [&](const auto& a_, const auto& w_, const auto& b_) {
+      return dot(convolved<Complex>(c.layer, c.image, a_, w_, b_), d_z);
     };
     const auto ca = to_complex(a), cw = to_complex(w), cb = to_complex(b);
     const auto by_a = complex_step_gradient([&](const auto& at) { return loss(at, cw, cb); }, a);
@@ -191,6 +235,14 @@ TEST(pooling, of_equal_numbers_the_first_takes_the_gradient) {
   // A pixel that is the largest of two windows takes both.
   EXPECT_EQ((Pool{MaxPool{2, 1}, {2, 3, 1}}.backward({0, 4, 0, 4, 0, 4}, {1, 2})),
             (Vector{0, 3, 0, 0, 0, 0}));
+}
+
+TEST(pooling, a_nan_is_larger_than_any_number) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const Pool pool{MaxPool{2, 2}, {2, 4, 1}};
+  const Vector x{nan, 1, 1, 2, 5, HUGE_VAL, nan, nan};
+  for (const double y : pool.forward(x)) EXPECT_TRUE(std::isnan(y));
+  EXPECT_EQ(pool.backward(x, {10, 20}), (Vector{10, 0, 0, 0, 0, 0, 20, 0}));
 }
 
 TEST(windows, that_do_not_fill_up_are_left_out) {
