@@ -37,6 +37,8 @@ void for_each_option(const TrainOptions& options, Visit&& visit) {
   visit("--decay-all", options.decay_all);
   visit("--clip", options.clip_norm);
   visit("--class-weights", options.class_weights);
+  visit("--label-smoothing", options.label_smoothing);
+  visit("--average-weights", options.average_weights);
   visit("--epochs", options.epochs);
   visit("--batch", options.batch);
   visit("--ghost", options.ghost);
