@@ -29,24 +29,56 @@ TrainPlan::TrainPlan(const Network& network, const std::vector<std::size_t>& bat
       table_queue_(workers) {
   const std::vector<Stage>& stages = forward_.stages();
   const std::size_t count = stages.size();
-  const std::size_t rows = forward_.largest_batch();
   for (std::size_t s = 0; s < count; ++s) slice_queues_.emplace_back(workers);
   std::size_t blocks = 0;
   for (const std::size_t size : batch_sizes) blocks = std::max(blocks, forward_.products(size).blocks.parts);
+  place_buffers();
+  for (const Stage& stage : stages) {
+    bias_sums_.push_back(stage.bias ? BlockSums(blocks, stage.outputs, false) : BlockSums());
+    norm_sums_.push_back(stage.sums ? BlockSums(blocks, stage.outputs, true) : BlockSums());
+  }
+  if (stages[0].dense_layer)
+    table_weight_ = AlignedBuffer<float>(stages[0].outputs * stages[0].table_inputs());
+  if (!is_chain_of_rows(stages)) make_block_gradients(batch_sizes, workers);
 
-  // Time s: forward stage s. Time backward_time(s): the tiles of backward stage s. Its weight gradient,
-  // which reads d of this stage and its source, comes before those of the stage below or beside them, or
-  // in the middle of its own.
+  const std::vector<StatisticSlot> slots = statistic_slots(network);
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    for (std::size_t s = 0; s < count; ++s) {
+      if (!stages[s].sums || stages[s].norm_layer != slots[i].layer) continue;
+      running_.push_back({s, i, slots[i], std::get<BatchNorm>(network.layers[slots[i].layer])});
+    }
+  }
+}
+
+void TrainPlan::place_buffers() {
+  const std::vector<Stage>& stages = forward_.stages();
+  const std::size_t count = stages.size(), rows = forward_.largest_batch();
+  // Time t: the forward stages of group t. Then two for each group of backward stages, one for its tiles and
+  // one in the middle of its own: a weight gradient, which reads d of its stage and its source, comes before
+  // the tiles of the stages below or beside them, and a stage that finishes first reads d of all rows.
   const BackwardOrder& order = forward_.order();
-  const auto backward_time = [&](std::size_t s) { return count + 2 * (count - 1 - s) + 1; };
-  const auto weights_time = [&](std::size_t s) { return backward_time(s) + (order.weights_first ? 1 : 2); };
+  const std::vector<std::size_t>& groups = forward_.groups();
+  std::vector<std::size_t> backward_group(count, 0);
+  for (std::size_t s = count - 1; s-- > 0;) {
+    backward_group[s] = backward_group[s + 1] + (goes_on_below(s + 1) ? 0 : 1);
+  }
+  const auto backward_time = [&](std::size_t s) { return groups.back() + 1 + 2 * backward_group[s] + 1; };
+  const auto weights_time = [&](std::size_t s) {
+    return backward_time(s) + (stages[s].conv_layer ? 0 : order.weights_first ? 1 : 2);
+  };
   std::vector<Lifetime> lifetimes;
   for (std::size_t s = 0; s < count; ++s) {
-    const std::size_t size = rows * row_stride(stages[s].outputs);
-    const bool above_finishes_first = s + 1 < count && s + 1 == order.finishes_first;
-    lifetimes.push_back({size, s, order.keeps_source[s] ? weights_time(s) : backward_time(s)});
+    const std::size_t size = rows * stages[s].output.pixels() * row_stride(stages[s].outputs);
+    const auto reader = stages[s].norm_reader ? stages[s].norm_reader : stages[s].last_direct_reader;
+    const bool above_finishes_first = reader && order.finishes_first > 0 && *reader == order.finishes_first;
+    const std::size_t born = reader ? backward_time(*reader) + above_finishes_first : groups.back();
+    lifetimes.push_back({size, groups[s], order.keeps_source[s] ? weights_time(s) : backward_time(s)});
+    lifetimes.push_back({size, born, weights_time(s)});
+  }
+  for (std::size_t s = 0; s < count; ++s) {
+    if (!stages[s].norm_reader || !stages[s].last_direct_reader) continue;
     lifetimes.push_back(
-        {size, s + 1 == count ? count - 1 : backward_time(s + 1) + above_finishes_first, weights_time(s)});
+        {lifetimes[2 * s].size, backward_time(*stages[s].last_direct_reader), backward_time(s)});
   }
   const std::size_t table_inputs = stages[0].table_inputs();
   if (table_inputs > 0) {
@@ -54,25 +86,43 @@ TrainPlan::TrainPlan(const Network& network, const std::vector<std::size_t>& bat
   }
   const Placement placement = place(lifetimes);
   memory_ = AlignedBuffer<float>(placement.total);
+  const auto view = [&](std::size_t buffer, const Stage& stage) {
+    return View(memory_.data() + placement.offsets[buffer], rows * stage.output.pixels(), stage.outputs,
+                row_stride(stage.outputs));
+  };
   std::vector<View> z;
+  std::size_t next = 2 * count;
   for (std::size_t s = 0; s < count; ++s) {
-    const std::size_t channels = stages[s].outputs;
-    z.emplace_back(memory_.data() + placement.offsets[2 * s], rows, channels, row_stride(channels));
-    d_.emplace_back(memory_.data() + placement.offsets[2 * s + 1], rows, channels, row_stride(channels));
-    bias_sums_.push_back(stages[s].bias ? BlockSums(blocks, channels, false) : BlockSums());
-    norm_sums_.push_back(stages[s].norm == StageNorm::batch ? BlockSums(blocks, stages[s].inputs, true)
-                                                            : BlockSums());
+    z.push_back(view(2 * s, stages[s]));
+    d_.push_back(view(2 * s + 1, stages[s]));
+    const bool both = stages[s].norm_reader && stages[s].last_direct_reader;
+    d_direct_.push_back(both ? view(next++, stages[s]) : View());
   }
   forward_.set_z(std::move(z));
   d_tables_ = View(memory_.data() + placement.offsets.back(), rows, table_inputs, row_stride(table_inputs));
-  if (stages[0].dense_layer) table_weight_ = AlignedBuffer<float>(stages[0].outputs * table_inputs);
+}
 
-  const std::vector<StatisticSlot> slots = statistic_slots(network);
-  for (std::size_t i = 0; i < slots.size(); ++i) {
-    for (std::size_t s = 0; s < count; ++s) {
-      if (stages[s].norm != StageNorm::batch || stages[s].norm_layer != slots[i].layer) continue;
-      running_.push_back({s, i, slots[i], std::get<BatchNorm>(network.layers[slots[i].layer])});
-    }
+void TrainPlan::make_block_gradients(const std::vector<std::size_t>& batch_sizes, std::size_t workers) {
+  std::size_t images = 0, tile_rows = 0, lanes = 0;
+  for (const std::size_t size : batch_sizes) {
+    const BatchProducts& products = forward_.products(size);
+    images = std::max(images, products.blocks.largest());
+    tile_rows = std::max(tile_rows, products.largest_tile());
+    lanes = std::max(lanes, products.lanes.parts);
+  }
+  std::size_t source = 0, pooled = 0, weight = 0;
+  const std::vector<StageProducts>& products = forward_.products(batch_sizes.front()).stages;
+  for (std::size_t s = 0; s < stages().size(); ++s) {
+    const Stage& stage = stages()[s];
+    source = std::max(source, (stage.works_on_pixels() ? images : tile_rows) * stage.source.size());
+    if (stage.pool) pooled = std::max(pooled, images * stage.input.size());
+    const std::size_t packed = stage.conv_layer ? products[s].convolve_weight.front()->packed_floats() : 0;
+    weight = std::max(weight, packed);
+    lane_gradients_.emplace_back(lanes * packed);
+  }
+  for (std::size_t w = 0; w < workers; ++w) {
+    block_gradients_.push_back(
+        {AlignedBuffer<float>(source), AlignedBuffer<float>(pooled), AlignedBuffer<float>(weight)});
   }
 }
 
@@ -104,13 +154,18 @@ void TrainPlan::run_backward(const Worker& worker, const Batch& batch) {
   };
   const BackwardOrder& order = forward_.order();
   watch.lap(Work::other);
-  for (std::size_t s = stages().size(); s-- > 0;) {
-    const bool above = s + 1 < stages().size() && s + 1 != order.finishes_first;
+  for (std::size_t top = stages().size(); top > 0;) {
+    // Stages end … s, all of them of images but where end is s.
+    std::size_t s = top - 1;
+    const std::size_t end = top;
+    while (goes_on_below(s)) --s;
+    top = s;
+    const bool above = end < stages().size() && end != order.finishes_first;
     // The stage above may make its source from z of this one, which is about to be overwritten.
     const bool above_first =
-        above && (order.weights_first || (order.keeps_source[s] && !order.keeps_source[s + 1]));
+        above && (order.weights_first || (order.keeps_source[s] && !order.keeps_source[end]));
     if (above_first) {
-      weight_gradient(s + 1);
+      weight_gradient(end);
       wait();
     }
     if (s == 0 && table_weight_.size() > 0) {
@@ -122,7 +177,8 @@ void TrainPlan::run_backward(const Worker& worker, const Batch& batch) {
       });
       watch.lap(Work::other);
     }
-    const std::vector<Tile>& tiles = products.tiles[worker.index];
+    const bool on_pixels = stages()[s].works_on_pixels();
+    const std::vector<Tile>& tiles = (on_pixels ? products.block_tiles : products.tiles)[worker.index];
     if (s > 0 && s == order.finishes_first) {
       for (const Tile& tile : tiles) finish_gradient(worker, s, products, tile);
       wait();
@@ -131,25 +187,30 @@ void TrainPlan::run_backward(const Worker& worker, const Batch& batch) {
       for (const Tile& tile : tiles) go_below(worker, s, products, tile, batch);
     } else {
       for (const Tile& tile : tiles) {
-        finish_gradient(worker, s, products, tile);
-        if (s > 0) {
-          go_below(worker, s, products, tile, batch);
-        } else if (stages()[0].table_inputs() > 0) {
-          table_input_gradient(worker, products, tile, batch);
+        for (std::size_t t = end; t-- > s;) {
+          finish_gradient(worker, t, products, tile);
+          if (stages()[t].x.stage || stages()[t].conv_layer) {
+            go_below(worker, t, products, tile, batch);
+          } else if (stages()[t].table_inputs() > 0) {
+            table_input_gradient(worker, products, tile, batch);
+          }
         }
       }
     }
-    if (above && !above_first) weight_gradient(s + 1);
+    if (above && !above_first) weight_gradient(end);
     worker.sync([&] {
       watch.lap(Work::other);
-      const StageTensors& t = forward_.tensors[s];
-      if (stages()[s].bias) {
-        merge_column_sums(bias_sums_[s], products.blocks, t.d_bias);
+      for (std::size_t t = s; t < end; ++t) {
+        if (!stages()[t].bias) continue;
+        merge_column_sums(bias_sums_[t], products.blocks, forward_.tensors[t].d_bias);
         watch.lap(Work::products);
       }
-      if (stages()[s].norm == StageNorm::batch) {
-        forward_.norms[s].merge_backward(norm_sums_[s], products.blocks, forward_.weights(), t.d_gamma,
-                                         t.d_beta);
+      for (const auto& operand : {std::optional(stages()[s].x), stages()[s].shortcut}) {
+        if (!operand || operand->norm != StageNorm::batch) continue;
+        const std::size_t normed = *operand->stage;
+        const StageTensors& t = forward_.tensors[normed];
+        forward_.norms[normed].merge_backward(norm_sums_[normed], products.blocks, forward_.weights(),
+                                              stages()[normed].output.pixels(), t.d_gamma, t.d_beta);
         watch.lap(Work::normalisation);
       }
     });
@@ -157,30 +218,41 @@ void TrainPlan::run_backward(const Worker& worker, const Batch& batch) {
   }
   weight_gradient(0);
   const std::span<const TableSlice> tables = forward_.encoder().table_slices();
-  const kernels::Affine affine = forward_.norms[0].affine(stages()[0].tables);
+  const kernels::Affine affine = forward_.input_norm().affine(stages()[0].tables);
   table_queue_.take(worker, tables.size(), [&](std::size_t slice) {
     forward_.encoder().table_gradient(tables[slice], batch, d_tables_.block(0, batch.rows), affine.scale);
     watch.lap(Work::data);
   });
   wait();
+  if (!lane_gradients_.empty()) merge_lanes(worker, products);
+}
+
+bool TrainPlan::goes_on_below(std::size_t s) const {
+  if (s == 0) return false;
+  const Stage& stage = stages()[s];
+  const bool waits =
+      stage.x.norm == StageNorm::batch || (stage.shortcut && stage.shortcut->norm == StageNorm::batch);
+  return stage.works_on_pixels() && stages()[s - 1].works_on_pixels() && !waits;
 }
 
 void TrainPlan::finish_gradient(const Worker& worker, std::size_t s, const BatchProducts& products,
                                 const Tile& tile) {
   const Stage& stage = stages()[s];
-  const std::size_t first = tile.first_row, rows = tile.rows;
-  const View d = d_[s].block(first, rows);
+  const std::size_t first = tile.first_row, rows = tile.rows, pixels = stage.output.pixels();
+  const View d = d_[s].block(first * pixels, rows * pixels);
   WorkerScratch& mine = forward_.scratch[worker.index];
   // The stage above left the gradient with respect to its normalised values; go through the
   // normalisation and the inner activation to z.
   if (stage.sums) {
-    const NormState& norm = forward_.norms[s + 1];
+    const NormState& norm = forward_.norms[s];
     const ConstView x = forward_.inner(s, first, rows, mine.inner.data());
     if (forward_.weights().used) {
-      kernels::weighted_input_gradient(x, forward_.weights().of_row.data() + first, norm.input_gradient(), d);
+      kernels::weighted_input_gradient(x, forward_.weights_of(s, first, rows, mine), norm.input_gradient(),
+                                       d);
     } else {
       kernels::input_gradient(x, norm.input_gradient(), d);
     }
+    if (d_direct_[s].data) kernels::add(d_direct_[s].block(first * pixels, rows * pixels), d);
     if (stage.inner_activation != ActivationKind::identity) {
       kernels::activate_backward(forward_.z(s, first, rows), stage.inner_activation, d);
     }
@@ -188,10 +260,113 @@ void TrainPlan::finish_gradient(const Worker& worker, std::size_t s, const Batch
   }
   if (stage.bias) {
     for_blocks(products, tile, [&](std::size_t block, std::size_t row, std::size_t count) {
-      kernels::column_sums(d.block(row, count), bias_sums_[s].sum_of(block));
+      kernels::column_sums(d.block(row * pixels, count * pixels), bias_sums_[s].sum_of(block));
     });
     mine.watch.lap(Work::products);
   }
+}
+
+View TrainPlan::operand_gradient(const Operand& x, std::size_t first_row, std::size_t rows) const {
+  const std::size_t s = *x.stage, pixels = stages()[s].output.pixels();
+  const bool direct = x.norm != StageNorm::batch && d_direct_[s].data;
+  return (direct ? d_direct_[s] : d_[s]).block(first_row * pixels, rows * pixels);
+}
+
+bool TrainPlan::adds_to_operand(std::size_t s, const Operand& x) const {
+  return x.norm != StageNorm::batch && *stages()[*x.stage].last_direct_reader != s;
+}
+
+void TrainPlan::convolution_backward(const Worker& worker, std::size_t s, const BatchProducts& all,
+                                     const Tile& tile, ConstView source, View d_source) {
+  WorkerScratch& mine = forward_.scratch[worker.index];
+  const StageProducts& products = all.stages[s];
+  const View d = d_[s].block(tile.first_row * stages()[s].output.pixels(), 1);
+  const kernels::Convolution& weight_gradient = *products.convolve_weight[tile.product];
+  const std::size_t lane = all.lane_of(tile.first_block), packed = weight_gradient.packed_floats();
+  float* const of_lane = lane_gradients_[s].data() + lane * packed;
+  float* const of_block = block_gradients_[worker.index].weight.data();
+  const bool first_of_lane = all.lanes.first(lane) == tile.first_block;
+  weight_gradient.run(worker.index, source.data, first_of_lane ? of_lane : of_block, nullptr, d.data,
+                      mine.product.data());
+  if (!first_of_lane) kernels::add({of_block, 1, packed}, {of_lane, 1, packed});
+  if (d_source.data) {
+    products.convolve_back[tile.product]->run(worker.index, d_source.data, forward_.packed_back(s), nullptr,
+                                              d.data, mine.product.data());
+  }
+  mine.watch.lap(Work::products);
+}
+
+void TrainPlan::contraction_backward(const Worker& worker, std::size_t s, const BatchProducts& all,
+                                     const Tile& tile, const Batch& batch, View d_source) {
+  const Stage& stage = stages()[s];
+  const StageProducts& products = all.stages[s];
+  WorkerScratch& mine = forward_.scratch[worker.index];
+  const std::size_t first = tile.first_row, rows = tile.rows, pixels = stage.output.pixels();
+  const View d = d_[s].block(first * pixels, rows * pixels);
+  if (!stage.works_on_pixels()) {
+    if (stage.dense_layer) {
+      products.input_gradient[tile.product]->run(worker.index, d_source.data, forward_.tensors[s].weight,
+                                                 nullptr, d.data, mine.product.data());
+    } else if (d.data != d_source.data) {
+      copy_rows(d, d_source);
+    }
+    mine.watch.lap(Work::products);
+    return;
+  }
+  View d_pooled = d_source;
+  if (stage.pool) {
+    d_pooled = View(block_gradients_[worker.index].pooled.data(), rows * stage.input.pixels(),
+                    stage.source.channels);
+  }
+  // Made again where something reads it: a weight gradient, or the pooling for the places of the largest.
+  if (stage.conv_layer || (stage.pool && stage.pool->largest)) {
+    const ConstView source = forward_.source(s, batch, first, rows, 0, stage.source.channels,
+                                             stage.source.channels, mine.source.data(), mine);
+    const ConstView input = forward_.pooled(s, products, tile, source, worker.index);
+    if (stage.conv_layer)
+      convolution_backward(worker, s, all, tile, input, stage.x.stage ? d_pooled : View());
+  }
+  if (!stage.conv_layer) std::copy_n(d.data, d.rows * d.channels, d_pooled.data);
+  if (!stage.pool || !stage.x.stage) return;
+  products.pool[tile.product]->backward(worker.index, d_pooled.data, d_source.data, mine.places.data());
+  mine.watch.lap(Work::normalisation);
+}
+
+void TrainPlan::sum_norm(std::size_t s, const BatchProducts& products, const Tile& tile, const Operand& x,
+                         ActivationKind activation, View d, View kept, WorkerScratch& mine) {
+  const std::size_t pixels = stages()[s].source.pixels();
+  const ConstView z = forward_.inner(*x.stage, tile.first_row, tile.rows, mine.inner.data());
+  BlockSums& sums = norm_sums_[*x.stage];
+  for_blocks(products, tile, [&](std::size_t block, std::size_t row, std::size_t count) {
+    const std::size_t first = row * pixels, all = count * pixels;
+    kernels::normalise_activate_backward(z.block(first, all), forward_.norms[*x.stage].affine(), activation,
+                                         d.block(first, all), sums.sum_of(block), sums.squares_of(block),
+                                         kept.data ? kept.block(first, all) : kept);
+  });
+}
+
+void TrainPlan::split_gradient(const Worker& worker, std::size_t s, const BatchProducts& products,
+                               const Tile& tile, View d_source) {
+  const Stage& stage = stages()[s];
+  WorkerScratch& mine = forward_.scratch[worker.index];
+  if (stage.activation != ActivationKind::identity) {
+    const View sum = forward_.before_activation(s, tile.first_row, tile.rows, mine.source.data(), mine);
+    kernels::activate_backward(sum, stage.activation, d_source);
+  }
+  bool both_direct_of_one = false;
+  for (const Operand& operand : {stage.x, *stage.shortcut}) {
+    const View target = operand_gradient(operand, tile.first_row, tile.rows);
+    if (adds_to_operand(s, operand) || both_direct_of_one) {
+      kernels::add(d_source, target);
+    } else {
+      copy_rows(d_source, target);
+    }
+    if (operand.norm == StageNorm::batch) {
+      sum_norm(s, products, tile, operand, ActivationKind::identity, target, {}, mine);
+    }
+    both_direct_of_one = stage.x.stage == stage.shortcut->stage && stage.x.norm == stage.shortcut->norm;
+  }
+  mine.watch.lap(Work::normalisation);
 }
 
 void TrainPlan::go_below(const Worker& worker, std::size_t s, const BatchProducts& products, const Tile& tile,
@@ -199,37 +374,61 @@ void TrainPlan::go_below(const Worker& worker, std::size_t s, const BatchProduct
   const Stage& stage = stages()[s];
   const std::size_t first = tile.first_row, rows = tile.rows;
   WorkerScratch& mine = forward_.scratch[worker.index];
-  const View d = d_[s].block(first, rows);
-  const View d_below = d_[s - 1].block(first, rows);
-  if (stage.dense_layer) {
-    products.stages[s].input_gradient[tile.product]->run(
-        worker.index, d_below.data, forward_.tensors[s].weight, nullptr, d.data, mine.product.data());
-  } else {
-    copy_rows(d, d_below);
-  }
-  mine.watch.lap(Work::products);
+  if (!stage.x.stage) return contraction_backward(worker, s, products, tile, batch, {});
+  const bool adds = adds_to_operand(s, stage.x);
+  View d_below = operand_gradient(stage.x, first, rows);
+  if (stage.shortcut || adds)
+    d_below = View(block_gradients_[worker.index].source.data(), rows * stage.source.pixels(),
+                   stage.source.channels);
+  contraction_backward(worker, s, products, tile, batch, d_below);
   forward_.drop_out(stage, first, 0, d_below, mine.watch);
+  if (stage.shortcut) return split_gradient(worker, s, products, tile, d_below);
   const View kept = forward_.order().keeps_source[s] ? forward_.z(s, first, rows) : View();
-  if (stage.norm == StageNorm::batch) {
-    const ConstView x = forward_.inner(s - 1, first, rows, mine.inner.data());
-    for_blocks(products, tile, [&](std::size_t block, std::size_t row, std::size_t count) {
-      kernels::normalise_activate_backward(x.block(row, count), forward_.norms[s].affine(), stage.activation,
-                                           d_below.block(row, count), norm_sums_[s].sum_of(block),
-                                           norm_sums_[s].squares_of(block),
-                                           kept.data ? kept.block(row, count) : kept);
-    });
+  if (stage.x.norm == StageNorm::batch) {
+    sum_norm(s, products, tile, stage.x, stage.activation, d_below, kept, mine);
     mine.watch.lap(Work::normalisation);
     if (kept.data) forward_.drop_out(stage, first, 0, kept, mine.watch);
     return;
   }
   if (stage.activation != ActivationKind::identity) {
-    kernels::activate_backward(forward_.z(s - 1, first, rows), stage.activation, d_below);
+    kernels::activate_backward(forward_.z(*stage.x.stage, first, rows), stage.activation, d_below);
+    mine.watch.lap(Work::normalisation);
+  }
+  if (adds) {
+    kernels::add(d_below, operand_gradient(stage.x, first, rows));
     mine.watch.lap(Work::normalisation);
   }
   if (!kept.data) return;
   const ConstView source =
-      forward_.source(s, batch, first, rows, 0, stage.inputs, kept.row_stride, kept.data, mine.watch);
+      forward_.source(s, batch, first, rows, 0, stage.inputs, kept.row_stride, kept.data, mine);
   if (source.data != kept.data) copy_rows(source, kept);
+}
+
+void TrainPlan::merge_lanes(const Worker& worker, const BatchProducts& products) {
+  Stopwatch& watch = forward_.scratch[worker.index].watch;
+  for (std::size_t s = 0; s < stages().size(); ++s) {
+    if (!stages()[s].conv_layer) continue;
+    // Whole cache lines for each worker, the rest for the last.
+    const std::size_t packed = products.stages[s].convolve_weight.front()->packed_floats();
+    const Cut lines{packed / kFloatsPerLine, worker.count};
+    const std::size_t first = lines.first(worker.index) * kFloatsPerLine;
+    const std::size_t end =
+        worker.index + 1 == worker.count ? packed : first + lines.size(worker.index) * kFloatsPerLine;
+    float* const total = lane_gradients_[s].data() + first;
+    for (std::size_t lane = 1; lane < products.lanes.parts; ++lane) {
+      kernels::add({total + lane * packed, 1, end - first}, {total, 1, end - first});
+    }
+  }
+  watch.lap(Work::products);
+  worker.sync();
+  for (std::size_t s = 0, turn = 0; s < stages().size(); ++s) {
+    if (!stages()[s].conv_layer || turn++ % worker.count != worker.index) continue;
+    products.stages[s].convolve_weight.front()->unpack_gradient(worker.index, lane_gradients_[s].data(),
+                                                                forward_.tensors[s].d_weight);
+  }
+  watch.lap(Work::products);
+  worker.sync();
+  watch.lap(Work::other);
 }
 
 void TrainPlan::table_input_gradient(const Worker& worker, const BatchProducts& products, const Tile& tile,
@@ -268,7 +467,7 @@ void TrainPlan::weight_gradient_slice(const Worker& worker, std::size_t s, const
   }
   const View x(mine.slice.data(), batch.rows, slice.channels, row_stride(slice.channels));
   const ConstView source =
-      forward_.source(s, batch, 0, batch.rows, slice.first, slice.channels, x.row_stride, x.data, mine.watch);
+      forward_.source(s, batch, 0, batch.rows, slice.first, slice.channels, x.row_stride, x.data, mine);
   if (source.data != x.data) copy_rows(source, x);
   slice.product->run(worker.index, x.data, tensors.d_weight + slice.first, nullptr, d_[s].data,
                      mine.product.data());
@@ -285,8 +484,9 @@ void TrainPlan::update_running(std::size_t rows, std::span<double> statistics,
     const NormState& norm = forward_.norms[running.stage];
     const std::size_t channels = running.slot.channels;
     const bool unbiased = running.layer.running_variance == VarianceKind::unbiased;
+    const double numbers = counting * static_cast<double>(stages()[running.stage].output.pixels());
     batch_norm::update_running(norm.mean.span(), norm.variance.span(),
-                               unbiased ? counting / (counting - 1) : 1.0, running.layer.keep,
+                               unbiased ? numbers / (numbers - 1) : 1.0, running.layer.keep,
                                statistics.subspan(running.slot.offset, channels),
                                statistics.subspan(running.slot.offset + channels, channels));
     ++batches[running.slot_index];
@@ -300,7 +500,7 @@ std::optional<Fault> TrainPlan::first_fault(std::size_t rows) const {
     for (std::size_t r = 0; r < rows; ++r) {
       for (std::size_t c = 0; c < z.channels; ++c) {
         if (!std::isfinite(z(r, c)))
-          return Fault{stages()[s].dense_layer.value_or(stages()[s].norm_layer), c};
+          return Fault{stages()[s].weight_layer().value_or(stages()[s].x.norm_layer), c};
       }
     }
   }
@@ -311,6 +511,10 @@ std::size_t TrainPlan::bytes() const {
   std::size_t bytes = memory_.size() * sizeof(float) + forward_.scratch_bytes();
   for (const BlockSums& sums : bias_sums_) bytes += sums.bytes();
   for (const BlockSums& sums : norm_sums_) bytes += sums.bytes();
+  for (const AlignedBuffer<float>& lanes : lane_gradients_) bytes += lanes.size() * sizeof(float);
+  for (const BlockGradients& mine : block_gradients_) {
+    bytes += (mine.source.size() + mine.pooled.size() + mine.weight.size()) * sizeof(float);
+  }
   return bytes;
 }
 

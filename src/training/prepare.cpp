@@ -179,6 +179,11 @@ std::string zero_columns_warning(const std::vector<std::size_t>& columns, const 
 // constant columns.
 std::vector<std::size_t> measure_standardise(const StatisticSlot& slot, const Batch& all_rows, Team& team,
                                              Model& model) {
+  const Shape input = model.network.input_shape();
+  if (input.pixels() > 1) {
+    const std::span<double> both = std::span(model.statistics).subspan(slot.offset, 2 * slot.channels);
+    return measure_image_inputs(all_rows, input, team, both.first(slot.channels), both.last(slot.channels));
+  }
   const auto* encode = std::get_if<Encode>(&model.network.layers.front());
   const std::size_t count = encode ? layers::layout_of(*encode).values : slot.channels;
   const std::span<double> statistics(model.statistics);
