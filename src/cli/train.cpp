@@ -35,13 +35,18 @@ Dataset read_validation_rows(const TrainArguments& arguments, const Dataset& dat
   described.column_names = data.column_names;
   described.column_info = data.column_info;
   described.rules = data.rules;
+  described.network.inputs = data.columns;
+  described.image_width = data.image_width;
+  described.image_height = data.image_height;
+  described.images_resized = data.images_resized;
   described.target_name = data.target_name;
   described.classes = data.classes;
-  if (data.column_names.empty() && arguments.valid.labels.empty()) {
-    refuse("--valid-labels", "missing; name the IDX file with the labels of --valid");
-  }
   InputFiles files = arguments.valid;
   files.table = arguments.input.table;
+  if (data.column_names.empty() && files.labels.empty() && kind_of(files) != InputKind::image_folder) {
+    refuse("--valid-labels", "missing; name the IDX file with the labels of --valid");
+  }
+  if (kind_of(files) == InputKind::idx) files.images.layout = arguments.input.images.layout;
   Dataset valid = read_for_model(described, files, CsvOptions::Target::required, arguments.training.threads);
   warn_about_columns(valid, arguments.valid.data, messages);
   return valid;

@@ -221,6 +221,7 @@ OptionTable train_options(TrainArguments& arguments) {
   table.example("ztilde train --data iris.csv --target species --out iris.ztilde");
   table.example("ztilde train --data iris.csv --report iris.html --watch");
   table.example("ztilde train --data iris.csv --checkpoint iris.ckpt --resume");
+  table.example("ztilde train --data photos --image-size 32 --out photos.ztilde");
   table.example("ztilde train --data train-images-idx3-ubyte.gz \\");
   table.example("    --labels train-labels-idx1-ubyte.gz --hidden 512,256 --epochs 10");
   return table;

@@ -118,6 +118,12 @@ void check_valid_set(const Dataset& data, const Dataset& valid) {
     refuse(fmt::format("the validation rows have {}, the training rows {}; give both the same columns",
                        counted(valid.columns, "column"), with_commas(data.columns)));
   }
+  if (valid.image_width != data.image_width && valid.image_width > 0 && data.image_width > 0) {
+    refuse(
+        fmt::format("the validation images are {} × {} pixels, those to train on {} × {}; bring all to one "
+                    "size",
+                    valid.image_width, valid.image_height, data.image_width, data.image_height));
+  }
   if (valid.targets.empty())
     refuse("the validation rows have no target; give them labels or a target column");
   if (valid.rows == 0) refuse("the validation set has no rows; leave it out or give it some");
@@ -260,6 +266,9 @@ PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOp
   model.column_names = data.column_names;
   model.column_info = data.column_info;
   model.rules = data.rules;
+  model.image_width = data.image_width;
+  model.image_height = data.image_height;
+  model.images_resized = data.images_resized;
   model.target_name = data.target_name;
   model.classes = data.classes;
   model.parameters.resize(parameter_arena_size(model.network));
