@@ -102,7 +102,8 @@ TEST(Train, smooths_labels_and_averages_weights_on_request_and_the_model_tells) 
   EXPECT_EQ(options["label-smoothing"], "0.1");
   EXPECT_EQ(options["average-weights"], "0.9");
   // An epoch's validation is of the averaged model, as the last one's shows, which is the saved one.
-  EXPECT_EQ(parsed(lines[lines.size() - 2])["valid_loss"], parsed(lines.back())["result"]["scores"]["loss"]);
+  EXPECT_EQ(parsed(lines[lines.size() - 2])["valid_loss"],
+            parsed(lines.back())["result"]["scores"]["log_loss"]);
   for (const auto& [option, value] : {std::pair{"--label-smoothing", "1"}, {"--average-weights", "-0.1"}}) {
     const Result refused = ztilde(folder, quick_train("flowers.csv", {option, value, "--force"}));
     EXPECT_EQ(refused.exit_code, 2);

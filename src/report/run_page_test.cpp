@@ -136,7 +136,7 @@ TEST(RunPage, says_that_a_smoothed_training_loss_is_another_than_that_of_validat
     HistoryPoint end = point(10, 0.5);
     end.valid_loss = 0.3;
     const std::string run =
-        fmt::format("{{\"run\":{{\"options\":{{\"label-smoothing\":\"{}\"}}}}}}\n", smoothing);
+        fmt::format("{{\"step\":0,\"run\":{{\"options\":{{\"label-smoothing\":\"{}\"}}}}}}\n", smoothing);
     const Json learning = run_page(log_of(run + json_line(line_of(end)) + "\n"))["sections"][0];
     const std::string said = words(learning);
     EXPECT_EQ(said.find("smoothed labels (--label-smoothing 0.1)") != said.npos,
