@@ -90,6 +90,33 @@ TEST(Train, writes_the_same_bytes_for_any_number_of_threads) {
   EXPECT_EQ(folder.read("1"), folder.read("4"));
 }
 
+TEST(Train, smooths_labels_and_averages_weights_on_request_and_the_model_tells) {
+  const TemporaryFolder folder;
+  folder.write("flowers.csv", flowers());
+  const Result run =
+      ztilde(folder, quick_train("flowers.csv", {"--label-smoothing", "0.1", "--average-weights", "0.9",
+                                                 "--log", "log.jsonl", "--quiet"}));
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  const auto lines = lines_of(folder.read("log.jsonl"));
+  const auto options = parsed(lines.front())["run"]["options"];
+  EXPECT_EQ(options["label-smoothing"], "0.1");
+  EXPECT_EQ(options["average-weights"], "0.9");
+  // An epoch's validation is of the averaged model, as the last one's shows, which is the saved one.
+  EXPECT_EQ(parsed(lines[lines.size() - 2])["valid_loss"],
+            parsed(lines.back())["result"]["scores"]["log_loss"]);
+  for (const auto& [option, value] : {std::pair{"--label-smoothing", "1"}, {"--average-weights", "-0.1"}}) {
+    const Result refused = ztilde(folder, quick_train("flowers.csv", {option, value, "--force"}));
+    EXPECT_EQ(refused.exit_code, 2);
+    EXPECT_NE(refused.err.find("is out of range; give a number from 0 to below 1"), std::string::npos)
+        << refused.err;
+  }
+  const Result running = ztilde(
+      folder, quick_train("flowers.csv", {"--average-weights", "0.9", "--statistics", "running", "--force"}));
+  EXPECT_EQ(running.exit_code, 2);
+  EXPECT_NE(running.err.find("leave out --statistics running or --average-weights"), std::string::npos)
+      << running.err;
+}
+
 TEST(Train, logs_one_json_object_a_line) {
   const TemporaryFolder folder;
   folder.write("flowers.csv", flowers());

@@ -73,6 +73,21 @@ void AdamStep(std::size_t n, float* w, const float* g, float* m, float* v, doubl
   });
 }
 
+void AverageStep(std::size_t n, double* average, const float* w, double keep) {
+  const double take = 1 - keep;
+  const auto follow = [&](VD weights, double* at) HWY_ATTR {
+    const VD kept = hn::Mul(hn::Set(DD(), keep), hn::LoadU(DD(), at));
+    hn::StoreU(hn::Add(kept, hn::Mul(hn::Set(DD(), take), weights)), DD(), at);
+  };
+  std::size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    const Wide weights = widen(hn::LoadU(DF(), w + i));
+    follow(weights.low, average + i);
+    if constexpr (kTwoHalves) follow(weights.high, average + i + kDoubleLanes);
+  }
+  for (; i < n; ++i) average[i] = keep * average[i] + take * double{w[i]};
+}
+
 // Element i is added into sum i mod 16 whatever the width of a vector; squares of floats are exact
 // in double. Hence the same bits everywhere.
 double SumOfSquares(std::size_t n, const float* g) {
@@ -105,6 +120,7 @@ HWY_EXPORT(SgdStep);
 HWY_EXPORT(MomentumStep);
 HWY_EXPORT(RmspropStep);
 HWY_EXPORT(AdamStep);
+HWY_EXPORT(AverageStep);
 HWY_EXPORT(SumOfSquares);
 
 void sgd_step(std::size_t n, float* w, const float* g, double gradient_scale, double rate, double decay) {
@@ -121,6 +137,9 @@ void rmsprop_step(std::size_t n, float* w, const float* g, float* v, double grad
 void adam_step(std::size_t n, float* w, const float* g, float* m, float* v, double gradient_scale,
                const AdamRates& rates) {
   HWY_DYNAMIC_DISPATCH(AdamStep)(n, w, g, m, v, gradient_scale, rates);
+}
+void average_step(std::size_t n, double* average, const float* w, double keep) {
+  HWY_DYNAMIC_DISPATCH(AverageStep)(n, average, w, keep);
 }
 double sum_of_squares(std::size_t n, const float* g) { return HWY_DYNAMIC_DISPATCH(SumOfSquares)(n, g); }
 

@@ -29,6 +29,10 @@ struct AdamRates {
 };
 void adam_step(std::size_t n, float* w, const float* g, float* m, float* v, double gradient_scale,
                const AdamRates& rates);
+// average ← keep · average + (1 − keep) · w, in double: where keep is 0.9999, a float would lose what moves a
+// weight by less than 3e-4 of itself, which is where a slow average is wanted. No fused products: the same
+// bits on every target.
+void average_step(std::size_t n, double* average, const float* w, double keep);
 // Σ g² in double, for clipping and for noticing NaN and infinity. The same bits on every target.
 double sum_of_squares(std::size_t n, const float* g);
 

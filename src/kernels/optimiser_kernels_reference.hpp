@@ -42,4 +42,9 @@ void adam_step(T& w, T g, T& m, T& v, T gradient_scale, const Rates& rates) {
   w -= rate / static_cast<T>(rates.correction1) * m / (root + static_cast<T>(rates.epsilon));
 }
 
+template <class T>
+void average_step(T& average, T w, T keep) {
+  average = keep * average + (1 - keep) * w;
+}
+
 }  // namespace ztilde::kernels::reference

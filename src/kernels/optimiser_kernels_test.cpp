@@ -95,6 +95,20 @@ TEST(OptimiserKernels, adam_equals_the_reference_on_every_target) {
   }
 }
 
+TEST(OptimiserKernels, averages_have_the_references_bits_on_every_target) {
+  for (const std::size_t n : kLengths) {
+    on_every_target([&] {
+      const Arrays a(n);
+      std::vector<double> average(n + 1, 1e300);  // the last one is not to be touched
+      for (std::size_t i = 0; i < n; ++i) average[i] = double{a.m[i]} / 3;
+      std::vector<double> expected = average;
+      average_step(n, average.data(), a.w.data(), 0.9999);
+      for (std::size_t i = 0; i < n; ++i) reference::average_step<double>(expected[i], a.w[i], 0.9999);
+      EXPECT_EQ(average, expected);
+    });
+  }
+}
+
 // The first step of Adam is rate · sign(g): what 1 - beta in float would miss by 2e-5.
 TEST(OptimiserKernels, adams_first_step_has_the_length_of_the_rate) {
   float w = 0, m = 0, v = 0;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
 #include "base/text.hpp"
 #include "report/blocks.hpp"
@@ -100,10 +101,13 @@ struct Losses {
   Series train, valid;
   const HistoryPoint* best;
   std::string words;
+  std::string smoothing;  // of labels in the training loss, as the run was asked for it; "0" or "": none
+  bool smoothed() const { return std::strtod(smoothing.c_str(), nullptr) > 0; }
 };
 
 Losses losses_of(const RunLog& log, const Progress& progress) {
-  Losses losses = {measure_of(log), {}, {}, best_point(log), ""};
+  Losses losses = {measure_of(log), {}, {},
+                   best_point(log), "", text_at(object_at(log.run, "options"), "label-smoothing")};
   losses.train = train_losses(log, progress, losses.measure);
   losses.valid = series_of(log, progress, &HistoryPoint::valid_loss);
   for (auto& [x, y] : losses.valid) y = losses.measure.of(y);
@@ -112,7 +116,7 @@ Losses losses_of(const RunLog& log, const Progress& progress) {
 }
 
 Json loss_chart(const Losses& losses, const Progress& progress) {
-  const auto& [measure, train, valid, best, words] = losses;
+  const auto& [measure, train, valid, best, words, smoothing] = losses;
   if (train.empty()) return {};
   Json datasets = Json::array({line_dataset("training", "train", train, kMostPoints)});
   Json marks = Json::array();
@@ -121,15 +125,20 @@ Json loss_chart(const Losses& losses, const Progress& progress) {
     marks.push_back(
         {{"value", rounded(progress.at(*best))}, {"label", fmt::format("best: epoch {}", best->epoch)}});
   Json data = {
-      {"title", valid.empty()
-                    ? fmt::format("The training {}: it should fall and flatten", measure.name)
-                    : fmt::format("The {}: both lines should fall, and stay together", measure.name)},
+      {"title", valid.empty() ? fmt::format("The training {}: it should fall and flatten", measure.name)
+                              : fmt::format("The {}: both lines should fall{}", measure.name,
+                                            losses.smoothed() ? "" : ", and stay together")},
       {"alt", words},
       {"x", progress.label()},
       {"y", measure.of_numbers ? "rmse, in the target's unit" : "loss"},
       {"marks", marks},
       {"datasets", datasets}};
   if (is_wide({&train, &valid})) data["y_type"] = "logarithmic";
+  if (losses.smoothed())
+    data["note"] = fmt::format(
+        "The training loss is of smoothed labels (--label-smoothing {}) and cannot reach 0; the "
+        "validation loss is of the labels as they are.",
+        smoothing);
   return chart("lines", data);
 }
 

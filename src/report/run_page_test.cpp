@@ -131,6 +131,20 @@ TEST(RunPage, of_losses_alone_shows_the_losses) {
   EXPECT_EQ(learning["blocks"][1]["config"]["data"]["datasets"][0]["data"].size(), 2u);
 }
 
+TEST(RunPage, says_that_a_smoothed_training_loss_is_another_than_that_of_validation) {
+  for (const char* smoothing : {"0", "0.1"}) {
+    HistoryPoint end = point(10, 0.5);
+    end.valid_loss = 0.3;
+    const std::string run =
+        fmt::format("{{\"step\":0,\"run\":{{\"options\":{{\"label-smoothing\":\"{}\"}}}}}}\n", smoothing);
+    const Json learning = run_page(log_of(run + json_line(line_of(end)) + "\n"))["sections"][0];
+    const std::string said = words(learning);
+    EXPECT_EQ(said.find("smoothed labels (--label-smoothing 0.1)") != said.npos,
+              smoothing != std::string("0"));
+    EXPECT_EQ(said.find("and stay together") != said.npos, smoothing == std::string("0"));
+  }
+}
+
 TEST(RunPage, marks_the_best_epoch_and_says_when_it_overfits) {
   std::string lines;
   const double valid[] = {0.9, 0.5, 0.4, 0.6, 0.8, 0.9};

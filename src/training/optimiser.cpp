@@ -76,17 +76,10 @@ void Optimiser::step(const Worker& worker, float* parameters, const float* gradi
   }
   step_queue_.take(worker, chunks_.size(), [&](std::size_t i) {
     step_chunk(chunks_[i], parameters, gradients);
-    if (averages()) average_chunk(chunks_[i], parameters);
+    if (!averages()) return;
+    const auto [offset, size, decay] = chunks_[i];  // its weights are in the nearest cache now
+    kernels::average_step(size, average_.data() + offset, parameters + offset, options_.average);
   });
-}
-
-// While the chunk is in the nearest cache. Element-wise in double, without fused products: the same bits
-// everywhere.
-void Optimiser::average_chunk(const Chunk& chunk, const float* parameters) {
-  const double keep = options_.average, take = 1 - keep;
-  const float* w = parameters + chunk.offset;
-  double* average = average_.data() + chunk.offset;
-  for (std::size_t i = 0; i < chunk.size; ++i) average[i] = keep * average[i] + take * double{w[i]};
 }
 
 void Optimiser::average(std::uint64_t steps, std::span<float> parameters) const {

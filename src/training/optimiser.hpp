@@ -54,16 +54,13 @@ class Optimiser {
     float decay;
   };
   void step_chunk(const Chunk& chunk, float* parameters, const float* gradients);
-  void average_chunk(const Chunk& chunk, const float* parameters);
 
   OptimiserOptions options_;
   std::vector<Chunk> chunks_;
   std::vector<double> squares_;  // by chunk, for the norm
   TaskQueue norm_queue_, step_queue_;
   AlignedBuffer<float> first_, second_;  // momentum or first moment; second moment
-  // Σ over steps of (1 − keep) keep^(steps since) · parameters. In double: where keep is 0.9999, a float
-  // would lose what moves a weight by less than 3e-4 of itself, which is where a slow average is wanted.
-  AlignedBuffer<double> average_;
+  AlignedBuffer<double> average_;        // Σ over steps of (1 − keep) keep^(steps since) · parameters
   std::uint64_t steps_ = 0;
   double rate_ = 0;
   double correction1_ = 1, correction2_ = 1;

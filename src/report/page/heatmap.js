@@ -62,10 +62,12 @@ function drawHeatmap(block) {
   });
   table.append(body);
   if (block.x.ticks.length > 14) table.classList.add('many');
-  table.addEventListener('pointermove', event => {
+  const tell = event => {
     const cell = event.target.closest('td');
     if (cell) showHover(heatWords(block, Number(cell.dataset.row), Number(cell.dataset.column)), event);
-  });
+  };
+  table.addEventListener('pointermove', tell);
+  table.addEventListener('click', tell);  // a finger leaves as soon as it has touched
   table.addEventListener('pointerleave', hideHover);
   const wide = element('div', 'wide');
   wide.append(table);
@@ -109,3 +111,4 @@ function showHover(lines, event) {
 function hideHover() {
   document.getElementById('hover').hidden = true;
 }
+document.addEventListener('pointerdown', hideHover);
