@@ -24,6 +24,7 @@ struct PreparedRun {
   OptimiserOptions optimiser;
   Schedule schedule;
   std::vector<std::string> warnings;
+  Shape image = {};  // of the data; without pixels where they are no images
 };
 
 // valid: rows of their own for validation, or null to split some off. Both data sets outlive the run.

@@ -37,6 +37,9 @@ void for_each_option(const TrainOptions& options, Visit&& visit) {
   visit("--decay-all", options.decay_all);
   visit("--clip", options.clip_norm);
   visit("--class-weights", options.class_weights);
+  visit("--flip", options.augment.flip);
+  visit("--shift", options.augment.shift);
+  visit("--cutout", options.augment.cutout);
   visit("--epochs", options.epochs);
   visit("--batch", options.batch);
   visit("--ghost", options.ghost);
