@@ -67,6 +67,16 @@ layers = [{"layer": "standardise"}, dense,
           {"layer": "batch_norm", "epsilon": 1e-5, "keep": 0.9, "running_variance": "unbiased"},
           {"layer": "activation", "kind": "gelu"}, {"layer": "dropout", "probability": 0.5}, {"layer": "dense", "outputs": 1}]
 put("network_json", "all_layers", json.dumps({"inputs": 4, "layers": layers}).encode())
+conv = {"layer": "conv2d", "outputs": 4, "kernel": 3, "stride": 1, "padding": 1, "depthwise": False, "bias": False}
+norm, relu = {"layer": "batch_norm"}, {"layer": "activation", "kind": "relu"}
+images = [conv, norm, relu, dict(conv, stride=2), norm, {"layer": "shortcut", "back": 3}, dict(conv, kernel=1, stride=2, padding=0),
+          {"layer": "add", "back": 3}, {"layer": "max_pool", "kernel": 2, "stride": 2}, dict(conv, depthwise=True),
+          {"layer": "average_pool", "kernel": 2, "stride": 1}, {"layer": "flatten"}, {"layer": "dense", "outputs": 3}]
+put("network_json", "images", json.dumps({"inputs": 64, "height": 8, "width": 8, "layers": images}).encode())
+put("network_json", "template", json.dumps({"layers": [{"layer": "dense", "outputs": 8}, {"repeat": 3, "layers": [
+    {"layer": "dense", "outputs": 8}, relu, {"layer": "add", "back": 3}]}, {"layer": "dense"}]}).encode())
+put("network_json", "template_of_images", json.dumps({"height": 8, "width": 8, "layers": [
+    {"repeat": "depth", "layers": [conv, norm, relu]}, {"layer": "global_average_pool"}, {"layer": "dense"}]}).encode())
 put("network_json", "large", b'{"inputs": 18446744073709551615, "layers": [{"layer": "dense", "outputs": 4294967296}]}')
 put("network_json", "twice", b'{"inputs": 1, "inputs": 2, "layers": []}')
 put("network_json", "nested", b"[" * 200)

@@ -41,8 +41,8 @@ class TrainSession {
   std::span<float> gradients();
   const Network& network() const;
 
-  // Copies, fit for use. Running statistics as they are; or population statistics, by a pass over the
-  // training rows.
+  // Copies, fit for use. Running statistics as they are, with the last step's parameters; or population
+  // statistics, by a pass over the training rows, and with options.average_weights the averaged parameters.
   Model model() const;
   Model model_with_population_statistics() const;
 

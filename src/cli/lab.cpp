@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <utility>
@@ -15,6 +16,7 @@
 #include "cli/lab_folder.hpp"
 #include "cli/layout.hpp"
 #include "cli/options.hpp"
+#include "cli/outputs.hpp"
 #include "cli/progress_bar.hpp"
 #include "cli/streams.hpp"
 #include "cli/verbs.hpp"
@@ -122,12 +124,28 @@ std::vector<const lab::Experiment*> chosen(const LabOptions& options) {
   return result;
 }
 
+// Those that say which rows and how they are read, each after a blank, as a shell takes them.
+std::string options_of_rows(const OptionTable& table) {
+  std::vector<std::string> names = {"--data", "--labels", "--target", "--task"}, words;
+  names.insert(names.end(), kTableOptions.begin(), kTableOptions.end());
+  for (const std::string& name : names) {
+    if (!table.given(name)) continue;
+    words.push_back(name);
+    if (!table.is_flag(name)) words.push_back(table.text_of(name));
+  }
+  const std::string verb = "lab";
+  return shell_command(verb, words).substr(shell_command(verb, {}).size());
+}
+
 lab::Data read_data(const OptionTable& table, const LabOptions& options, const Messages& messages) {
   if (options.input.data.empty()) return lab::fashion_mnist(options.seed);
   const Dataset rows =
       read_labelled_rows(table, options.input, options.target, options.task, options.threads);
   for (const std::string& note : rows.notes) messages.say(note);
-  return lab::own_data(rows, shown_path(options.input.data), options.seed);
+  const std::string name = std::filesystem::path(options.input.data).filename();
+  lab::Data data = lab::own_data(rows, shown_path(name), options.seed);
+  data.options = options_of_rows(table);
+  return data;
 }
 
 std::string words(const std::vector<lab::Json>& documents, const LabFolder& folder) {

@@ -132,6 +132,11 @@ bool OptionTable::given(std::string_view name) const {
                              [&](const Option& option) { return option.given && option.name == name; });
 }
 
+bool OptionTable::is_flag(std::string_view name) const {
+  return std::ranges::any_of(
+      options_, [&](const Option& option) { return option.value.empty() && option.name == name; });
+}
+
 void OptionTable::exclude(std::string_view other, const std::vector<std::string>& names,
                           const std::string& reason) const {
   for (const std::string& name : names) {

@@ -69,6 +69,7 @@ class OptionTable {
   std::string help() const;
 
   bool given(std::string_view name) const;
+  bool is_flag(std::string_view name) const;
   // The text of an option, given or standard; "true" or "false" for a flag.
   std::string text_of(std::string_view name) const;
   // Name without dashes and text of the options that tell how a model came about.

@@ -146,6 +146,11 @@ void list_training(OptionTable& table, TrainArguments& arguments) {
        [&arguments](const std::string& label, const std::string& text) {
          parse_class_weights(label, text, arguments.training.class_weights, arguments.class_weights_file);
        }});
+  table.real("--label-smoothing", "S", training.label_smoothing, kAnyShare,
+             "in the training loss a row's class gets 1 - S, and S is shared by all classes");
+  table.real("--average-weights", "A", training.average_weights, kAnyShare,
+             "save the mean of the weights after each step, the last ones counting most: average = A average "
+             "+ (1 - A) weights; 0: those of the last step");
   table.whole("--epochs", "N", training.epochs, {.least = 1}, "passes over the training rows");
   table.whole("--batch", "N", training.batch, {.least = 1}, "rows in a step; from 2 with batch norm");
   table.custom({"--ghost", "N", "normalise a batch in groups of at most N rows (ghost batch norm)", "off",

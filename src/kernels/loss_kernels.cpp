@@ -49,9 +49,11 @@ HWY_INLINE double row_sum(const float* row, std::size_t count) {
   return total(sum);
 }
 
-HWY_INLINE void scale_row(float* row, float factor, std::size_t count) {
-  for_each_vector(count, [&](const auto& at, std::size_t c)
-                             HWY_ATTR { at.store(hn::Mul(at.load(row + c), constant(factor)), row + c); });
+// row ← factor · row − less
+HWY_INLINE void scale_row(float* row, float factor, float less, std::size_t count) {
+  for_each_vector(count, [&](const auto& at, std::size_t c) HWY_ATTR {
+    at.store(hn::MulSub(at.load(row + c), constant(factor), constant(less)), row + c);
+  });
 }
 
 // Below this share of the sum, sum - e[target] has lost more digits than a float has.
@@ -59,8 +61,9 @@ constexpr double kNearlyCertain = 0x1p-28;
 
 LossSums SoftmaxCrossEntropy(MatrixView<const float> out, const float* targets,
                              const std::uint32_t* row_index, double scale, MatrixView<float> d_out,
-                             const LossWeights& weights) {
+                             const LossWeights& weights, double smoothing) {
   LossSums sums;
+  const double each = smoothing / static_cast<double>(out.channels);
   for (std::size_t r = 0; r < out.rows; ++r) {
     const float* row = out.row(r);
     const std::size_t source_row = row_index ? row_index[r] : r;
@@ -71,17 +74,22 @@ LossSums SoftmaxCrossEntropy(MatrixView<const float> out, const float* targets,
     bool correct = output == largest;
     for (std::size_t c = 0; correct && c < target; ++c) correct = row[c] != largest;
 
+    // Σ target[c] · (largest − z[c]): of the row's own class, and with smoothing of every class.
+    double below = (1 - smoothing) * (double{largest} - double{output});
+    if (smoothing > 0)
+      below += smoothing * double{largest} - each * row_sum(row, out.channels);  // before e overwrites it
     float* e = d_out.data ? d_out.row(r) : nullptr;
     const double sum = row_exponentials(row, largest, out.channels, e);
-    sums.loss += weight * (std::log(sum) - (double{output} - double{largest}));
+    sums.loss += weight * (std::log(sum) + below);
     sums.correct += correct && !std::isnan(sum);
     if (e) {
       // p - 1 for the target as minus the others, which does not cancel where p is nearly 1.
       double others = sum - double{e[target]};
       e[target] = 0;
       if (others < kNearlyCertain * sum) others = row_sum(e, out.channels);
-      scale_row(e, static_cast<float>(scale * weight / sum), out.channels);
-      e[target] = static_cast<float>(-others / sum * (scale * weight));
+      const double share = scale * weight;
+      scale_row(e, static_cast<float>(share / sum), static_cast<float>(each * share), out.channels);
+      e[target] = static_cast<float>((smoothing - each - others / sum) * share);
     }
   }
   return sums;
@@ -104,7 +112,7 @@ void Probabilities(MatrixView<float> out) {
   for (std::size_t r = 0; r < out.rows; ++r) {
     float* row = out.row(r);
     const double sum = row_exponentials(row, row_largest(row, out.channels), out.channels, row);
-    scale_row(row, static_cast<float>(1 / sum), out.channels);
+    scale_row(row, static_cast<float>(1 / sum), 0, out.channels);
   }
 }
 
@@ -119,24 +127,24 @@ HWY_EXPORT(Probabilities);
 
 LossSums softmax_cross_entropy(MatrixView<const float> out, const float* targets,
                                const std::uint32_t* row_index, double scale, MatrixView<float> d_out,
-                               const LossWeights& weights) {
-  return HWY_DYNAMIC_DISPATCH(SoftmaxCrossEntropy)(out, targets, row_index, scale, d_out, weights);
+                               const LossWeights& weights, double smoothing) {
+  return HWY_DYNAMIC_DISPATCH(SoftmaxCrossEntropy)(out, targets, row_index, scale, d_out, weights, smoothing);
 }
 void probabilities(MatrixView<float> out) { HWY_DYNAMIC_DISPATCH(Probabilities)(out); }
 
 // One number a row: scalar, in double.
 LossSums binary_cross_entropy(MatrixView<const float> out, const float* targets,
                               const std::uint32_t* row_index, double scale, MatrixView<float> d_out,
-                              const LossWeights& weights) {
+                              const LossWeights& weights, double smoothing) {
   LossSums sums;
   for (std::size_t r = 0; r < out.rows; ++r) {
     const std::size_t source_row = row_index ? row_index[r] : r;
     const double z = out(r, 0);
-    const double target = targets[source_row];
+    const double answer = targets[source_row], target = (1 - smoothing) * answer + smoothing / 2;
     const double weight = weights.of(source_row, targets[source_row]);
     const double e = std::exp(-std::abs(z));
     sums.loss += weight * (std::log1p(e) + (z > 0 ? z : 0) - z * target);
-    sums.correct += !std::isnan(z) && (z > 0) == (target > 0.5);
+    sums.correct += !std::isnan(z) && (z > 0) == (answer > 0.5);
     // sigmoid(z) - target as target's complement minus sigmoid(-z) for z > 0: neither cancels.
     const double difference = z > 0 ? (1 - target) - e / (1 + e) : e / (1 + e) - target;
     if (d_out.data) d_out(r, 0) = static_cast<float>(difference * (scale * weight));

@@ -2,6 +2,7 @@
 // `out`: [rows, outputs] logits or values. target of block row r: targets[row_index[r]]
 // (row_index null: targets[r]); weights likewise. d_out = d(loss)/d(out) · scale · the row's weight, with
 // scale = 1 / the batch's weights. d_out may alias out exactly; d_out.data null: no gradient wanted.
+// smoothing s: a row's target is s / classes for every class and 1 − s more for its own.
 #pragma once
 
 #include <cstddef>
@@ -28,14 +29,15 @@ struct LossSums {
       0;  // rows, whatever their weight, whose largest output (logit sign) is the target's class
 };
 
-// Softmax and cross-entropy, −log p[target], with the largest logit subtracted. outputs >= 2.
+// Softmax and cross-entropy, −Σ target[c] · log p[c], with the largest logit subtracted. outputs >= 2.
 LossSums softmax_cross_entropy(MatrixView<const float> out, const float* targets,
                                const std::uint32_t* row_index, double scale, MatrixView<float> d_out,
-                               const LossWeights& weights = {});
-// One logit; class 1 has probability sigmoid(out): log(1 + exp(−|z|)) + max(z, 0) − z·target.
+                               const LossWeights& weights = {}, double smoothing = 0);
+// One logit of two classes; class 1 has probability sigmoid(out):
+// log(1 + exp(−|z|)) + max(z, 0) − z·target, where the target is that of class 1.
 LossSums binary_cross_entropy(MatrixView<const float> out, const float* targets,
                               const std::uint32_t* row_index, double scale, MatrixView<float> d_out,
-                              const LossWeights& weights = {});
+                              const LossWeights& weights = {}, double smoothing = 0);
 // One output; (out − (target − target_mean) / target_std)². correct is 0.
 LossSums squared_error(MatrixView<const float> out, const float* targets, const std::uint32_t* row_index,
                        double target_mean, double target_std, double scale, MatrixView<float> d_out,

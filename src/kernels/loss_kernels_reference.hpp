@@ -33,20 +33,27 @@ std::vector<T> softmax(const std::vector<T>& out) {
 }
 
 template <class T>
-RowLoss<T> softmax_cross_entropy(const std::vector<T>& out, std::size_t target) {
+RowLoss<T> softmax_cross_entropy(const std::vector<T>& out, std::size_t target, T smoothing = 0) {
   const T largest = *std::max_element(out.begin(), out.end());
-  T sum{0};
-  for (const T value : out) sum += std::exp(value - largest);
-  RowLoss<T> row{std::log(sum) - (out[target] - largest), softmax(out)};
-  row.gradient[target] = 0;
+  const T each = smoothing / static_cast<T>(out.size());
+  T sum{0}, below = (1 - smoothing) * (largest - out[target]);
+  for (const T value : out) {
+    sum += std::exp(value - largest);
+    below += each * (largest - value);
+  }
+  RowLoss<T> row{std::log(sum) + below, softmax(out)};
+  row.gradient[target] = smoothing - each;
   for (std::size_t c = 0; c < out.size(); ++c) {
-    if (c != target) row.gradient[target] -= row.gradient[c];
+    if (c == target) continue;
+    row.gradient[target] -= row.gradient[c];
+    row.gradient[c] -= each;
   }
   return row;
 }
 
 template <class T>
-RowLoss<T> binary_cross_entropy(T out, T target) {
+RowLoss<T> binary_cross_entropy(T out, T answer, T smoothing = 0) {
+  const T target = (1 - smoothing) * answer + smoothing / 2;
   const T e = std::exp(-std::abs(out));
   const T sigmoid = (out < 0 ? e : T{1}) / (1 + e);
   return {std::log1p(e) + std::max(out, T{0}) - out * target, {sigmoid - target}};

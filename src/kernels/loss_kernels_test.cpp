@@ -64,20 +64,67 @@ TEST(LossKernels, softmax_cross_entropy_equals_the_reference_on_every_target) {
   }
 }
 
+// As above, with smoothing and weights. s / classes and the difference from it are rounded once each.
+TEST(LossKernels, smoothed_targets_equal_the_reference_on_every_target) {
+  constexpr std::size_t kCount = 11;
+  for (const std::size_t classes :
+       {std::size_t{2}, std::size_t{3}, std::size_t{10}, std::size_t{17}, std::size_t{251}}) {
+    const Guarded out = normal_matrix(kCount, classes, 0, 3, 1);
+    std::vector<float> targets(kCount), by_row(kCount);
+    std::vector<double> by_class(classes);
+    for (std::size_t c = 0; c < classes; ++c) by_class[c] = 0.5 + static_cast<double>(c % 3);
+    for (std::size_t r = 0; r < kCount; ++r) {
+      targets[r] = static_cast<float>(r * 7 % classes);
+      by_row[r] = static_cast<float>(r % 4) / 2;
+    }
+    for (const double smoothing : {0.1, 0.9}) {
+      on_every_target([&] {
+        Guarded d(kCount, classes);
+        const LossSums sums = softmax_cross_entropy(out.cview(), targets.data(), nullptr, 0.25, d.view(),
+                                                    {by_row.data(), by_class.data()}, smoothing);
+        ASSERT_TRUE(d.guards_intact());
+        double loss = 0, error = 0;
+        for (std::size_t r = 0; r < kCount; ++r) {
+          const std::vector<double> row = row_of(out, r, classes), p = reference::softmax(row);
+          const auto target = static_cast<std::size_t>(targets[r]);
+          const double weight = by_row[r] * by_class[target], each = smoothing / static_cast<double>(classes);
+          const auto expected =
+              reference::weighted(reference::softmax_cross_entropy(row, target, smoothing), weight);
+          loss += expected.loss;
+          double others = 4 * kUnit * (1 - p[target] + smoothing);
+          for (std::size_t c = 0; c < classes; ++c) {
+            error += weight * probability_error(row, c, p[c]);
+            if (c == target) continue;
+            others += probability_error(row, c, p[c]);
+            ASSERT_NEAR(
+                d(r, c), 0.25 * expected.gradient[c],
+                0.25 * weight * (probability_error(row, c, p[c]) + 2 * kUnit * (p[c] + each)) + 1e-44);
+          }
+          ASSERT_NEAR(d(r, target), 0.25 * expected.gradient[target], 0.25 * weight * others + 1e-44);
+        }
+        EXPECT_NEAR(sums.loss, loss, error + 1e-14 * loss);
+      });
+    }
+  }
+}
+
 TEST(LossKernels, gradient_in_place_and_no_gradient_give_the_same_loss) {
   const std::vector<float> targets(9, 1.0f);
-  on_every_target([&] {
-    Guarded out = normal_matrix(9, 5, 0, 1, 2), d(9, 5);
-    const LossSums none = softmax_cross_entropy(out.cview(), targets.data(), nullptr, 1, {});
-    const LossSums apart = softmax_cross_entropy(out.cview(), targets.data(), nullptr, 1, d.view());
-    const LossSums in_place = softmax_cross_entropy(out.cview(), targets.data(), nullptr, 1, out.view());
-    EXPECT_EQ(none.loss, apart.loss);
-    EXPECT_EQ(none.loss, in_place.loss);
-    EXPECT_EQ(none.correct, in_place.correct);
-    for (std::size_t r = 0; r < 9; ++r) {
-      for (std::size_t c = 0; c < 5; ++c) EXPECT_EQ(out(r, c), d(r, c));
-    }
-  });
+  for (const double smoothing : {0.0, 0.1}) {
+    on_every_target([&] {
+      Guarded out = normal_matrix(9, 5, 0, 1, 2), d(9, 5);
+      const auto kernel = [&](MatrixView<float> gradient) {
+        return softmax_cross_entropy(out.cview(), targets.data(), nullptr, 1, gradient, {}, smoothing);
+      };
+      const LossSums none = kernel({}), apart = kernel(d.view()), in_place = kernel(out.view());
+      EXPECT_EQ(none.loss, apart.loss);
+      EXPECT_EQ(none.loss, in_place.loss);
+      EXPECT_EQ(none.correct, in_place.correct);
+      for (std::size_t r = 0; r < 9; ++r) {
+        for (std::size_t c = 0; c < 5; ++c) EXPECT_EQ(out(r, c), d(r, c));
+      }
+    });
+  }
 }
 
 TEST(LossKernels, huge_logits_give_a_finite_loss_and_probabilities) {
@@ -148,11 +195,15 @@ TEST(LossKernels, binary_cross_entropy_equals_the_reference) {
   for (const double z : {-1e30, -700.0, -50.0, -1.0, 0.0, 1e-3, 2.0, 30.0, 700.0, 1e30}) {
     for (const float target : {0.0f, 1.0f}) {
       const auto out = static_cast<float>(z);
-      float d = kNaN;
-      const LossSums sums = binary_cross_entropy({&out, 1, 1}, &target, nullptr, 0.5, {&d, 1, 1});
-      const auto expected = reference::binary_cross_entropy<double>(out, target);
-      EXPECT_NEAR(sums.loss, expected.loss, 1e-15 * (1 + expected.loss));
-      EXPECT_NEAR(d, 0.5 * expected.gradient[0], kUnit * std::abs(expected.gradient[0]) + 1e-16);
+      for (const double smoothing : {0.0, 0.1}) {
+        float d = kNaN;
+        const LossSums sums =
+            binary_cross_entropy({&out, 1, 1}, &target, nullptr, 0.5, {&d, 1, 1}, {}, smoothing);
+        const auto expected = reference::binary_cross_entropy<double>(out, target, smoothing);
+        EXPECT_NEAR(sums.loss, expected.loss, 1e-15 * (1 + expected.loss));
+        EXPECT_NEAR(d, 0.5 * expected.gradient[0], kUnit * std::abs(expected.gradient[0]) + 1e-16);
+        EXPECT_EQ(sums.correct, (out > 0) == (target == 1) ? 1u : 0u) << "smoothing changes no answer";
+      }
     }
   }
 }

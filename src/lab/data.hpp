@@ -14,8 +14,9 @@ namespace ztilde::lab {
 // first rows of one are a fair sample.
 struct Data {
   Dataset train, valid, test;
-  std::string name;  // "Fashion-MNIST", or the file's
-  bool own = false;  // the user's
+  std::string name;          // "Fashion-MNIST", or the file's
+  bool own = false;          // the user's
+  std::string options = {};  // " --data houses.csv --target price": how the program is asked for them
 };
 
 inline const std::string kImageFolder = "/usr/share/datasets/fashion-mnist";

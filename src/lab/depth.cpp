@@ -187,10 +187,11 @@ Depths train_depths(Context& context) {
     options.learning_rate = setting.rate;
     options.batch = depths.batch;
     options.seed = context.seed;
-    const Measure measure{
-        population, valid, {depths.epochs * (depths.rows / depths.batch)}, [&](const Model& model) {
-          result.test = 100 * score_of(model, test);
-        }};
+    const Measure measure{&population,
+                          valid,
+                          {depths.epochs * (depths.rows / depths.batch)},
+                          [&](const Model& model) { result.test = 100 * score_of(model, test); },
+                          [&](double done) { trial.tell(done); }};
     const Course course = run_course(train, options, measure);
     result.rate = setting.rate;
     result.scale = setting.scale;
@@ -340,7 +341,7 @@ Experiment depth() {
                           .is = Threshold::Is::above,
                           .bound = kTrains,
                           .format = "{:.1f} %"}},
-          .seconds = 200,
+          .seconds = 185,
           .quick_seconds = 5,
           .run = run};
 }

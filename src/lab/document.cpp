@@ -113,9 +113,9 @@ Json run(const Experiment& experiment, Context& context) {
   if (judgement.verdict == Verdict::not_reproduced && !findings.why_not.empty())
     document["why_not"] = findings.why_not;
   document["ran"] = findings.ran;
-  document["command"] = fmt::format("ztilde lab {}{}{}{}", experiment.name, context.quick ? " --quick" : "",
-                                    context.seed != 0 ? fmt::format(" --seed {}", context.seed) : "",
-                                    context.data.own ? " --data " + context.data.name : "");
+  document["command"] =
+      fmt::format("ztilde lab {}{}{}{}", experiment.name, context.quick ? " --quick" : "",
+                  context.seed != 0 ? fmt::format(" --seed {}", context.seed) : "", context.data.options);
   document["seconds"] = seconds;
   document["threads"] = context.threads;
   document["machine"] = processor();

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <regex>
 #include <stdexcept>
 #include <string>
 
@@ -48,15 +49,28 @@ Json document_of(const std::string& name, std::size_t threads, std::uint64_t see
   return run(experiment(name), context);
 }
 
+// Takes out what a clock has said: members of that name, and "1.3 s" in words and cells of tables.
+void forget_seconds(Json& json) {
+  static const std::regex seconds(R"([0-9]+(\.[0-9]+)? s\b)");
+  if (json.is_string()) json = std::regex_replace(json.get<std::string>(), seconds, "some s");
+  if (json.is_object()) json.erase("seconds");
+  if (!json.is_structured()) return;
+  for (Json& member : json) forget_seconds(member);
+}
+
+// The experiments that take rows train many networks side by side; one of the others stands for the rest.
 TEST(LabDocuments, are_the_same_for_a_seed_whatever_the_threads) {
-  for (const char* name : {"bowls", "identity"}) {
-    Json one = document_of(name, 1), two = document_of(name, 2);
-    for (Json* each : {&one, &two}) {
-      each->erase("seconds");
-      each->erase("threads");
+  for (const char* name : {"bowls", "identity", "sigmoid", "placement", "map", "batch-size", "optimisers"}) {
+    Json one;
+    for (const std::size_t threads : {1, 2, 4}) {
+      Json here = document_of(name, threads);
+      EXPECT_EQ(here["threads"], threads);
+      here.erase("threads");
+      forget_seconds(here);
+      if (one.is_null()) one = here;
+      EXPECT_EQ(here, one) << name << ", threads " << threads;
     }
-    EXPECT_EQ(one, two) << name;
-    EXPECT_NE(document_of(name, 2, 1)["points"], two["points"]) << name;
+    EXPECT_NE(document_of(name, 2, 1)["points"], one["points"]) << name;
   }
 }
 

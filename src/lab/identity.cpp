@@ -142,7 +142,7 @@ Experiment identity() {
           "that the model is used with. For each layer the largest difference between what it takes and "
           "what it gives, over all units and rows, stands against the largest z of the layer.",
       .thresholds = {{"largest relative difference", Threshold::Is::below, 1e-6, 0, {}, "{:.2g}"}},
-      .seconds = 7,
+      .seconds = 1.5,
       .quick_seconds = 1,
       .run = run};
 }

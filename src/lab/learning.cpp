@@ -1,11 +1,7 @@
 #include "lab/learning.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
-
-#include "ztilde/error.hpp"
-#include "ztilde/train_session.hpp"
 
 namespace ztilde::lab {
 namespace {
@@ -14,16 +10,7 @@ namespace {
 constexpr std::uint64_t kSeedsOfARun = 1000;
 constexpr std::size_t kSeedOfRates = 999;
 
-// Steps are told in pieces of this share.
-constexpr double kPiece = 0.02;
-
 }  // namespace
-
-double score_of(const Scores& scores, Task task) {
-  return task == Task::classify ? scores.accuracy : scores.r2.value_or(0);
-}
-
-std::string score_name(Task task) { return task == Task::classify ? "accuracy" : "R²"; }
 
 TrainOptions plain_options() {
   TrainOptions options;
@@ -34,32 +21,11 @@ TrainOptions plain_options() {
   return options;
 }
 
-Learned learn(const Dataset& train, const Dataset& judged, const TrainOptions& options,
-              std::span<const std::uint64_t> looks, Trial& trial) {
-  Learned result;
-  result.scores.resize(looks.size(), 0);
-  TrainSession session(train, options);
-  const double rate = *options.learning_rate;
-  double told = 0;
-  try {
-    for (std::size_t look = 0; look < looks.size(); ++look) {
-      while (session.steps() < looks[look]) {
-        const auto start = std::chrono::steady_clock::now();
-        session.step(rate);
-        result.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-        const double done = static_cast<double>(session.steps()) / static_cast<double>(looks.back());
-        if (done - told < kPiece) continue;
-        told = done;
-        trial.tell(done);
-      }
-      const Model model = session.model_with_population_statistics();
-      result.scores[look] = score_of(evaluate(model, judged, 1), judged.task);
-    }
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::diverged) throw;
-    result.diverged = true;
+std::vector<double> rates_for(Task task, std::vector<double> of_classes) {
+  if (task == Task::regress) {
+    for (double& rate : of_classes) rate /= 10;
   }
-  return result;
+  return of_classes;
 }
 
 TrainOptions options_of(const Context& context, const Arm& arm, double rate, std::size_t seed) {
@@ -87,7 +53,8 @@ Rates choose_rates(Context& context, double share, const std::vector<Arm>& arms,
   context.parallel(share, tries.size(), [&](Trial& trial) {
     const auto [arm, rate] = tries[trial.index];
     const TrainOptions options = options_of(context, arms[arm], arms[arm].rates[rate], kSeedOfRates);
-    result.scores[arm][rate] = learn(train, valid, options, std::span(&arms[arm].steps, 1), trial).scores[0];
+    const Measure measure{nullptr, valid, {arms[arm].steps}, {}, [&](double done) { trial.tell(done); }};
+    result.scores[arm][rate] = run_course(train, options, measure).scores[0];
   });
   for (std::size_t arm = 0; arm < arms.size(); ++arm) {
     const auto best = std::ranges::max_element(result.scores[arm]);
@@ -96,21 +63,23 @@ Rates choose_rates(Context& context, double share, const std::vector<Arm>& arms,
   return result;
 }
 
-std::vector<std::vector<Learned>> learn_all(Context& context, double share, const std::vector<Arm>& arms,
-                                            const Rates& rates, std::size_t seeds, const Dataset& train,
-                                            const Dataset& judged, std::span<const std::uint64_t> looks) {
-  std::vector<std::vector<Learned>> result(arms.size(), std::vector<Learned>(seeds));
+std::vector<std::vector<Course>> learn_all(Context& context, double share, const std::vector<Arm>& arms,
+                                           const Rates& rates, std::size_t seeds, const Dataset& train,
+                                           const Dataset& judged, std::span<const std::uint64_t> looks) {
+  std::vector<std::vector<Course>> result(arms.size(), std::vector<Course>(seeds));
   context.parallel(share, arms.size() * seeds, [&](Trial& trial) {
     const std::size_t arm = trial.index / seeds, seed = trial.index % seeds;
     const TrainOptions options = options_of(context, arms[arm], rates.best[arm], seed);
-    result[arm][seed] = learn(train, judged, options, looks, trial);
+    const Measure measure{
+        nullptr, judged, {looks.begin(), looks.end()}, {}, [&](double done) { trial.tell(done); }};
+    result[arm][seed] = run_course(train, options, measure);
   });
   return result;
 }
 
-std::vector<double> at_look(const std::vector<Learned>& seeds, std::size_t look) {
+std::vector<double> at_look(const std::vector<Course>& seeds, std::size_t look) {
   std::vector<double> result;
-  for (const Learned& each : seeds) result.push_back(each.scores[look]);
+  for (const Course& each : seeds) result.push_back(each.scores[look]);
   return result;
 }
 

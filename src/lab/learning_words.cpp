@@ -20,9 +20,9 @@ std::string rate_words(const std::vector<Arm>& arms, const Rates& rates, std::si
                      rates.at_edge(arms, arm) ? ", at the edge of those tried" : "");
 }
 
-double mean_seconds(const std::vector<Learned>& seeds) {
+double mean_seconds(const std::vector<Course>& seeds) {
   std::vector<double> seconds;
-  for (const Learned& each : seeds) seconds.push_back(each.seconds);
+  for (const Course& each : seeds) seconds.push_back(each.seconds.back());
   return mean(seconds);
 }
 
@@ -40,11 +40,11 @@ std::string protocol_words(const std::vector<Arm>& arms, std::size_t seeds, cons
 }
 
 Json raw_points(const std::vector<Arm>& arms, const Rates& rates,
-                const std::vector<std::vector<Learned>>& learned, std::span<const std::uint64_t> looks) {
+                const std::vector<std::vector<Course>>& learned, std::span<const std::uint64_t> looks) {
   Json result = Json::array();
   for (std::size_t arm = 0; arm < arms.size(); ++arm) {
     Json seeds = Json::array();
-    for (const Learned& each : learned[arm])
+    for (const Course& each : learned[arm])
       seeds.push_back({{"scores", each.scores}, {"diverged", each.diverged}});
     result.push_back({{"arm", arms[arm].name},
                       {"rates", arms[arm].rates},
@@ -56,7 +56,7 @@ Json raw_points(const std::vector<Arm>& arms, const Rates& rates,
   return result;
 }
 
-Json mean_line(const std::string& label, const Json& role, const std::vector<Learned>& seeds,
+Json mean_line(const std::string& label, const Json& role, const std::vector<Course>& seeds,
                std::span<const std::uint64_t> looks) {
   Json data = Json::array();
   for (std::size_t look = 0; look < looks.size(); ++look)

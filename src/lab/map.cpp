@@ -11,6 +11,7 @@
 #include "base/text.hpp"
 #include "lab/course.hpp"
 #include "lab/experiments.hpp"
+#include "lab/statistics.hpp"
 
 namespace ztilde::lab {
 
@@ -77,9 +78,9 @@ Json heatmap_of(const std::string& title, const Sizes& sizes, std::span<const Ce
                         classify ? "accuracy" : "R²", map.title);
   map.x.label = "learning rate";
   map.y.label = "first weights, times He's";
-  for (const double rate : sizes.rates) map.x.ticks.push_back(fmt::format("{:.2g}", rate));
+  for (const double rate : sizes.rates) map.x.ticks.push_back(two_digits(rate));
   for (std::size_t s = sizes.scales.size(); s-- > 0;) {
-    map.y.ticks.push_back(fmt::format("{:.2g}", sizes.scales[s]));
+    map.y.ticks.push_back(two_digits(sizes.scales[s]));
     auto& row = map.cells.emplace_back();
     auto& hatched = map.hatched.emplace_back();
     for (std::size_t r = 0; r < sizes.rates.size(); ++r) {
@@ -88,10 +89,10 @@ Json heatmap_of(const std::string& title, const Sizes& sizes, std::span<const Ce
       hatched.push_back(cell.diverged);
     }
   }
-  map.scale = {.label = classify ? "accuracy" : "R²",
+  map.scale = {.label = classify ? "accuracy" : "R², in hundredths",
                .least = 0,
                .most = std::max(1.0, 100 * areas.best),
-               .unit = "%"};
+               .unit = classify ? "%" : ""};
   map.values = true;
   return report::heatmap(map);
 }
@@ -117,8 +118,9 @@ Findings run(Context& context) {
     const std::size_t seed = trial.index / 2 % sizes.seeds, cell = trial.index / 2 / sizes.seeds;
     const double rate = sizes.rates[cell % sizes.rates.size()],
                  scale = sizes.scales[cell / sizes.rates.size()];
+    const Measure measure{&train, test, {steps}, {}, [&](double done) { trial.tell(done); }};
     courses[batch_norm][cell][seed] =
-        run_course(train, options_of(batch_norm, rate, scale, context.seed + seed), {train, test, {steps}});
+        run_course(train, options_of(batch_norm, rate, scale, context.seed + seed), measure);
   });
 
   std::array<std::vector<Cell>, 2> maps;
@@ -141,15 +143,15 @@ Findings run(Context& context) {
                      static_cast<double>(std::max<std::size_t>(1, areas.without))};
   findings.sentence = fmt::format(
       "{} of {} settings work with batch norm, {} without, where working is to be within {} points of the "
-      "best {}, {:.2f} %.",
-      areas.with, plane, areas.without, kPoints, classify ? "accuracy" : "R²", 100 * areas.best);
+      "best {}, {}.",
+      areas.with, plane, areas.without, kPoints, score_name(train.task), score_words(areas.best, train.task));
   findings.blocks.push_back(heatmap_of("With batch norm", sizes, maps[1], areas.with, areas, classify));
   findings.blocks.push_back(heatmap_of("Without", sizes, maps[0], areas.without, areas, classify));
   const Areas plain = areas_of(maps[0], {}, kPoints), own = areas_of({}, maps[1], kPoints);
   findings.blocks.push_back(
-      report::figures({{"best with batch norm", fmt::format("{:.2f} %", 100 * own.best),
+      report::figures({{"best with batch norm", score_words(own.best, train.task),
                         fmt::format("{} cells within {} points of it", own.with, kPoints)},
-                       {"best without", fmt::format("{:.2f} %", 100 * plain.best),
+                       {"best without", score_words(plain.best, train.task),
                         fmt::format("{} cells within {} points of it", plain.without, kPoints)}}));
   findings.points = {{"rates", sizes.rates}, {"scales", sizes.scales}, {"best", areas.best}};
   for (int arm = 0; arm < 2; ++arm) {
@@ -164,10 +166,10 @@ Findings run(Context& context) {
   findings.ran = fmt::format(
       "Five hidden layers of 128 with relu, one pass over {} rows in batches of 64 ({} steps) of plain "
       "gradient descent at a constant rate, judged by {} "
-      "test rows; {} learning rates times {} scales of the first weights (He's, times {:.2g} to {:.2g}), "
+      "test rows; {} learning rates times {} scales of the first weights (He's, times {} to {}), "
       "with and without batch norm, {}: {} runs.",
       with_commas(train.rows), with_commas(steps), with_commas(test.rows), sizes.rates.size(),
-      sizes.scales.size(), kLeastScale, kMostScale,
+      sizes.scales.size(), two_digits(kLeastScale), two_digits(kMostScale),
       sizes.seeds == 1 ? "one seed" : fmt::format("{} seeds averaged", sizes.seeds), 2 * plane * sizes.seeds);
   findings.why_not =
       context.data.own
@@ -196,7 +198,7 @@ Experiment map() {
                           .bound = 2,
                           .format = "{:.2f}"}},
           .takes_data = true,
-          .seconds = 80,
+          .seconds = 22,
           .quick_seconds = 1,
           .run = run};
 }

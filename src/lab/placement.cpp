@@ -26,7 +26,8 @@ std::vector<Arm> arms_of(const Context& context, std::uint64_t steps) {
       options.norm_place = place == after ? NormPlace::after : NormPlace::before;
       options.batch = 128;
       const std::vector<double> rates =
-          context.pick<std::vector<double>>({0.01, 0.03, 0.1, 0.3, 1, 3, 10}, {0.03, 0.1, 0.3, 1});
+          rates_for(context.data.train.task,
+                    context.pick<std::vector<double>>({0.01, 0.03, 0.1, 0.3, 1, 3, 10}, {0.03, 0.1, 0.3, 1}));
       arms.push_back(
           {fmt::format("{}, {}", to_string(activation), kPlaceNames[place]), options, rates, steps});
     }
@@ -105,7 +106,7 @@ Experiment placement() {
               "the rate that is best for it; and without batch norm, to see what there is to win.",
           .thresholds = {{"|after − before|, relu", Threshold::Is::below, 1, 0, {}, "{:.2f} points"}},
           .takes_data = true,
-          .seconds = 83,
+          .seconds = 25,
           .quick_seconds = 1,
           .run = run};
 }

@@ -1,10 +1,14 @@
 #include "lab/statistics.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
 #include <vector>
+
+#include "base/text.hpp"
 
 namespace ztilde::lab {
 
@@ -36,6 +40,18 @@ double median(std::span<const double> values) {
   std::ranges::sort(sorted);
   const std::size_t middle = sorted.size() / 2;
   return sorted.size() % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+std::string two_digits(double value) {
+  const double size = std::abs(value);
+  if (!(size >= 10 && size < 1e7)) {
+    std::string text = fmt::format("{:.2g}", value);
+    if (const std::size_t plus = text.find('+'); plus != text.npos) text.erase(plus, 1);
+    return text;
+  }
+  const double unit = std::pow(10, std::floor(std::log10(size)) - 1);
+  return (value < 0 ? "-" : "") +
+         with_commas(static_cast<std::uint64_t>(std::llround(size / unit) * std::llround(unit)));
 }
 
 Paired paired(std::span<const double> a, std::span<const double> b) {

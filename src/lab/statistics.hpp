@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <span>
+#include <string>
 
 namespace ztilde::lab {
 
@@ -12,6 +13,9 @@ double deviation(std::span<const double> values);
 // Half the width of the 95 % confidence interval of the mean, by Student's t; 0 for a single value.
 double interval(std::span<const double> values);
 double median(std::span<const double> values);
+
+// To two digits, as people read it: "0.032", "44,000", "1.5e11".
+std::string two_digits(double value);
 
 // Of paired seeds: how often the first is larger, and their mean difference with its interval.
 struct Paired {

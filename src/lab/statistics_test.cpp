@@ -20,6 +20,19 @@ TEST(Seeds, mean_deviation_and_interval_are_those_of_the_books) {
   EXPECT_TRUE(std::isnan(mean(std::vector<double>{})));
 }
 
+TEST(Numbers, are_told_to_two_digits) {
+  EXPECT_EQ(two_digits(0), "0");
+  EXPECT_EQ(two_digits(0.00031623), "0.00032");
+  EXPECT_EQ(two_digits(3.1623), "3.2");
+  EXPECT_EQ(two_digits(9.96), "10");
+  EXPECT_EQ(two_digits(99.7), "100");
+  EXPECT_EQ(two_digits(371.1), "370");
+  EXPECT_EQ(two_digits(-44'440), "-44,000");
+  EXPECT_EQ(two_digits(3.563e6), "3,600,000");
+  EXPECT_EQ(two_digits(1.525e11), "1.5e11");
+  EXPECT_EQ(two_digits(1.2e-7), "1.2e-07");
+}
+
 TEST(Seeds, pairs_count_as_pairs) {
   // The seeds differ more from each other than the arms do.
   const Paired result = paired(std::vector<double>{11, 21, 31}, std::vector<double>{10, 20, 31});

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "lab/context.hpp"
 #include "lab/course.hpp"
 #include "lab/experiments.hpp"
 #include "lab/judge.hpp"
@@ -99,7 +100,7 @@ Dataset halves(std::size_t rows) {
   return data;
 }
 
-TEST(Course, looks_at_every_mark_and_tells_of_it) {
+TEST(Course, looks_at_every_mark_and_tells_every_few_steps) {
   const Dataset data = halves(200);
   TrainOptions options;
   options.hidden = {8};
@@ -108,11 +109,20 @@ TEST(Course, looks_at_every_mark_and_tells_of_it) {
   options.batch = 20;
   std::size_t looks = 0;
   std::vector<double> told;
-  const Course course = run_course(
-      data, options,
-      {data, data, {0, 50, 200}, [&](const Model&) { ++looks; }, [&](double done) { told.push_back(done); }});
+  const Course course = run_course(data, options,
+                                   {&data,
+                                    data,
+                                    {0, 50, 200},
+                                    [&](const Model&) { ++looks; },
+                                    [&](double done) { told.push_back(done); }});
   EXPECT_EQ(looks, 3u);
-  EXPECT_EQ(told, (std::vector<double>{0, 0.25, 1}));
+  std::vector<double> expected;
+  for (double step = 16; step < 200; step += 16) {
+    expected.push_back(step / 200);
+    if (step == 48) expected.push_back(0.25);  // the second mark
+  }
+  expected.push_back(1);
+  EXPECT_EQ(told, expected);
   EXPECT_GT(course.scores[2], 0.95);
   EXPECT_FALSE(course.diverged);
 }
@@ -126,11 +136,27 @@ TEST(Course, what_diverges_scores_0_from_there_on) {
   options.init_scale = 1e3;
   options.learning_rate = 1e30;
   options.batch = 20;
-  const Course course = run_course(data, options, {data, data, {0, 50}});
+  const Course course = run_course(data, options, {nullptr, data, {0, 50}});
   EXPECT_TRUE(course.diverged);
   EXPECT_GT(course.scores[0], 0);
   EXPECT_EQ(course.scores[1], 0);
   EXPECT_EQ(course.seconds.size(), 2u);
+}
+
+TEST(Course, ends_within_a_few_steps_of_being_told_to) {
+  const Dataset data = halves(200);
+  TrainOptions options;
+  options.hidden = {8};
+  options.learning_rate = 0.01;
+  options.batch = 20;
+  TrainSession session(data, options);
+  const auto tell = [&](double) {
+    if (session.steps() >= 100) throw Stopped{};
+  };
+  const auto look = [](std::size_t, double) { ADD_FAILURE() << "it went on"; };
+  EXPECT_THROW(walk(session, {{1'000'000}, [&] { session.step(); }, look, tell}), Stopped);
+  EXPECT_GE(session.steps(), 100u);
+  EXPECT_LT(session.steps(), 100 + kStepsBetweenTells);
 }
 
 TEST(Course, marks_are_even_end_at_the_last_and_unite) {

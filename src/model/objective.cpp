@@ -34,9 +34,11 @@ kernels::LossSums evaluate(const Objective& objective, const Batch& batch, std::
   const double scale = batch_weight > 0 ? 1 / batch_weight : 0;
   switch (objective.kind) {
     case LossKind::softmax_cross_entropy:
-      return kernels::softmax_cross_entropy(outputs, targets, index, scale, gradient, weights);
+      return kernels::softmax_cross_entropy(outputs, targets, index, scale, gradient, weights,
+                                            objective.label_smoothing);
     case LossKind::binary_cross_entropy:
-      return kernels::binary_cross_entropy(outputs, targets, index, scale, gradient, weights);
+      return kernels::binary_cross_entropy(outputs, targets, index, scale, gradient, weights,
+                                           objective.label_smoothing);
     case LossKind::squared_error:
       break;
   }

@@ -19,6 +19,8 @@ struct Objective {
   double target_std = 1;
   // How often a row's loss counts, by its class; empty: once. Metrics know nothing of it.
   std::vector<double> class_weights = {};
+  // Of a classification's targets, in what training minimises alone: 0 wherever a model is judged.
+  double label_smoothing = 0;
 };
 
 // Two classes with one output are logistic regression; otherwise one output a class.

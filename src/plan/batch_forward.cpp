@@ -86,7 +86,7 @@ BatchForward::BatchForward(const Network& network, std::vector<std::size_t> batc
     slice = std::max(slice, row_stride(products.largest_slice()));
     blocks = std::max(blocks, products.blocks.parts);
   }
-  std::size_t source = 0, pooled = 0, inner = 0, second = 0, pixels = 0;  // of one tile
+  std::size_t source = 0, pooled = 0, inner = 0, second = 0, pixels = 0, places = 0;  // of one tile
   for (const Stage& stage : stages_) {
     const std::size_t rows = stage.works_on_pixels() ? block_rows : tile_rows;
     source = std::max(source, rows * stage.source.size());
@@ -105,6 +105,7 @@ BatchForward::BatchForward(const Network& network, std::vector<std::size_t> batc
     const auto packed_for = [](const std::vector<const kernels::Convolution*>& convolutions) {
       return AlignedBuffer<float>(convolutions.empty() ? 0 : convolutions.front()->packed_floats());
     };
+    for (const kernels::Pooling& pool : of_stage.pool) places = std::max(places, pool.places_bytes());
     packed_.push_back(packed_for(of_stage.convolve));
     packed_back_.push_back(packed_for(of_stage.convolve_back));
   }
@@ -118,7 +119,7 @@ BatchForward::BatchForward(const Network& network, std::vector<std::size_t> batc
     mine.slice = AlignedBuffer<float>(largest_batch_ * slice);
     mine.pixel_weights = AlignedBuffer<float>(pixels);
     mine.product = AlignedBuffer<std::byte>(cache_.largest_scratch());
-    mine.places = AlignedBuffer<std::byte>(cache_.largest_places());
+    mine.places = AlignedBuffer<std::byte>(places);
   }
 }
 
@@ -238,8 +239,9 @@ ConstView BatchForward::pooled(std::size_t s, const StageProducts& products, con
   const Stage& stage = stages_[s];
   if (!stage.pool) return source;
   WorkerScratch& mine = scratch[worker];
-  const View result(mine.pooled.data(), tile.rows * stage.input.pixels(), stage.source.channels);
-  products.pool[tile.product]->forward(worker, source.data, result.data, mine.places.data());
+  const std::size_t pixels = stage.input.size() / stage.source.channels;  // before it is flattened
+  const View result(mine.pooled.data(), tile.rows * pixels, stage.source.channels);
+  products.pool[tile.product].forward(source.data, result.data, mine.places.data());
   mine.watch.lap(Work::normalisation);
   return result;
 }

@@ -96,7 +96,7 @@ void InferencePlan::prepare_contractions(std::size_t largest_batch) {
     auto& of_size = contractions_.emplace_back();
     for (const Stage& stage : stages_) {
       Contraction& contraction = of_size.emplace_back();
-      if (stage.pool) contraction.pooling = cache_.get(pooling_of(stage, size));
+      if (stage.pool) contraction.pooling.emplace(pooling_of(stage, size));
       if (stage.dense_layer) {
         contraction.product = cache_.get(
             kernels::ProductShape{kernels::ProductKind::forward_packed, size, stage.inputs, stage.outputs,
@@ -135,8 +135,7 @@ void InferencePlan::place_scratch(std::size_t workers) {
   for (std::size_t w = 0; w < workers; ++w) {
     scratch_.push_back({AlignedBuffer<float>(source), AlignedBuffer<float>(pooled),
                         AlignedBuffer<float>(placement.total),
-                        AlignedBuffer<std::byte>(cache_.largest_scratch()),
-                        AlignedBuffer<std::byte>(cache_.largest_places())});
+                        AlignedBuffer<std::byte>(cache_.largest_scratch())});
   }
   for (AlignedBuffer<float>& z : row_z_) z = AlignedBuffer<float>(outputs);
 }
@@ -170,7 +169,7 @@ std::size_t InferencePlan::bytes() const {
   std::size_t bytes = tables_.size() * sizeof(float) + encoding_.size() * sizeof(double);
   for (const Scratch& s : scratch_) {
     bytes +=
-        (s.source.size() + s.pooled.size() + s.z.size()) * sizeof(float) + s.product.size() + s.places.size();
+        (s.source.size() + s.pooled.size() + s.z.size()) * sizeof(float) + s.product.size();
   }
   for (const Packed& p : packed_) bytes += (p.weight.size() + p.bias.size()) * sizeof(float);
   return bytes;
@@ -242,7 +241,7 @@ void InferencePlan::run_stage(const Worker& worker, std::size_t s, const Batch& 
       s, batch, first_row, [&](std::size_t stage_read) { return z_of(worker, stage_read, rows); }, source);
   const float* input = source.data;
   if (contraction.pooling) {
-    contraction.pooling->forward(worker.index, source.data, mine.pooled.data(), mine.places.data());
+    contraction.pooling->forward(source.data, mine.pooled.data(), nullptr);
     input = mine.pooled.data();
   }
   // A block with fewer rows than it was prepared for leaves old rows in the rest: finite or not, they

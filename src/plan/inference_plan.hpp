@@ -77,13 +77,13 @@ class InferencePlan {
   struct Contraction {
     const kernels::Product* product = nullptr;
     const kernels::Convolution* convolution = nullptr;
-    const kernels::Pooling* pooling = nullptr;
+    std::optional<kernels::Pooling> pooling = {};
   };
   std::vector<std::vector<Contraction>> contractions_;  // by block size, by stage
   struct Scratch {
     AlignedBuffer<float> source, pooled;
     AlignedBuffer<float> z;  // every stage's, placed by lifetime
-    AlignedBuffer<std::byte> product, places;
+    AlignedBuffer<std::byte> product;
   };
   std::vector<Scratch> scratch_;        // by worker
   std::vector<std::size_t> z_offsets_;  // by stage

@@ -131,7 +131,7 @@ void prepare_images(ProductCache& cache, const Stage& stage, const Cut& blocks, 
                     StageProducts& products) {
   using kernels::ConvolutionKind;
   for (const std::size_t images : {blocks.largest(), blocks.size(blocks.parts - 1)}) {
-    if (stage.pool) products.pool.push_back(cache.get(pooling_of(stage, images)));
+    if (stage.pool) products.pool.emplace_back(pooling_of(stage, images));
     if (!stage.conv_layer) continue;
     products.convolve.push_back(cache.get(convolution_of(stage, ConvolutionKind::forward, images)));
     if (!backward) continue;

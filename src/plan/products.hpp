@@ -8,8 +8,8 @@
 
 #include "base/cut.hpp"
 #include "kernels/onednn_convolution.hpp"
-#include "kernels/onednn_pooling.hpp"
 #include "kernels/onednn_product.hpp"
+#include "kernels/pooling.hpp"
 #include "plan/stages.hpp"
 #include "tensor/aligned_buffer.hpp"
 
@@ -25,7 +25,7 @@ Cut cut_into_blocks(const std::vector<Stage>& stages, std::size_t rows);
 // when there are few rows (docs/performance.md).
 constexpr std::size_t row_stride(std::size_t channels) { return channels; }
 
-// One product, convolution or pooling a shape, made when first asked for.
+// One product or convolution a shape, made when first asked for.
 class ProductCache {
  public:
   explicit ProductCache(std::size_t workers) : workers_(workers) {}
@@ -33,10 +33,8 @@ class ProductCache {
   const kernels::Convolution* get(const kernels::ConvolutionShape& shape) {
     return made(convolutions_, shape);
   }
-  const kernels::Pooling* get(const kernels::PoolingShape& shape) { return made(poolings_, shape); }
   std::size_t workers() const { return workers_; }
   std::size_t largest_scratch() const { return largest_scratch_; }  // bytes
-  std::size_t largest_places() const { return largest_places_; }    // bytes
 
  private:
   template <class Shape, class Made>
@@ -44,19 +42,14 @@ class ProductCache {
     const auto found = all.find(shape);
     if (found != all.end()) return &found->second;
     const Made& one = all.emplace(shape, Made(shape, workers_)).first->second;
-    if constexpr (requires { one.scratch_bytes(); }) {
-      largest_scratch_ = std::max(largest_scratch_, one.scratch_bytes());
-    } else {
-      largest_places_ = std::max(largest_places_, one.places_bytes());
-    }
+    largest_scratch_ = std::max(largest_scratch_, one.scratch_bytes());
     return &one;
   }
 
   std::size_t workers_;
-  std::size_t largest_scratch_ = 0, largest_places_ = 0;
+  std::size_t largest_scratch_ = 0;
   std::map<kernels::ProductShape, kernels::Product> products_;
   std::map<kernels::ConvolutionShape, kernels::Convolution> convolutions_;
-  std::map<kernels::PoolingShape, kernels::Pooling> poolings_;
 };
 
 kernels::ConvolutionShape convolution_of(const Stage& stage, kernels::ConvolutionKind kind,
@@ -85,7 +78,7 @@ struct StageProducts {
   std::vector<Slice> weight_gradient;
   // Of a stage of images, by Tile::product; no input gradient where it reads the network's rows.
   std::vector<const kernels::Convolution*> convolve, convolve_back, convolve_weight;
-  std::vector<const kernels::Pooling*> pool;
+  std::vector<kernels::Pooling> pool;
 };
 
 // How the backward pass goes through the stages. Depends on their shapes and the largest batch alone.

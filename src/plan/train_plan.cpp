@@ -328,7 +328,7 @@ void TrainPlan::contraction_backward(const Worker& worker, std::size_t s, const 
   }
   if (!stage.conv_layer) std::copy_n(d.data, d.rows * d.channels, d_pooled.data);
   if (!stage.pool || !stage.x.stage) return;
-  products.pool[tile.product]->backward(worker.index, d_pooled.data, d_source.data, mine.places.data());
+  products.pool[tile.product].backward(d_pooled.data, d_source.data, mine.places.data());
   mine.watch.lap(Work::normalisation);
 }
 

@@ -24,7 +24,7 @@ namespace {
 using safetensors::Dtype;
 using safetensors::Tensor;
 
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;                          // 2: the average of the parameters
 constexpr std::string_view kIdentityStart = "run ";  // of the metadata keys that are the identity
 constexpr const char* kHistory = "history";
 

@@ -32,6 +32,7 @@ class SmallRun {
     options_.batch = 4;
     options_.epochs = 5;
     options_.valid_fraction = 0;
+    options_.average_weights = 0.5;
     run_.emplace(prepare_run(data_, nullptr, options_, team_));
     trainer_.emplace(run_->model, run_->objective, run_->optimiser, run_->batcher.plan(), 0, team_, 0);
     state.best = run_->model;
@@ -175,10 +176,10 @@ TEST(CheckpointFile, of_another_version_is_refused) {
   SmallRun run;
   const std::string content = run.bytes();
   safetensors::File file = safetensors::read(content, "c");
-  file.metadata["format_version"] = "2";
+  file.metadata["format_version"] = "3";
   EXPECT_EQ(
       run.refusal(pieces_with_checksum(file).joined()),
-      "data: c: a checkpoint of format '2', and this program reads 1; go on with the program that wrote it");
+      "data: c: a checkpoint of format '3', and this program reads 2; go on with the program that wrote it");
 }
 
 }  // namespace

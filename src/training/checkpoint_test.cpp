@@ -130,6 +130,7 @@ TEST(Resume, holds_for_tables_with_categories_missing_numbers_and_weights) {
   TrainOptions options = small_options();
   options.quantile = true;
   options.class_weights.balanced = true;
+  options.average_weights = 0.9;
   const TrainResult unbroken = train(data, options);
   for (const std::uint64_t first : {2, 5, 9}) {
     const TemporaryFolder folder;
@@ -165,6 +166,28 @@ TEST(Resume, holds_for_early_stopping_and_keeps_the_best_epoch) {
     EXPECT_TRUE(second.stopped_early);
     EXPECT_EQ(second.best_epoch, unbroken.best_epoch);
     EXPECT_EQ(bytes_of(second), bytes_of(unbroken)) << steps;
+  }
+}
+
+TEST(Resume, holds_for_averaged_weights_and_smoothed_labels) {
+  const Dataset data = some_rows(60);
+  TrainOptions options = small_options();
+  options.average_weights = 0.8;
+  options.label_smoothing = 0.1;
+  options.ghost = 8;
+  for (const std::size_t patience : {0, 1}) {
+    options.patience = patience;
+    const TrainResult unbroken = train(data, options);
+    for (std::uint64_t steps = 1; steps < unbroken.steps; ++steps) {
+      const TemporaryFolder folder;
+      train_until(data, options, folder / "c", steps);
+      TrainOptions others = options;
+      others.threads = 1 + steps % 3;
+      const TrainResult second = train_until(data, others, folder / "c", kToTheEnd);
+      EXPECT_EQ(bytes_of(second), bytes_of(unbroken)) << steps;
+      for (std::size_t e = 0; e < second.history.size(); ++e)
+        EXPECT_EQ(second.history[e].valid_loss, unbroken.history[e].valid_loss) << steps << ", epoch " << e;
+    }
   }
 }
 
@@ -239,6 +262,8 @@ TEST(Checkpoint, of_another_run_is_refused_saying_what_differs) {
             "the weights changed");
   EXPECT_EQ(refusal([](Dataset&, TrainOptions& o) { o.class_weights.balanced = true; }),
             "--class-weights was none and is balanced");
+  EXPECT_EQ(refusal([](Dataset&, TrainOptions& o) { o.label_smoothing = 0.1, o.average_weights = 0.5; }),
+            "--label-smoothing was 0 and is 0.1, --average-weights was 0 and is 0.5");
   EXPECT_EQ(refusal([](Dataset& d, TrainOptions&) { d = some_rows(99); }),
             "the number of rows was 100 and is 99, the inputs changed, the targets changed");
   EXPECT_EQ(refusal([](Dataset&, TrainOptions&) {}, true), "the validation set was none and is given");
@@ -342,6 +367,31 @@ TEST(Checkpoint, is_locked_while_its_run_goes_on) {
   train(data, options, observer);
   EXPECT_EQ(refusal, "data: c: process " + std::to_string(::getpid()) +
                          " is writing it; wait for its end, or choose another name");
+}
+
+TEST(Interruption, in_a_hurry_gives_the_last_steps_own_weights_where_an_average_would_take_long) {
+  const Dataset data = some_rows(2000);
+  TrainOptions options = small_options();
+  options.batch = 400;
+  options.epochs = 2;
+  const auto interrupted = [&] {
+    TrainObserver observer;
+    std::uint64_t steps = 0;
+    observer.should_stop = [&] {  // in the middle of the second epoch; two passes over all rows take 8 s
+      std::this_thread::sleep_for(std::chrono::milliseconds(400));
+      return ++steps == 6;
+    };
+    return train(data, options, observer);
+  };
+  TrainResult plain = interrupted();
+  options.average_weights = 0.9;
+  const TrainResult averaged = interrupted();
+  EXPECT_EQ(plain.best_epoch, 1u);
+  EXPECT_EQ(averaged.best_epoch, 2u);
+  EXPECT_EQ(averaged.steps, 6u);
+  EXPECT_EQ(averaged.model.statistics_source, StatisticsSource::running);
+  EXPECT_EQ(averaged.valid_loss, std::nullopt);
+  EXPECT_NE(averaged.history[0].valid_loss, plain.history[0].valid_loss);
 }
 
 TEST(Interruption, of_a_run_on_data_that_take_long_gives_a_model_without_a_pass_over_them) {

@@ -12,6 +12,9 @@
 namespace ztilde {
 namespace {
 
+constexpr double kAverageBytes = 128e6;
+constexpr std::size_t kLeastAverageRows = 512, kMostAverageRows = 4096;
+
 // Arenas like that of the parameters which the optimiser keeps.
 std::size_t states_of(OptimizerKind optimizer) {
   switch (optimizer) {
@@ -40,11 +43,15 @@ double memory_needed(const Network& network, std::size_t rows, bool validates, c
   const bool ghost = options.ghost > 0 && options.ghost < batch;
   const double step = 2 * outputs * static_cast<double>(ghost ? options.ghost : batch);
   const auto states = static_cast<double>(states_of(options.optimizer));
-  const double best = validates ? 1 : 0, packed = best;
-  // One that is read holds the parameters, the optimiser's state and the best model.
-  const double checkpoint = options.checkpoint.resume ? 1 + states + best : 0;
-  const double arenas = (ghost ? 3 : 2) + states + best + std::max(packed, checkpoint);
-  const double training = sizeof(float) * (arenas * static_cast<double>(parameter_count(network)) + step);
+  const bool averages = options.average_weights > 0;
+  const double average = averages ? 2 : 0;  // of doubles
+  const double best = validates ? 1 : 0, averaged = averages ? best : 0, packed = best;
+  // One that is read holds the parameters, the optimiser's state, their average and the best model.
+  const double checkpoint = options.checkpoint.resume ? 1 + states + average + best : 0;
+  const double arenas = (ghost ? 3 : 2) + states + average + averaged + best + std::max(packed, checkpoint);
+  double training = sizeof(float) * (arenas * static_cast<double>(parameter_count(network)) + step);
+  if (validates && averages)
+    training += population_memory(network, average_probe_rows(network, rows, options), options);
   return std::max(training, population_memory(network, rows, options));
 }
 
@@ -62,6 +69,12 @@ double population_memory(const Network& network, std::size_t rows, const TrainOp
   if (has_images(stages)) return sizeof(float) * static_cast<double>(parameter_count(network));
   return sizeof(float) *
          (static_cast<double>(parameter_count(network)) + two_in_a_row * static_cast<double>(rows));
+}
+
+std::size_t average_probe_rows(const Network& network, std::size_t rows, const TrainOptions& options) {
+  const double a_row = population_memory(network, 1, options) - population_memory(network, 0, options);
+  const double fit = std::min(kAverageBytes / std::max(a_row, 1.0), static_cast<double>(kMostAverageRows));
+  return std::min(rows, std::max(kLeastAverageRows, static_cast<std::size_t>(fit)));
 }
 
 std::size_t memory_of(const Dataset& data) {

@@ -30,6 +30,31 @@ TEST(MemoryNeeded, counts_the_best_model_the_packed_weights_and_a_checkpoint_tha
   EXPECT_EQ(memory_needed(network, 1000, false, options), 4.0 * (7 * parameters + 2 * 16 * 20));
 }
 
+TEST(MemoryNeeded, counts_an_average_in_double_and_the_averaged_model) {
+  const Network network{10, {Dense{20, true}}};
+  const std::size_t parameters = 10 * 20 + 20;
+  TrainOptions options;
+  options.batch = 16;
+  options.average_weights = 0.9;
+  EXPECT_EQ(memory_needed(network, 1000, false, options), 4.0 * (6 * parameters + 2 * 16 * 20));
+  EXPECT_EQ(memory_needed(network, 1000, true, options), 4.0 * (9 * parameters + 2 * 16 * 20));
+  options.checkpoint.resume = true;
+  EXPECT_EQ(memory_needed(network, 1000, true, options), 4.0 * (14 * parameters + 2 * 16 * 20));
+}
+
+// 128 MB are 3.2e7 floats: two stages of 20,000 outputs for 800 rows.
+TEST(MemoryNeeded, the_averaged_model_is_measured_on_as_many_rows_as_fit) {
+  const TrainOptions options;
+  const auto rows_for = [&](std::size_t width, std::size_t rows) {
+    return average_probe_rows(dense_network({.inputs = 3, .outputs = 2, .hidden = {width, width}}), rows,
+                              options);
+  };
+  EXPECT_EQ(rows_for(20'000, 60'000), 800u);
+  EXPECT_EQ(rows_for(200'000, 60'000), 512u);
+  EXPECT_EQ(rows_for(20, 60'000), 4096u);
+  EXPECT_EQ(rows_for(20, 300), 300u);
+}
+
 TEST(MemoryNeeded, population_statistics_keep_two_stages_for_all_rows) {
   const Network network = dense_network({.inputs = 3, .outputs = 2, .hidden = {30, 20, 10}});
   TrainOptions options;

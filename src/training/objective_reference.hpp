@@ -1,6 +1,7 @@
 // Scalar losses, each the weighted mean over rows, followed at once by its gradient; for any number type
 // of layers/scalar.hpp. out, d_out: [rows, outputs]; targets: [rows]; weights: [rows], or empty for 1 each.
-// Backward overwrites d_out. The contract is that of kernels/loss_kernels.hpp with scale = 1 / Σ weights.
+// Backward overwrites d_out. The contract is that of kernels/loss_kernels.hpp with scale = 1 / Σ weights,
+// written from the definition: the target of every class, and −Σ target · log p.
 #pragma once
 
 #include <span>
@@ -33,51 +34,65 @@ T log_sum_exp(MatrixView<const T> out, std::size_t r) {
   return largest + log(sum);
 }
 
-// −log softmax(out)[target]; a target is a class index.
+// What class c of `classes` should get where the row's is `target`.
+inline double smoothed(float target, std::size_t c, std::size_t classes, double smoothing) {
+  const bool own = c == static_cast<std::size_t>(target);
+  return (own ? 1 - smoothing : 0) + smoothing / static_cast<double>(classes);
+}
+
+// −Σ target · log softmax(out); targets[r] is a class index.
 template <class T>
 T softmax_cross_entropy(MatrixView<const T> out, std::span<const float> targets,
-                        std::span<const double> weights = {}) {
+                        std::span<const double> weights = {}, double smoothing = 0) {
   T loss(0);
   for (std::size_t r = 0; r < out.rows; ++r) {
-    loss += number<T>(weight_of(weights, r)) *
-            (log_sum_exp(out, r) - out(r, static_cast<std::size_t>(targets[r])));
+    const T log_sum = log_sum_exp(out, r);
+    T row(0);
+    for (std::size_t c = 0; c < out.channels; ++c) {
+      const double target = smoothed(targets[r], c, out.channels, smoothing);
+      if (target > 0) row += number<T>(target) * (log_sum - out(r, c));
+    }
+    loss += number<T>(weight_of(weights, r)) * row;
   }
   return loss / number<T>(total_weight(weights, out.rows));
 }
 template <class T>
 void softmax_cross_entropy_backward(MatrixView<const T> out, std::span<const float> targets,
-                                    MatrixView<T> d_out, std::span<const double> weights = {}) {
+                                    MatrixView<T> d_out, std::span<const double> weights = {},
+                                    double smoothing = 0) {
   using std::exp;
   const double total = total_weight(weights, out.rows);
   for (std::size_t r = 0; r < out.rows; ++r) {
     const T log_sum = log_sum_exp(out, r), share = number<T>(weight_of(weights, r) / total);
     for (std::size_t c = 0; c < out.channels; ++c) {
-      const T target = c == static_cast<std::size_t>(targets[r]) ? T(1) : T(0);
-      d_out(r, c) = share * (exp(out(r, c) - log_sum) - target);
+      const double target = smoothed(targets[r], c, out.channels, smoothing);
+      d_out(r, c) = share * (exp(out(r, c) - log_sum) - number<T>(target));
     }
   }
 }
 
-// One logit z, target 0 or 1: log(1 + exp(−|z|)) + max(z, 0) − z·target.
+// One logit z of two classes: log(1 + exp(−|z|)) + max(z, 0) − z · target of class 1.
 template <class T>
 T binary_cross_entropy(MatrixView<const T> out, std::span<const float> targets,
-                       std::span<const double> weights = {}) {
+                       std::span<const double> weights = {}, double smoothing = 0) {
   using std::exp, std::log;
   T loss(0);
   for (std::size_t r = 0; r < out.rows; ++r) {
     const T z = out(r, 0);
     const bool positive = real_part(z) > 0;
-    loss += number<T>(weight_of(weights, r)) *
-            (log(T(1) + exp(positive ? -z : z)) + (positive ? z : T(0)) - z * number<T>(targets[r]));
+    loss += number<T>(weight_of(weights, r)) * (log(T(1) + exp(positive ? -z : z)) + (positive ? z : T(0)) -
+                                                z * number<T>(smoothed(targets[r], 1, 2, smoothing)));
   }
   return loss / number<T>(total_weight(weights, out.rows));
 }
 template <class T>
 void binary_cross_entropy_backward(MatrixView<const T> out, std::span<const float> targets,
-                                   MatrixView<T> d_out, std::span<const double> weights = {}) {
+                                   MatrixView<T> d_out, std::span<const double> weights = {},
+                                   double smoothing = 0) {
   const double total = total_weight(weights, out.rows);
   for (std::size_t r = 0; r < out.rows; ++r) {
-    d_out(r, 0) = number<T>(weight_of(weights, r) / total) * (sigmoid(out(r, 0)) - number<T>(targets[r]));
+    const double target = smoothed(targets[r], 1, 2, smoothing);
+    d_out(r, 0) = number<T>(weight_of(weights, r) / total) * (sigmoid(out(r, 0)) - number<T>(target));
   }
 }
 

@@ -20,13 +20,13 @@ constexpr double kTargetMean = 0.75, kTargetStd = 1.5;
 
 template <class T>
 T loss(LossKind kind, const std::vector<T>& output, const std::vector<float>& targets,
-       const Vector& weights = {}) {
+       const Vector& weights = {}, double smoothing = 0) {
   const MatrixView<const T> out(output.data(), targets.size(), output.size() / targets.size());
   switch (kind) {
     case LossKind::softmax:
-      return reference::softmax_cross_entropy<T>(out, targets, weights);
+      return reference::softmax_cross_entropy<T>(out, targets, weights, smoothing);
     case LossKind::binary:
-      return reference::binary_cross_entropy<T>(out, targets, weights);
+      return reference::binary_cross_entropy<T>(out, targets, weights, smoothing);
     case LossKind::squared:
       break;
   }
@@ -34,16 +34,16 @@ T loss(LossKind kind, const std::vector<T>& output, const std::vector<float>& ta
 }
 
 Vector gradient(LossKind kind, const Vector& output, const std::vector<float>& targets,
-                const Vector& weights = {}) {
+                const Vector& weights = {}, double smoothing = 0) {
   Vector d_output(output.size(), HUGE_VAL);
   const MatrixView<const double> out(output.data(), targets.size(), output.size() / targets.size());
   const MatrixView<double> d_out(d_output.data(), out.rows, out.channels);
   switch (kind) {
     case LossKind::softmax:
-      reference::softmax_cross_entropy_backward<double>(out, targets, d_out, weights);
+      reference::softmax_cross_entropy_backward<double>(out, targets, d_out, weights, smoothing);
       break;
     case LossKind::binary:
-      reference::binary_cross_entropy_backward<double>(out, targets, d_out, weights);
+      reference::binary_cross_entropy_backward<double>(out, targets, d_out, weights, smoothing);
       break;
     case LossKind::squared:
       reference::squared_error_backward<double>(out, targets, kTargetMean, kTargetStd, d_out, weights);
@@ -68,11 +68,28 @@ TEST(objective, gradients_are_those_of_the_losses) {
   for (const LossCase& c : kCases) {
     const Vector output = normal_numbers(7 * c.outputs, 1, 2.0);
     for (const Vector& weights : {Vector{}, Vector{1, 0, 0.25, 3, 1, 7, 0.5}}) {
-      const auto by_step = testing::complex_step_gradient(
-          [&](const auto& at) { return loss(c.kind, at, c.targets, weights); }, output);
-      EXPECT_LT(largest_difference(gradient(c.kind, output, c.targets, weights), by_step),
-                1e-14 * largest(by_step));
+      for (const double smoothing : {0.0, 0.1}) {
+        const auto by_step = testing::complex_step_gradient(
+            [&](const auto& at) { return loss(c.kind, at, c.targets, weights, smoothing); }, output);
+        EXPECT_LT(largest_difference(gradient(c.kind, output, c.targets, weights, smoothing), by_step),
+                  1e-14 * largest(by_step));
+      }
     }
+  }
+}
+
+// A smoothed loss is a mixture of those of every class as the answer. Some ten roundings.
+TEST(objective, smoothing_mixes_in_the_losses_of_all_classes) {
+  for (const LossCase& c : kCases) {
+    if (c.kind == LossKind::squared) continue;
+    const std::size_t classes = c.kind == LossKind::binary ? 2 : c.outputs;
+    const Vector output = normal_numbers(7 * c.outputs, 1, 2.0);
+    double expected = 0.7 * loss(c.kind, output, c.targets);
+    for (std::size_t answer = 0; answer < classes; ++answer) {
+      const std::vector<float> all(7, static_cast<float>(answer));
+      expected += 0.3 / static_cast<double>(classes) * loss(c.kind, output, all);
+    }
+    EXPECT_NEAR(loss(c.kind, output, c.targets, {}, 0.3), expected, 1e-14 * expected);
   }
 }
 
@@ -148,8 +165,11 @@ TEST(objective, one_logit_is_two_classes_with_their_difference) {
   Vector both(14);
   for (std::size_t r = 0; r < 7; ++r) both[2 * r + 1] = logits[r];
   const std::vector<float> targets{0, 1, 1, 0, 1, 0, 0};
-  // Two roundings of values near 1, averaged.
-  EXPECT_NEAR(loss(LossKind::binary, logits, targets), loss(LossKind::softmax, both, targets), 1e-15);
+  // Two or three roundings of values near 1, averaged.
+  for (const double smoothing : {0.0, 0.2}) {
+    EXPECT_NEAR(loss(LossKind::binary, logits, targets, {}, smoothing),
+                loss(LossKind::softmax, both, targets, {}, smoothing), 1e-15);
+  }
 }
 
 TEST(objective, extreme_logits_cost_what_they_should) {

@@ -17,6 +17,7 @@ struct OptimiserOptions {
   double weight_decay = 0;
   bool decay_all = false;  // γ, β and biases too
   double clip_norm = 0;    // largest norm of the whole gradient; 0: no clipping
+  double average = 0;      // what an average of the parameters keeps of itself in a step; 0: none is kept
 };
 
 class Optimiser {
@@ -34,9 +35,17 @@ class Optimiser {
     visit("optimizer_steps", std::span(&steps_, 1));
     visit("optimizer_first", first_.span());
     visit("optimizer_second", second_.span());
+    visit("average", average_.span());
   }
 
-  std::size_t bytes() const { return (first_.size() + second_.size()) * sizeof(float); }
+  bool averages() const { return average_.size() > 0; }
+  // The average of the parameters after each of `steps` steps, all there were: that of the last one times
+  // keep, … of the first times keep^(steps − 1), by what these make up. Into the arena `parameters`.
+  void average(std::uint64_t steps, std::span<float> parameters) const;
+
+  std::size_t bytes() const {
+    return (first_.size() + second_.size()) * sizeof(float) + average_.size() * sizeof(double);
+  }
 
  private:
   // A range of the arena inside one tensor: element-wise work, cut the same for any team.
@@ -45,12 +54,16 @@ class Optimiser {
     float decay;
   };
   void step_chunk(const Chunk& chunk, float* parameters, const float* gradients);
+  void average_chunk(const Chunk& chunk, const float* parameters);
 
   OptimiserOptions options_;
   std::vector<Chunk> chunks_;
   std::vector<double> squares_;  // by chunk, for the norm
   TaskQueue norm_queue_, step_queue_;
   AlignedBuffer<float> first_, second_;  // momentum or first moment; second moment
+  // Σ over steps of (1 − keep) keep^(steps since) · parameters. In double: where keep is 0.9999, a float
+  // would lose what moves a weight by less than 3e-4 of itself, which is where a slow average is wanted.
+  AlignedBuffer<double> average_;
   std::uint64_t steps_ = 0;
   double rate_ = 0;
   double correction1_ = 1, correction2_ = 1;

@@ -223,7 +223,28 @@ std::vector<std::size_t> measure_standardise(const StatisticSlot& slot, const Ba
   return constant;
 }
 
+// Running statistics are of the weights of the last steps, and know nothing of their average.
+void require_average(const Network& network, const TrainOptions& options) {
+  if (!(options.average_weights >= 0 && options.average_weights < 1))
+    refuse(
+        fmt::format("an average that keeps {} of itself is none; give --average-weights 0 up to less than 1",
+                    options.average_weights));
+  if (options.average_weights == 0 || options.statistics == StatisticsSource::population) return;
+  if (has_batch_norm(network))
+    refuse(
+        "running statistics do not belong to averaged weights; leave out --statistics running or "
+        "--average-weights");
+}
+
 }  // namespace
+
+void require_label_smoothing(double smoothing, Task task) {
+  if (!(smoothing >= 0 && smoothing < 1))
+    refuse(fmt::format("a label smoothing of {} leaves no target; give --label-smoothing 0 up to less than 1",
+                       smoothing));
+  if (smoothing > 0 && task == Task::regress)
+    refuse("the target is numbers, and label smoothing needs classes; leave it out");
+}
 
 PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOptions& options, Team& team,
                         const Split* chosen) {
@@ -237,6 +258,8 @@ PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOp
   if (options.ghost == 1)
     refuse("ghost groups of 1 row have no variance; give --ghost 16 or more, or 0 for none");
 
+  require_label_smoothing(options.label_smoothing, data.task);
+
   require_sound(data);
   if (valid) {
     check_valid_set(data, *valid);
@@ -246,6 +269,7 @@ PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOp
   Model model;
   model.network = network_for(data, options);
   check_augmentation(data, model.network, options.augment);
+  require_average(model.network, options);
   const RowSource source = whole(data, model.network).source;
   require_memory(model.network, data.rows, valid || options.valid_fraction > 0,
                  memory_of(data) + (valid ? memory_of(*valid) : 0), options);
@@ -287,6 +311,7 @@ PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOp
   const Objective objective = objective_of(data.task, layer_outputs(model.network).back());
   PreparedRun run{std::move(model),
                   objective,
+                  objective,
                   Batcher(source, data.targets.data(), std::move(train_rows), batches, options.seed, weights),
                   std::nullopt,
                   std::move(valid_rows),
@@ -303,6 +328,8 @@ PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOp
   if (run.model.task == Task::regress && can_fold_target(run.model.network)) {
     standardise_target(run.batcher.all(), run.objective);
   }
+  run.minimised = run.objective;
+  run.minimised.label_smoothing = options.label_smoothing;
   if (has_batch_norm(run.model.network) && batches.smaller == 2) {
     run.warnings.push_back(
         "batches of 2 rows leave batch norm with signs only (x_norm is ±1); give --batch 16 or more");
@@ -323,7 +350,7 @@ PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOp
 
   run.image = {data.image_height, data.image_width, data.image_channels()};
   run.optimiser = {options.optimizer, options.weight_decay.value_or(default_weight_decay(options.optimizer)),
-                   options.decay_all, options.clip_norm};
+                   options.decay_all, options.clip_norm, options.average_weights};
   run.schedule = {options.schedule, options.learning_rate.value_or(default_learning_rate(options.optimizer)),
                   static_cast<std::uint64_t>(batches.batches) * options.epochs, options.warmup_steps};
   return run;

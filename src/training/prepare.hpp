@@ -16,8 +16,9 @@
 namespace ztilde {
 
 struct PreparedRun {
-  Model model;  // network, initial parameters, Standardise measured
-  Objective objective;
+  Model model;          // network, initial parameters, Standardise measured
+  Objective objective;  // what models are judged by
+  Objective minimised;  // the same with label smoothing: what a step lowers
   Batcher batcher;
   std::optional<Batch> valid;
   std::vector<std::uint32_t> valid_rows;  // what valid's row_index points to, where rows were split off
@@ -26,6 +27,9 @@ struct PreparedRun {
   std::vector<std::string> warnings;
   Shape image = {};  // of the data; without pixels where they are no images
 };
+
+// Throws Error(data) unless the smoothing is a share below 1, and 0 for numbers.
+void require_label_smoothing(double smoothing, Task task);
 
 // valid: rows of their own for validation, or null to split some off. Both data sets outlive the run.
 // chosen: which rows of data to train on and to validate with, or null for all of them as options say.

@@ -9,6 +9,7 @@
 #include "plan/reference_plan.hpp"
 #include "training/initialise.hpp"
 #include "training/objective_reference.hpp"
+#include "training/prepare.hpp"
 #include "ztilde/error.hpp"
 
 namespace ztilde::reference {
@@ -37,17 +38,17 @@ void require_no_fixed_inputs(const Network& network) {
 
 // The loss, and its gradient into d_output.
 double loss_of(Task task, MatrixView<const double> output, std::span<const float> targets,
-               MatrixView<double> d_output) {
+               MatrixView<double> d_output, double smoothing) {
   if (task == Task::regress) {
     squared_error_backward(output, targets, 0, 1, d_output);
     return squared_error(output, targets, 0, 1);
   }
   if (output.channels == 1) {
-    binary_cross_entropy_backward(output, targets, d_output);
-    return binary_cross_entropy(output, targets);
+    binary_cross_entropy_backward(output, targets, d_output, {}, smoothing);
+    return binary_cross_entropy(output, targets, {}, smoothing);
   }
-  softmax_cross_entropy_backward(output, targets, d_output);
-  return softmax_cross_entropy(output, targets);
+  softmax_cross_entropy_backward(output, targets, d_output, {}, smoothing);
+  return softmax_cross_entropy(output, targets, {}, smoothing);
 }
 
 }  // namespace
@@ -61,7 +62,7 @@ std::vector<double> initial_parameters(const Network& network, std::uint64_t see
 
 double loss_and_gradient(const Network& network, Task task, std::span<const double> parameters,
                          std::span<const double> inputs, std::span<const float> targets,
-                         std::span<double> d_parameters) {
+                         std::span<double> d_parameters, double label_smoothing) {
   require_no_fixed_inputs(network);
   ReferencePlan<double> plan(network);
   const std::size_t rows = targets.size(), outputs = layer_outputs(network).back();
@@ -71,13 +72,14 @@ double loss_and_gradient(const Network& network, Task task, std::span<const doub
   require_size("numbers for their gradient", d_parameters.size(), parameters.size());
   if (task == Task::classify) require_classes(targets, outputs);
   if (task == Task::regress) require_size("outputs", outputs, 1);
+  require_label_smoothing(label_smoothing, task);
 
   const std::vector<double> output =
       plan.forward_training({inputs.begin(), inputs.end()}, rows, {parameters.begin(), parameters.end()},
                             std::vector<double>(statistic_arena_size(network)), 0, 0);
   std::vector<double> d_output(output.size()), gradient(parameters.size());
   const double loss = loss_of(task, {output.data(), rows, outputs, outputs}, targets,
-                              {d_output.data(), rows, outputs, outputs});
+                              {d_output.data(), rows, outputs, outputs}, label_smoothing);
   plan.backward(d_output, gradient);
   std::ranges::copy(gradient, d_parameters.begin());
   return loss;

@@ -40,6 +40,8 @@ void for_each_option(const TrainOptions& options, Visit&& visit) {
   visit("--flip", options.augment.flip);
   visit("--shift", options.augment.shift);
   visit("--cutout", options.augment.cutout);
+  visit("--label-smoothing", options.label_smoothing);
+  visit("--average-weights", options.average_weights);
   visit("--epochs", options.epochs);
   visit("--batch", options.batch);
   visit("--ghost", options.ghost);

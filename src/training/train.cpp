@@ -13,6 +13,7 @@
 #include "base/output_lock.hpp"
 #include "base/text.hpp"
 #include "model/scoring.hpp"
+#include "training/averaged_model.hpp"
 #include "training/checkpoint.hpp"
 #include "training/class_weights.hpp"
 #include "training/encoding.hpp"
@@ -49,7 +50,7 @@ class Clock {
 
 TrainPlanSummary summarise(const PreparedRun& run, const Trainer& trainer,
                            const std::optional<InferencePlan>& validation, const Dataset& data,
-                           const Dataset* valid, std::size_t resumed_bytes, std::size_t probe_bytes,
+                           const Dataset* valid, std::size_t resumed_bytes, std::size_t looks_bytes,
                            const TrainOptions& options) {
   TrainPlanSummary summary;
   summary.train_rows = run.batcher.all().rows;
@@ -62,7 +63,7 @@ TrainPlanSummary summarise(const PreparedRun& run, const Trainer& trainer,
   const std::size_t rows = run.batcher.plan().rows;
   const std::size_t best = validation ? trainer.model.parameters.size() * sizeof(float) : 0;
   const std::size_t training =
-      trainer.bytes() + best + probe_bytes + std::max(validation ? validation->bytes() : 0, resumed_bytes);
+      trainer.bytes() + best + looks_bytes + std::max(validation ? validation->bytes() : 0, resumed_bytes);
   summary.memory_bytes =
       memory_of(data) + (valid ? memory_of(*valid) : 0) + 2 * rows * sizeof(std::uint32_t) +
       std::max(training, static_cast<std::size_t>(population_memory(trainer.model.network, rows, options)));
@@ -123,21 +124,24 @@ bool would_take_long(const PreparedRun& run, std::uint64_t rows_here, double sec
 
 // Makes the model that training ended with fit for use. In a hurry no pass over the data is made: it
 // keeps its running statistics, and its losses are those that the history has.
-void finish(const PreparedRun& run, const TrainOptions& options, Team& team, bool hurried,
+// `averaged`: its parameters are, and the statistics beside them were no running ones.
+void finish(const PreparedRun& run, const TrainOptions& options, Team& team, bool hurried, bool averaged,
             TrainResult& result) {
   Model& model = result.model;
   model.statistics_source = hurried ? StatisticsSource::running : options.statistics;
   if (model.statistics_source == StatisticsSource::population) {
     const std::vector<double> running = model.statistics;
     measure_population_of(model, run.batcher.all(), team, result.steps);
-    result.running_error = running_errors(model.network, running, model.statistics);
+    if (!averaged) result.running_error = running_errors(model.network, running, model.statistics);
   }
   if (hurried) {
     const HistoryPoint& then = result.history[result.best_epoch - 1];
     result.train_loss = then.train_loss;
-    result.valid_loss = then.valid_loss;
-    result.valid_accuracy = then.valid_accuracy;
-    result.valid_rmse = then.valid_rmse;
+    if (options.average_weights == 0) {  // else they are those of the average, and this model is none
+      result.valid_loss = then.valid_loss;
+      result.valid_accuracy = then.valid_accuracy;
+      result.valid_rmse = then.valid_rmse;
+    }
   } else {
     if (run.valid) {
       set_valid_scores(result, score_model(model, *run.valid, run.objective, team), model.task);
@@ -205,7 +209,7 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const Split*
   if (!options.checkpoint.path.empty()) lock.emplace(options.checkpoint.path);
   Team team(options.threads);
   PreparedRun run = prepare_run(data, valid, options, team, chosen);
-  std::optional<Trainer> trainer(std::in_place, std::move(run.model), run.objective, run.optimiser,
+  std::optional<Trainer> trainer(std::in_place, std::move(run.model), run.minimised, run.optimiser,
                                  run.batcher.plan(), options.ghost, team, options.seed);
   trainer->augment(options.augment, run.image);
   const Network& network = trainer->model.network;
@@ -214,19 +218,28 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const Split*
   const std::size_t batches = run.batcher.plan().batches;
   const Keeper keeper(options.checkpoint, lock ? identity_of(data, valid, network, options) : RunIdentity{});
   const std::size_t resumed_bytes = keeper.resume({batches, options.epochs}, *trainer, state);
+  const bool averages = options.average_weights > 0;
+  const Batch train_rows = run.batcher.all();
+  const std::size_t average_rows = average_probe_rows(network, train_rows.rows, options);
+  std::optional<AveragedModel> averaged;
+  if (run.valid && averages) averaged.emplace(trainer->model, train_rows, average_rows, options.seed, team);
+  const Model& validated = averaged ? averaged->model : trainer->model;
   std::optional<InferencePlan> validation;
   if (run.valid) {
-    validation.emplace(network, run.valid->rows, team.threads(), trainer->model.parameters.data(),
-                       trainer->model.statistics.data());
+    validation.emplace(network, run.valid->rows, team.threads(), validated.parameters.data(),
+                       validated.statistics.data());
   }
   std::optional<NormProbe> probe;
   if (observer.probe_rows > 0) {
     probe.emplace(trainer->model, run.batcher.all(), observer.probe_rows, options.seed, team);
     trainer->watch_time();
   }
-  if (observer.on_start)
-    observer.on_start(summarise(run, *trainer, validation, data, valid, resumed_bytes,
-                                probe ? probe->bytes() : 0, options));
+  if (observer.on_start) {
+    const auto average_bytes = static_cast<std::size_t>(population_memory(network, average_rows, options));
+    const std::size_t looks_bytes =
+        (probe ? probe->bytes() : 0) + (averaged ? averaged->bytes() + average_bytes : 0);
+    observer.on_start(summarise(run, *trainer, validation, data, valid, resumed_bytes, looks_bytes, options));
+  }
 
   TrainResult result;
   const Clock clock(state.seconds);
@@ -284,10 +297,11 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const Split*
     HistoryPoint end = point(true);
     const bool hurried = !whole_epoch && would_take_long(run, state.rows - rows_before, clock.here());
     if (validation && !hurried) {
+      if (averaged) averaged->refresh(*trainer);
       validation->refresh();
       const Scores scores = score(*validation, team, *run.valid, run.objective);
       set_valid_scores(end, scores, data.task);
-      if (scores.loss < state.best_loss) keep_as_best(trainer->model, scores.loss, state);
+      if (scores.loss < state.best_loss) keep_as_best(validated, scores.loss, state);
     }
     state.history.push_back(end);
     if (observer.on_point) observer.on_point(end);
@@ -308,16 +322,22 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const Split*
   result.interrupted |= hurried;
 
   // Early stopping and an interruption keep the best epoch; a run that came to its end keeps the
-  // last, which its schedule was made for.
-  const bool keep_best = state.best_epoch > 0 && (options.patience > 0 || result.interrupted);
+  // last, which its schedule was made for. An average has no statistics that a hurry would leave it: the
+  // last step's own weights have.
+  const bool keep_average = averages && !hurried;
+  const bool keep_best =
+      state.best_epoch > 0 && (options.patience > 0 || result.interrupted) && (keep_average || !averages);
+  if (keep_average && !keep_best)
+    take_average(*trainer, trainer->model.statistics, trainer->model.parameters);
   result.best_epoch = keep_best ? state.best_epoch : state.epoch;
   result.model = keep_best ? std::move(state.best) : std::move(trainer->model);
   result.history = std::move(state.history);
   validation.reset();
+  averaged.reset();
   probe.reset();
   trainer.reset();  // its memory is needed for all rows at once
   state.best = {};
-  finish(run, options, team, hurried, result);
+  finish(run, options, team, hurried, keep_average, result);
   return result;
 }
 

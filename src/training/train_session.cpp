@@ -12,7 +12,7 @@ struct TrainSession::Implementation {
       : seed(options.seed),
         team(options.threads),
         run(prepare_run(data, nullptr, options, team)),
-        trainer(std::move(run.model), run.objective, run.optimiser, run.batcher.plan(), options.ghost, team,
+        trainer(std::move(run.model), run.minimised, run.optimiser, run.batcher.plan(), options.ghost, team,
                 options.seed) {
     trainer.augment(options.augment, run.image);
     const Batch rows = run.batcher.all();
@@ -32,6 +32,7 @@ struct TrainSession::Implementation {
 
   Model finished(bool population) {
     Model model = trainer.model;
+    if (population) trainer.average(model.parameters);
     average_unseen(model.network, model.statistics, model.parameters);
     model.statistics_source = population ? StatisticsSource::population : StatisticsSource::running;
     const Batch rows = run.batcher.all();

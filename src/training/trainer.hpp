@@ -50,6 +50,12 @@ class Trainer {
     visit("steps", std::span(&steps_, 1));
     optimiser_.for_each_number(visit);
   }
+  // Whether an average of the parameters is kept (OptimiserOptions::average), and that of the steps so far;
+  // before the first one, and elsewhere, what is there.
+  bool averages() const { return optimiser_.averages() && steps_ > 0; }
+  void average(std::span<float> parameters) const {
+    if (averages()) optimiser_.average(steps_, parameters);
+  }
   // What the last step's rows counted for in its loss.
   double weight() const { return weight_; }
   std::size_t bytes() const;

@@ -84,7 +84,7 @@ std::vector<Case> cases() {
   return {{{5,
             {Standardise{}, hidden, BatchNorm{}, Activation{}, Dropout{0.2}, hidden, unbiased, Activation{},
              last}},
-           {.kind = OptimizerKind::adamw, .weight_decay = 0.01, .clip_norm = 1}},
+           {.kind = OptimizerKind::adamw, .weight_decay = 0.01, .clip_norm = 1, .average = 0.9}},
           {{5, {hidden, Activation{ActivationKind::gelu}, BatchNorm{}, BatchNorm{}, last, BatchNorm{}}},
            {.kind = OptimizerKind::nesterov}},
           {{5, {last}}, {.kind = OptimizerKind::sgd}},

@@ -7,8 +7,13 @@ function element(name, classes = '', words) {
   return made;
 }
 
+// No line begins with the sign of a percentage.
+function prose(words) {
+  return words?.replace(/(\d) %/g, '$1\u00a0%');
+}
+
 function drawText(block) {
-  return {node: element('p', 'text', block.text)};
+  return {node: element('p', 'text', prose(block.text))};
 }
 
 function drawCode(block) {
@@ -44,7 +49,7 @@ function drawFigures(block) {
 function drawVerdict(block) {
   const box = element('div', 'verdict ' + block.verdict.replace(' ', '-'));
   const head = element('p', 'head');
-  head.append(element('strong', '', block.verdict), element('span', '', block.text));
+  head.append(element('strong', '', block.verdict), element('span', '', prose(block.text)));
   box.append(head);
   if (!block.numbers.length) return {node: box};
   const table = element('table');
@@ -73,17 +78,23 @@ function wideBox(table) {
 function drawTable(block) {
   const columns = block.columns.length;
   const figure = element('figure', columns > 5 ? 'table broad' : columns < 4 ? 'table narrow' : 'table');
-  if (block.title) figure.append(element('figcaption', '', block.title));
+  if (block.title) figure.append(element('figcaption', '', prose(block.title)));
   const table = element('table');
-  const head = element('tr');
-  for (const column of block.columns) head.append(columnHead(column));
-  table.append(element('thead'));
-  table.tHead.append(head);
+  if (block.columns.some(Boolean)) {
+    const head = element('tr');
+    for (const column of block.columns) head.append(columnHead(column));
+    table.append(element('thead'));
+    table.tHead.append(head);
+  } else if (columns === 2) {
+    figure.classList.add('pairs');
+  }
   const body = element('tbody');
   for (const values of block.rows) {
     const row = element('tr');
     for (const value of values) {
-      row.append(element('td', typeof value === 'number' ? 'number' : '', typeof value === 'number' ? shownNumber(value) : value ?? ''));
+      // A short figure with its unit or interval is read in one piece.
+      const figures = typeof value === 'number' || /^[-+−]?\d.{0,14}$/.test(value ?? '');
+      row.append(element('td', figures ? 'number' : '', typeof value === 'number' ? shownNumber(value) : value ?? ''));
     }
     body.append(row);
   }

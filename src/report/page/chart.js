@@ -69,18 +69,21 @@ function styledScale(scale, axis, categories) {
   const log = scale.type === 'logarithmic';
   const tick = function (value) {
     if (categories) return this.getLabelForValue(value);
-    if (log) {
-      const digits = value / 10 ** Math.floor(Math.log10(value) + 1e-9);
-      const wide = Math.log10(this.max / this.min) > 2;
-      if (![1, ...(wide ? [] : [2, 5])].includes(Math.round(10 * digits) / 10)) return '';
-    }
     return shownTick(value, format);
+  };
+  // Powers of ten, and where these are few their doubles and fives: taken out before room is shared out,
+  // which would keep any of them.
+  const afterBuildTicks = built => {
+    const digits = Math.log10(built.max / built.min) > 3 ? [1] : [1, 2, 5];
+    const leading = value => Math.round(10 * value / 10 ** Math.floor(Math.log10(value) + 1e-9)) / 10;
+    built.ticks = built.ticks.filter(each => digits.includes(leading(each.value)));
   };
   // Along x the width of the words decides, which a limit would overrule.
   const limit = axis === 'y' && !categories ? {maxTicksLimit: 8} : {};
   const title = {...scale.title, color: colour('soft'), display: Boolean(scale.title?.text)};
   return {
     ...scale,
+    ...(log ? {afterBuildTicks} : {}),
     title,
     grid: {color: colour('grid'), borderColor: colour('line'), drawTicks: false, display: axis === 'y' || !categories},
     ticks: {color: colour('soft'), padding: 6, maxRotation: 0, autoSkipPadding: 14, callback: tick, ...limit, ...scale.ticks},
@@ -132,7 +135,7 @@ function chartConfig(block) {
 
 function drawChart(block) {
   const figure = element('figure', 'chart');
-  figure.append(element('figcaption', '', block.title));
+  figure.append(element('figcaption', '', prose(block.title)));
   if (block.note) figure.append(element('p', 'note', block.note));
   const box = element('div', 'canvas-box');
   if (block.config.height) box.style.height = block.config.height + 'px';

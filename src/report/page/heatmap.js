@@ -38,8 +38,9 @@ function heatCell(block, ramp, row, column) {
 }
 
 function drawHeatmap(block) {
-  const figure = element('figure', 'heatmap');
-  figure.append(element('figcaption', '', block.title));
+  // Numbers in more than a few columns want the whole width.
+  const figure = element('figure', block.values && block.x.ticks.length > 8 ? 'heatmap roomy' : 'heatmap');
+  figure.append(element('figcaption', '', prose(block.title)));
   if (block.note) figure.append(element('p', 'note', block.note));
   const ramp = rampOf(block.scale);
   const table = element('table');
