@@ -211,6 +211,7 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const Split*
   PreparedRun run = prepare_run(data, valid, options, team, chosen);
   std::optional<Trainer> trainer(std::in_place, std::move(run.model), run.minimised, run.optimiser,
                                  run.batcher.plan(), options.ghost, team, options.seed);
+  trainer->augment(options.augment, run.image);
   const Network& network = trainer->model.network;
   TrainState state;
   if (run.valid) state.best = trainer->model;
