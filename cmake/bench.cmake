@@ -9,7 +9,7 @@ add_library(ztilde_bench_parts STATIC
 target_include_directories(ztilde_bench_parts PUBLIC bench ${DNNL_INCLUDE_DIR} ${CLI11_INCLUDE_DIR} ${NLOHMANN_JSON_INCLUDE_DIR})
 target_compile_definitions(ztilde_bench_parts PUBLIC ZTILDE_BENCH_DIR="${PROJECT_SOURCE_DIR}/bench")
 target_link_libraries(ztilde_bench_parts PUBLIC ztilde_objects
-  ${DNNL_LIBRARY} hwy::hwy fmt::fmt ZLIB::ZLIB OpenMP::OpenMP_CXX Threads::Threads)
+  ${ZTILDE_LIBRARIES})
 
 function(ztilde_benchmark name source)
   add_executable(${name} ${source})

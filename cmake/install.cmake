@@ -6,6 +6,7 @@ install(TARGETS ztilde_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 set_target_properties(ztilde_program PROPERTIES
   INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
 install(DIRECTORY include/ztilde DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(DIRECTORY networks DESTINATION ${CMAKE_INSTALL_DATADIR}/ztilde)
 install(EXPORT ztilde-targets NAMESPACE ztilde:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/ztilde)
 configure_package_config_file(cmake/ztilde-config.cmake.in
   ${PROJECT_BINARY_DIR}/ztilde-config.cmake

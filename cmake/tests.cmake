@@ -10,7 +10,7 @@ function(ztilde_room_tests room folder)
   endif()
   add_executable(${room}_tests ${sources})
   target_link_libraries(${room}_tests PRIVATE ztilde_objects
-    ${DNNL_LIBRARY} hwy::hwy fmt::fmt ZLIB::ZLIB OpenMP::OpenMP_CXX Threads::Threads
+    ${ZTILDE_LIBRARIES}
     rapidcheck rapidcheck_gtest GTest::gmock GTest::gtest_main)
   target_include_directories(${room}_tests PRIVATE ${NLOHMANN_JSON_INCLUDE_DIR} ${PROJECT_SOURCE_DIR})
   target_compile_definitions(${room}_tests PRIVATE ZTILDE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")

@@ -1,5 +1,5 @@
 """Makes the seeds of the fuzz targets anew: fuzz/make_seeds.py PROGRAM, the ztilde program."""
-import gzip, json, struct, subprocess, sys, tempfile
+import gzip, json, struct, subprocess, sys, tempfile, zlib
 from pathlib import Path
 
 program = Path(sys.argv[1]).resolve()
@@ -27,11 +27,56 @@ put("idx", "too_short", pair(images[:-1], labels))
 put("idx", "huge", pair(idx([0xFFFFFFFF, 0xFFFFFFFF], b"x"), idx([0xFFFFFFFF], b"")))
 put("idx", "no_rows", pair(idx([0, 2], b""), idx([0], b"")))
 
+
+def chunk(name, content):
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
+def png(depth, kind, rows, *more, interlaced=0, width=4, height=2):
+    head = struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, interlaced)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + b"".join(more) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def segment(marker, content):
+    return bytes([0xFF, marker]) + struct.pack(">H", len(content) + 2) + content
+
+
+def jpeg(components, frame=0xC0, scan=b"\x3f", last=63):
+    """8 × 8 pixels whose coefficients are all 0: one code of one bit for each of the two tables."""
+    ids = range(1, components + 1)
+    table = bytes([1] + [0] * 15 + [0])
+    return (b"\xff\xd8" + segment(0xDB, bytes([0] + [1] * 64)) + segment(0xC4, b"\x00" + table) + segment(0xC4, b"\x10" + table)
+            + segment(frame, bytes([8, 0, 8, 0, 8, components]) + b"".join(bytes([i, 0x11, 0]) for i in ids))
+            + segment(0xDA, bytes([components]) + b"".join(bytes([i, 0]) for i in ids) + bytes([0, last, 0])) + scan + b"\xff\xd9")
+
+
+put("image", "grey.png", png(8, 0, bytes([0, 1, 2, 3, 4, 1, 5, 6, 7, 8])))
+put("image", "colour16.png", png(16, 2, (b"\0" + bytes(range(24))) * 2))
+put("image", "alpha.png", png(8, 6, (b"\2" + bytes(range(16))) * 2))
+put("image", "palette.png", png(2, 3, b"\0\x1b\0\xe4", chunk(b"PLTE", bytes(range(12))), chunk(b"tRNS", b"\0\x80")))
+put("image", "interlaced.png", png(8, 0, b"".join(b"\0" + bytes(n) for n in (1, 1, 2, 4)), interlaced=1))
+put("image", "huge.png", png(8, 0, b"\0", width=0x7FFFFFFF, height=0x7FFFFFFF))
+put("image", "grey.jpg", jpeg(1))
+put("image", "colour.jpg", jpeg(3, scan=b"\x03"))
+put("image", "cmyk.jpg", jpeg(4, scan=b"\0"))
+put("image", "progressive.jpg", jpeg(1, frame=0xC2, scan=b"\x7f", last=0))
+put("image", "other.gif", b"GIF89a\1\0\1\0")
+
 dense = {"layer": "dense", "outputs": 3, "bias": False}
 layers = [{"layer": "standardise"}, dense,
           {"layer": "batch_norm", "epsilon": 1e-5, "keep": 0.9, "running_variance": "unbiased"},
           {"layer": "activation", "kind": "gelu"}, {"layer": "dropout", "probability": 0.5}, {"layer": "dense", "outputs": 1}]
 put("network_json", "all_layers", json.dumps({"inputs": 4, "layers": layers}).encode())
+conv = {"layer": "conv2d", "outputs": 4, "kernel": 3, "stride": 1, "padding": 1, "depthwise": False, "bias": False}
+norm, relu = {"layer": "batch_norm"}, {"layer": "activation", "kind": "relu"}
+images = [conv, norm, relu, dict(conv, stride=2), norm, {"layer": "shortcut", "back": 3}, dict(conv, kernel=1, stride=2, padding=0),
+          {"layer": "add", "back": 3}, {"layer": "max_pool", "kernel": 2, "stride": 2}, dict(conv, depthwise=True),
+          {"layer": "average_pool", "kernel": 2, "stride": 1}, {"layer": "flatten"}, {"layer": "dense", "outputs": 3}]
+put("network_json", "images", json.dumps({"inputs": 64, "height": 8, "width": 8, "layers": images}).encode())
+put("network_json", "template", json.dumps({"layers": [{"layer": "dense", "outputs": 8}, {"repeat": 3, "layers": [
+    {"layer": "dense", "outputs": 8}, relu, {"layer": "add", "back": 3}]}, {"layer": "dense"}]}).encode())
+put("network_json", "template_of_images", json.dumps({"height": 8, "width": 8, "layers": [
+    {"repeat": "depth", "layers": [conv, norm, relu]}, {"layer": "global_average_pool"}, {"layer": "dense"}]}).encode())
 put("network_json", "large", b'{"inputs": 18446744073709551615, "layers": [{"layer": "dense", "outputs": 4294967296}]}')
 put("network_json", "twice", b'{"inputs": 1, "inputs": 2, "layers": []}')
 put("network_json", "nested", b"[" * 200)

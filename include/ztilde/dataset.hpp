@@ -59,8 +59,10 @@ struct Dataset {
   std::vector<std::string> kept_names;
   std::vector<std::vector<std::string>> kept;
 
-  // Of images with a row of bytes for each row of pixels; 0 elsewhere.
+  // Of images, whose columns are height · width · channels, channels last; 0 elsewhere.
   std::size_t image_width = 0, image_height = 0;
+  bool images_resized = false;  // the reader brought some or all to this size
+  std::size_t image_channels() const { return image_width == 0 ? 0 : columns / (image_width * image_height); }
 
   // What the reader decided, in plain words, one sentence each ("task: classify, because …").
   std::vector<std::string> notes;
@@ -68,10 +70,55 @@ struct Dataset {
   bool is_bytes() const { return !bytes.empty(); }
 };
 
+// What the four dimensions of an IDX file are. automatic: channels_last where the last is 1, 3 or 4,
+// channels_first where the second is 1 or 3; where both or neither hold, the file is refused.
+enum class ImageLayout {
+  automatic,
+  channels_last,   // [rows, height, width, channels]
+  channels_first,  // [rows, channels, height, width]
+};
+
 // An IDX file of unsigned bytes [rows, …] and, unless the path is empty, one of labels [rows].
 // Both may be gzip files. The classes are "0" … "largest label". Throws Error for what is not
 // such a file, promises more or less than it holds, or has another number of labels than rows.
-Dataset read_idx(const std::string& images_path, const std::string& labels_path);
+Dataset read_idx(const std::string& images_path, const std::string& labels_path,
+                 ImageLayout layout = ImageLayout::automatic);
+
+struct ImageSize {
+  std::size_t width = 0, height = 0;
+  bool operator==(const ImageSize&) const = default;
+};
+
+// An image with more pixels is refused before they are unpacked.
+constexpr std::size_t kMostImagePixels = 100'000'000;
+
+struct ImageFolderOptions {
+  std::optional<ImageSize> size = {};  // of all images; empty: that of the first
+  bool resize = false;                 // others are stretched or shrunk to `size`, instead of refused
+  std::size_t channels = 0;  // 1 (an image in colour is refused), 3, or 0: 1 where all are grey, else 3
+  // Without labels the images may lie in class folders or in no folder, and Dataset::kept has their
+  // names in a column "file".
+  bool labelled = true;
+  std::vector<std::string> classes = {};  // not empty: these and no others, by index
+  std::size_t threads = 0;                // 0: all cores; the result does not depend on it
+};
+
+// PNG and JPEG files in a folder for each class, in the order of the classes' names and then of the
+// files'. Hidden files are passed over. Throws Error naming the file that is no such image or does not
+// fit (docs/images.md). Memory beside the result: some images.
+Dataset read_image_folder(const std::string& path, const ImageFolderOptions& options);
+
+// What lies in such a folder.
+struct ImageSurvey {
+  std::uint64_t images = 0, grey = 0;                          // those that can be read
+  std::vector<std::pair<ImageSize, std::uint64_t>> sizes;      // most frequent first
+  std::vector<std::pair<std::string, std::uint64_t>> classes;  // files, by the classes' names
+  std::uint64_t unreadable = 0;
+  std::string problem;  // of the first that cannot be read, as an Error would tell it
+};
+
+// Reads every image and refuses none; with files beside or instead of class folders there are no classes.
+ImageSurvey survey_image_folder(const std::string& path, std::size_t threads = 0);
 
 enum class ColumnRole { numeric, categorical, ignored, weight, target };
 std::string_view to_string(ColumnRole role);

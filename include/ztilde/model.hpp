@@ -38,9 +38,11 @@ struct Model {
   StatisticsSource statistics_source = StatisticsSource::population;
 
   Task task = Task::classify;
-  std::vector<std::string> column_names;  // empty: images, columns only counted
-  std::vector<Column> column_info;        // parallel to column_names; empty: all are numeric
-  TableRules rules;                       // how its tables are read
+  std::vector<std::string> column_names;          // empty: images, columns only counted
+  std::vector<Column> column_info;                // parallel to column_names; empty: all are numeric
+  TableRules rules;                               // how its tables are read
+  std::size_t image_width = 0, image_height = 0;  // of the images it was trained on; 0: of none
+  bool images_resized = false;                    // they were brought to this size, so others will be
   std::string target_name;
   std::vector<std::string> classes;  // 2 classes: one output (logistic), else one output a class
 

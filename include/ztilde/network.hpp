@@ -222,9 +222,25 @@ struct EncodingSlot {
 };
 std::vector<EncodingSlot> encoding_slots(const Network& network);
 
-// The network as JSON, as `inspect --network` prints it and `train --net` reads it.
+// The network as JSON, as `inspect --network` prints it and `train --net` reads it. Both readers throw
+// Error(data) that begins with the file's name, also for what validate refuses.
 std::string to_json(const Network& network);
 Network network_from_json(std::string_view json, std::string_view file_name);
+
+// What the file of a network may leave to the data it is for.
+struct NetworkGaps {
+  Shape input;                        // of a row: an image, or {1, 1, columns} of a table
+  std::size_t outputs = 0;            // that the task needs
+  std::size_t more_outputs = 0;       // that it can use as well where the file says so; 0: none
+  std::optional<Encode> encode = {};  // the first layer where the file gives neither "inputs" nor an encode
+  std::optional<std::size_t> depth = {};  // what {"repeat": "depth"} stands for
+};
+
+// The network for these data from a file that is complete, or leaves out "inputs", "height" and "width" and
+// the "outputs" of its last Dense. Among its layers {"repeat": N, "layers": […]} stands for those layers N
+// times, N a whole number or "depth". Messages count layers with all repetitions written out. Refuses what
+// contradicts the data.
+Network network_from_template(std::string_view json, std::string_view file_name, const NetworkGaps& gaps);
 
 std::string_view to_string(ActivationKind kind);
 // Throws Error(data) naming the nearest known one.

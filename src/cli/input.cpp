@@ -14,11 +14,29 @@ namespace {
 
 constexpr std::size_t kStart = 4;
 constexpr double kMostThreads = 4096;
+constexpr double kMostImageSide = 4096;  // that the reader resizes to
+
+bool is_folder(const std::string& path) {
+  std::error_code ignored;
+  return std::filesystem::is_directory(path, ignored);
+}
 
 bool starts_like_idx(std::string_view start) {
   // Of any type of element, so that read_idx says which is not read.
   return start.size() >= kStart && start[0] == 0 && start[1] == 0 && start[2] >= '\x08' &&
          start[2] <= '\x0E' && start[3] > 0 && start[3] < 8;
+}
+
+bool begins_as_idx(const InputFiles& files) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(files.data, ignored)) return false;
+  ByteStream stream(files.data);
+  std::string start(kStart, '\0');
+  std::size_t filled = 0;
+  for (std::size_t count = 1; count > 0 && filled < kStart; filled += count) {
+    count = stream.read(start.data() + filled, kStart - filled);
+  }
+  return starts_like_idx(start.substr(0, filled));
 }
 
 // Labels of a test set may not reach the largest class.
@@ -37,6 +55,33 @@ void adopt_classes(Dataset& data, const Model& model, const std::string& labels)
   data.classes = model.classes;
 }
 
+// The images of a folder as the model's were read.
+Dataset read_folder_for(const Model& model, const InputFiles& files, CsvOptions::Target use,
+                        std::size_t threads) {
+  if (!model.column_names.empty() || model.image_width == 0) {
+    refuse(shown_path(files.data),
+           fmt::format("is a folder, and the model was trained on {}; name a file",
+                       model.column_names.empty() ? "an IDX file of rows, not of images" : "a table"));
+  }
+  const ImageSize size{model.image_width, model.image_height};
+  if (files.images.size.value_or(size) != size) {
+    refuse("--image-size", fmt::format("the model takes images of {} × {} pixels; say {}x{}, or leave it out",
+                                       size.width, size.height, size.width, size.height));
+  }
+  const std::size_t channels = model.network.inputs / (size.width * size.height);
+  if (channels != 1 && channels != 3) {
+    refuse(shown_path(files.data),
+           fmt::format("holds images, and the model takes such of {}; name an IDX file",
+                       counted(channels, "channel")));
+  }
+  return read_image_folder(files.data, {.size = size,
+                                        .resize = model.images_resized || files.images.size.has_value(),
+                                        .channels = channels,
+                                        .labelled = use == CsvOptions::Target::required,
+                                        .classes = model.classes,
+                                        .threads = threads});
+}
+
 std::vector<Column> columns_of(const Model& model) {
   if (!model.column_info.empty()) return model.column_info;
   std::vector<Column> columns;
@@ -49,8 +94,30 @@ std::vector<Column> columns_of(const Model& model) {
 void add_input_options(OptionTable& table, InputFiles& files) {
   table.text(
       "--data", "PATH", files.data,
-      "the rows: a table (CSV or TSV with a header) or an IDX image file, plain or .gz; - is standard input");
-  table.text("--labels", "PATH", files.labels, "the IDX labels of an image file");
+      "the rows: a table (CSV or TSV with a header), an IDX image file, both plain or .gz, or a folder "
+      "of PNG and JPEG images with a folder for each class; - is standard input");
+  table.text("--labels", "PATH", files.labels, "the IDX labels of an IDX image file");
+  add_image_options(table, files.images);
+}
+
+void add_image_options(OptionTable& table, ImageArguments& images) {
+  table.custom({"--image-size", "WxH",
+                "resize the images of a folder to so many pixels (N: N x N), each axis by itself",
+                "as they are", "", [&images](const std::string& label, const std::string& text) {
+                  const Range side = {.least = 1, .most = kMostImageSide};
+                  const std::size_t x = text.find('x');
+                  images.size = ImageSize{parse_whole(label, text.substr(0, x), side),
+                                          parse_whole(label, text.substr(x == text.npos ? 0 : x + 1), side)};
+                }});
+  add_layout_option(table, images);
+}
+
+void add_layout_option(OptionTable& table, ImageArguments& images) {
+  table.choice("--image-layout", images.layout,
+               {{"auto", ImageLayout::automatic},
+                {"nhwc", ImageLayout::channels_last},
+                {"nchw", ImageLayout::channels_first}},
+               "of an IDX file with four dimensions: whether channels come last or second");
 }
 
 void add_threads_option(OptionTable& table, std::uint64_t& threads) {
@@ -61,25 +128,26 @@ void add_threads_option(OptionTable& table, std::uint64_t& threads) {
 }
 
 void require_data(const InputFiles& files) {
-  if (files.data.empty()) refuse("--data", "missing; name a table or an IDX image file");
+  if (files.data.empty()) refuse("--data", "missing; name a table, an IDX image file or a folder of images");
 }
 
-bool are_images(const InputFiles& files) {
-  if (!files.labels.empty()) return true;
-  std::error_code ignored;
-  if (!std::filesystem::is_regular_file(files.data, ignored)) return false;
-  ByteStream stream(files.data);
-  std::string start(kStart, '\0');
-  std::size_t filled = 0;
-  for (std::size_t count = 1; count > 0 && filled < kStart; filled += count) {
-    count = stream.read(start.data() + filled, kStart - filled);
-  }
-  return starts_like_idx(start.substr(0, filled));
+InputKind kind_of(const InputFiles& files) {
+  const InputKind kind = is_folder(files.data)                           ? InputKind::image_folder
+                         : !files.labels.empty() || begins_as_idx(files) ? InputKind::idx
+                                                                         : InputKind::table;
+  if (kind == InputKind::image_folder && !files.labels.empty())
+    refuse("--labels", "given with a folder, whose class folders are the labels; leave it out");
+  if (kind != InputKind::image_folder && files.images.size)
+    refuse("--image-size", "given without a folder of images; leave it out");
+  if (kind != InputKind::idx && files.images.layout != ImageLayout::automatic)
+    refuse("--image-layout", "given without an IDX image file; leave it out");
+  return kind;
 }
 
 Dataset read_labelled_rows(const OptionTable& table, const InputFiles& files, const std::string& target,
                            std::optional<Task> task, std::size_t threads) {
-  if (!are_images(files)) {
+  const InputKind kind = kind_of(files);
+  if (kind == InputKind::table) {
     CsvOptions options = csv_options(files.table);
     options.target = target;
     options.task = task;
@@ -89,8 +157,12 @@ Dataset read_labelled_rows(const OptionTable& table, const InputFiles& files, co
   table.exclude("images", {"--target"}, "their target is the labels; leave it out");
   table.exclude("images", kTableOptions, "they have no columns; leave it out");
   if (task == Task::regress) refuse("--task", "images are classified by their labels; leave regress out");
+  if (kind == InputKind::image_folder) {
+    return read_image_folder(
+        files.data, {.size = files.images.size, .resize = files.images.size.has_value(), .threads = threads});
+  }
   if (files.labels.empty()) refuse("--labels", "missing; name the IDX file with the labels of the images");
-  return read_idx(files.data, files.labels);
+  return read_idx(files.data, files.labels, files.images.layout);
 }
 
 CsvOptions csv_options_for(const Model& model, const InputFiles& files, CsvOptions::Target use) {
@@ -106,12 +178,15 @@ CsvOptions csv_options_for(const Model& model, const InputFiles& files, CsvOptio
 
 Dataset read_for_model(const Model& model, const InputFiles& files, CsvOptions::Target use,
                        std::size_t threads, const std::vector<std::string>& keep) {
-  if (are_images(files)) {
-    if (!keep.empty()) refuse("--with-columns", "images have no columns to keep; leave it out");
+  const InputKind kind = kind_of(files);
+  if (kind != InputKind::table && !keep.empty())
+    refuse("--with-columns", "images have no columns to keep; leave it out");
+  if (kind == InputKind::image_folder) return read_folder_for(model, files, use, threads);
+  if (kind == InputKind::idx) {
     if (use == CsvOptions::Target::required && files.labels.empty()) {
       refuse("--labels", "missing; images are evaluated against the IDX file with their labels");
     }
-    Dataset data = read_idx(files.data, files.labels);
+    Dataset data = read_idx(files.data, files.labels, files.images.layout);
     if (!files.labels.empty()) adopt_classes(data, model, files.labels);
     return data;
   }

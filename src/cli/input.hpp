@@ -1,4 +1,4 @@
-// The rows that a verb reads: a table or images, whichever --data names.
+// The rows that a verb reads: a table, an IDX file or a folder of images, whichever --data names.
 #pragma once
 
 #include <cstdint>
@@ -16,20 +16,32 @@
 
 namespace ztilde::cli {
 
-struct InputFiles {
-  std::string data, labels;
-  TableArguments table;  // of a table
+// What can be said about images.
+struct ImageArguments {
+  std::optional<ImageSize> size;                // of a folder's
+  ImageLayout layout = ImageLayout::automatic;  // of an IDX file
 };
 
-// --data and --labels.
+struct InputFiles {
+  std::string data, labels;
+  TableArguments table;   // of a table
+  ImageArguments images;  // of images
+};
+
+enum class InputKind { table, idx, image_folder };
+
+// --data, --labels, --image-size and --image-layout.
 void add_input_options(OptionTable& table, InputFiles& files);
+// The last two of them.
+void add_image_options(OptionTable& table, ImageArguments& images);
+void add_layout_option(OptionTable& table, ImageArguments& images);
 // --threads; 0 stands for all cores.
 void add_threads_option(OptionTable& table, std::uint64_t& threads);
 void require_data(const InputFiles& files);
 
-// Whether these are images: they come with labels, or the file begins as IDX files do. A pipe is
-// not looked into.
-bool are_images(const InputFiles& files);
+// Images come in a folder, with labels, or in a file that begins as IDX files do. A pipe is not looked
+// into. Refuses options that are of another kind of input.
+InputKind kind_of(const InputFiles& files);
 
 // Rows to learn from: a table with its target (empty: the last column), or images with labels. `table`
 // has the options that images refuse.

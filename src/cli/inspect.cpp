@@ -5,6 +5,7 @@
 
 #include "base/files.hpp"
 #include "cli/inspect_words.hpp"
+#include "cli/network_file.hpp"
 #include "cli/options.hpp"
 #include "cli/verbs.hpp"
 #include "plan/stages.hpp"
@@ -22,7 +23,8 @@ OptionTable inspect_options(InspectOptions& options) {
   OptionTable table("ztilde inspect MODEL [options]",
                     "What is in a model: layers, shapes, parameters, conventions, columns, and how\n"
                     "it was trained.");
-  table.positional("MODEL", options.model, "a model file, as ztilde train writes it");
+  table.positional("MODEL", options.model,
+                   "a model file, as ztilde train writes it, or with --network one of train --net's names");
   table.group("Output");
   table.flag("--plan", options.plan, "the stages that the layers are run as, and nothing else");
   table.flag("--network", options.network,
@@ -31,6 +33,7 @@ OptionTable inspect_options(InspectOptions& options) {
   table.group("Other");
   table.example("ztilde inspect model.ztilde");
   table.example("ztilde inspect model.ztilde --network > network.json");
+  table.example("ztilde inspect cnn --network > network.json");
   return table;
 }
 
@@ -43,6 +46,7 @@ Outcome run_inspect(const Arguments& arguments) {
   if (options.json) table.exclude("--json", {"--plan", "--network"}, "--json has it all");
   if (options.network) table.exclude("--network", {"--plan"}, "ask for one after the other");
 
+  if (options.network && is_network_name(options.model)) return {read_network_file(options.model).text};
   const Model model = load(options.model);
   if (options.plan) return {describe(lower(model.network))};
   if (options.network) {

@@ -1,8 +1,9 @@
-// ztilde inspect-data: what a table holds and what its columns would be.
+// ztilde inspect-data: what a table holds and what its columns would be, or what images there are.
 #include <fmt/format.h>
 
 #include "base/files.hpp"
 #include "base/text.hpp"
+#include "cli/image_words.hpp"
 #include "cli/input.hpp"
 #include "cli/options.hpp"
 #include "cli/streams.hpp"
@@ -21,8 +22,13 @@ struct InspectDataOptions {
 OptionTable inspect_data_options(InspectDataOptions& options) {
   OptionTable table("ztilde inspect-data FILE [options]",
                     "What a table holds, column by column, and what train would make of it: roles,\n"
-                    "missing values, numbers and categories. Nothing is refused for its values.");
-  table.positional("FILE", options.input.data, "a table, plain or .gz; - is standard input");
+                    "missing values, numbers and categories. Nothing is refused for its values.\n"
+                    "Of images their sizes, channels and classes, and those that cannot be read.");
+  table.positional("FILE", options.input.data,
+                   "a table, plain or .gz, an IDX image file, or a folder of images; - is standard input");
+  table.group("Images");
+  table.text("--labels", "PATH", options.input.labels, "the IDX labels of an IDX image file");
+  add_layout_option(table, options.input.images);
   table.group("Table");
   add_format_options(table, options.input.table);
   add_role_options(table, options.input.table);
@@ -34,6 +40,7 @@ OptionTable inspect_data_options(InspectDataOptions& options) {
   table.flag("--force", options.force, "overwrite the file of --write-columns");
   table.group("Other");
   table.example("ztilde inspect-data houses.csv --target price");
+  table.example("ztilde inspect-data photos");
   table.example("ztilde inspect-data houses.csv --write-columns columns.json");
   return table;
 }
@@ -50,8 +57,13 @@ Outcome run_inspect_data(const Arguments& arguments) {
                        {{"FILE", path}, {"--columns", options.input.table.columns_file}});
     require_writable(options.write_columns, options.force);
   }
-  if (are_images(options.input)) {
-    refuse(shown_path(path), "holds images or labels, not a table; train reads it as it is");
+  if (const InputKind kind = kind_of(options.input); kind != InputKind::table) {
+    table.exclude("images", {"--target", "--write-columns"}, "they have no columns; leave it out");
+    table.exclude("images", kTableOptions, "they have no columns; leave it out");
+    const ImagesFound found = kind == InputKind::image_folder
+                                  ? look_at_folder(path)
+                                  : look_at_idx(path, options.input.labels, options.input.images.layout);
+    return {options.json ? image_json(found, path) : image_words(found, path, output_width())};
   }
   CsvOptions reading = csv_options(options.input.table);
   reading.target = options.target;

@@ -33,6 +33,8 @@ Dataset rows_of(const Dataset& data, std::span<const std::uint32_t> rows) {
   part.column_names = data.column_names;
   part.column_info = data.column_info;
   part.rules = data.rules;
+  part.image_width = data.image_width;
+  part.image_height = data.image_height;
   part.task = data.task;
   part.target_name = data.target_name;
   part.classes = data.classes;
@@ -78,7 +80,7 @@ std::vector<Pair> worst_pairs(const std::vector<std::uint64_t>& confusion, std::
   return pairs;
 }
 
-// An image made smaller by averaging squares of pixels, where it is large.
+// An image in grey, made smaller by averaging squares of pixels where it is large.
 struct Shrinking {
   std::size_t factor, width, height;
   explicit Shrinking(const Dataset& data)
@@ -89,13 +91,17 @@ struct Shrinking {
 
 std::string shrunk_pixels(const Dataset& data, std::size_t row, const Shrinking& to) {
   const std::uint8_t* image = data.bytes.data() + row * data.columns;
+  const std::size_t channels = data.image_channels(), square = to.factor * to.factor;
   std::vector<std::uint8_t> pixels;
   for (std::size_t y = 0; y < to.height; ++y) {
     for (std::size_t x = 0; x < to.width; ++x) {
       std::size_t sum = 0;
-      for (std::size_t i = 0; i < to.factor * to.factor; ++i)
-        sum += image[(y * to.factor + i / to.factor) * data.image_width + x * to.factor + i % to.factor];
-      pixels.push_back(static_cast<std::uint8_t>(sum / (to.factor * to.factor)));
+      for (std::size_t i = 0; i < square; ++i) {
+        const std::size_t pixel =
+            (y * to.factor + i / to.factor) * data.image_width + x * to.factor + i % to.factor;
+        for (std::size_t c = 0; c < channels; ++c) sum += image[pixel * channels + c];
+      }
+      pixels.push_back(static_cast<std::uint8_t>(sum / (square * channels)));
     }
   }
   return report::base64(pixels);

@@ -26,7 +26,8 @@ struct PredictOptions {
 OptionTable predict_options(PredictOptions& options) {
   OptionTable table("ztilde predict MODEL --data PATH [options]",
                     "The answers of a model for raw rows, as CSV with a header: 'prediction'. A table\n"
-                    "may have its columns in any order; the target is not needed.");
+                    "may have its columns in any order; the target is not needed. Images of\n"
+                    "a folder, with or without class folders, have their files' names in front.");
   table.positional("MODEL", options.model, "a model file, as ztilde train writes it");
   table.group("Data");
   add_input_options(table, options.input);

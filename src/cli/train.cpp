@@ -11,6 +11,7 @@
 #include "cli/input.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/json_text.hpp"
+#include "cli/network_file.hpp"
 #include "cli/outputs.hpp"
 #include "cli/run_record.hpp"
 #include "cli/run_recorder.hpp"
@@ -34,13 +35,18 @@ Dataset read_validation_rows(const TrainArguments& arguments, const Dataset& dat
   described.column_names = data.column_names;
   described.column_info = data.column_info;
   described.rules = data.rules;
+  described.network.inputs = data.columns;
+  described.image_width = data.image_width;
+  described.image_height = data.image_height;
+  described.images_resized = data.images_resized;
   described.target_name = data.target_name;
   described.classes = data.classes;
-  if (data.column_names.empty() && arguments.valid.labels.empty()) {
-    refuse("--valid-labels", "missing; name the IDX file with the labels of --valid");
-  }
   InputFiles files = arguments.valid;
   files.table = arguments.input.table;
+  if (data.column_names.empty() && files.labels.empty() && kind_of(files) != InputKind::image_folder) {
+    refuse("--valid-labels", "missing; name the IDX file with the labels of --valid");
+  }
+  if (kind_of(files) == InputKind::idx) files.images.layout = arguments.input.images.layout;
   Dataset valid = read_for_model(described, files, CsvOptions::Target::required, arguments.training.threads);
   warn_about_columns(valid, arguments.valid.data, messages);
   return valid;
@@ -199,13 +205,13 @@ Outcome run_train(const Arguments& arguments_given) {
   RunRecorder recorder(arguments, outputs);
   if (arguments.watch) messages.say(fmt::format("watch      {}\n", recorder.address()));
 
-  if (!arguments.net.empty()) {
-    arguments.training.network = network_from_json(read_file(arguments.net), arguments.net);
-  }
+  std::optional<NetworkFile> net;
+  if (!arguments.net.empty()) net = read_network_file(arguments.net);
   if (!arguments.class_weights_file.empty())
     arguments.training.class_weights = read_class_weights(arguments.class_weights_file);
   const Dataset data = read_labelled_rows(table, arguments.input, arguments.target, arguments.task,
                                           arguments.training.threads);
+  if (net) arguments.training.network = network_for(*net, data, arguments.training);
   std::optional<Dataset> valid;
   if (!arguments.valid.data.empty()) valid = read_validation_rows(arguments, data, messages);
 

@@ -4,6 +4,7 @@
 
 #include "base/text.hpp"
 #include "cli/class_weights.hpp"
+#include "cli/network_file.hpp"
 #include "cli/train_folds.hpp"
 
 namespace ztilde::cli {
@@ -95,9 +96,11 @@ void list_network(OptionTable& table, TrainArguments& arguments) {
               "a text column of up to N categories is an input for each, one of more a learned table");
   table.real("--dropout", "P", training.dropout, kAnyShare, "after each hidden layer");
   table
-      .text("--net", "FILE", arguments.net,
-            "any network as JSON, instead of the options above; ztilde inspect --network prints one to start "
-            "from")
+      .text(
+          "--net", "NAME|FILE", arguments.net,
+          fmt::format("instead of the options above, one of {}, or any network as JSON; ztilde inspect NAME "
+                      "--network prints one to start from",
+                      fmt::join(shown_network_names(), ", ")))
       .recorded = false;  // the model holds the network itself
   table.custom(
       {"--init", "WORD", "the first weights; he:0.1 are a tenth of them", "he",
@@ -218,6 +221,7 @@ OptionTable train_options(TrainArguments& arguments) {
   table.example("ztilde train --data iris.csv --target species --out iris.ztilde");
   table.example("ztilde train --data iris.csv --report iris.html --watch");
   table.example("ztilde train --data iris.csv --checkpoint iris.ckpt --resume");
+  table.example("ztilde train --data photos --image-size 32 --out photos.ztilde");
   table.example("ztilde train --data train-images-idx3-ubyte.gz \\");
   table.example("    --labels train-labels-idx1-ubyte.gz --hidden 512,256 --epochs 10");
   return table;

@@ -32,8 +32,12 @@ std::string named(const std::vector<std::string>& names) {
 }
 
 std::string data_words(const TrainArguments& arguments, const Dataset& data) {
-  std::string text = fmt::format("{}: {}, {}", shown_path(arguments.input.data), counted(data.rows, "row"),
-                                 counted(data.columns, data.column_names.empty() ? "pixel" : "column"));
+  const bool in_colour = data.image_channels() > 1;
+  std::string text =
+      fmt::format("{}: {}, {}", shown_path(arguments.input.data), counted(data.rows, "row"),
+                  in_colour ? fmt::format("{} × {} pixels in {}", data.image_width, data.image_height,
+                                          counted(data.image_channels(), "channel"))
+                            : counted(data.columns, data.column_names.empty() ? "pixel" : "column"));
   if (!data.column_names.empty()) text += fmt::format(" ({})", named(data.column_names));
   return text;
 }
@@ -111,7 +115,9 @@ std::string resume_words(const TrainArguments& arguments, const TrainPlanSummary
 std::string next_step(const TrainArguments& arguments, const TrainResult& result) {
   const bool images = result.model.column_names.empty();
   return fmt::format("ztilde evaluate {} --data {}", shown_path(arguments.out),
-                     images ? "IMAGES --labels LABELS" : "TEST.csv");
+                     !images                          ? "TEST.csv"
+                     : arguments.input.labels.empty() ? "FOLDER"
+                                                      : "IMAGES --labels LABELS");
 }
 
 // "balanced 88.03 %, AUC 0.9921, loss 0.3753": what there is beside the first metric.

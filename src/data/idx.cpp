@@ -158,9 +158,35 @@ void add_labels(Dataset& data, const std::string& images_path, const std::string
   data.target_name = "label";
 }
 
+// Which of the two orders a file of four dimensions has.
+bool channels_come_first(const std::string& path, const std::vector<std::size_t>& sizes, ImageLayout layout) {
+  if (layout != ImageLayout::automatic) return layout == ImageLayout::channels_first;
+  const bool last = sizes[3] == 1 || sizes[3] == 3 || sizes[3] == 4;
+  const bool first = sizes[1] == 1 || sizes[1] == 3;
+  if (last != first) return first;
+  fail(path,
+       fmt::format("which of its {} counts the channels is not plain; say --image-layout nhwc for the last, "
+                   "nchw for the second",
+                   shape(sizes)));
+}
+
+// [rows, channels, pixels] to [rows, pixels, channels].
+std::vector<std::uint8_t> with_channels_last(std::string_view elements, std::size_t channels,
+                                             std::size_t pixels) {
+  std::vector<std::uint8_t> bytes(elements.size());
+  const std::size_t image = channels * pixels;
+  for (std::size_t begin = 0; begin < elements.size(); begin += image) {
+    for (std::size_t c = 0; c < channels; ++c) {
+      for (std::size_t i = 0; i < pixels; ++i)
+        bytes[begin + i * channels + c] = static_cast<std::uint8_t>(elements[begin + c * pixels + i]);
+    }
+  }
+  return bytes;
+}
+
 }  // namespace
 
-Dataset read_idx(const std::string& images_path, const std::string& labels_path) {
+Dataset read_idx(const std::string& images_path, const std::string& labels_path, ImageLayout layout) {
   const IdxFile images = read_idx_file(images_path);
   std::optional<IdxFile> labels;
   if (!labels_path.empty()) labels = read_idx_file(labels_path);
@@ -180,6 +206,15 @@ Dataset read_idx(const std::string& images_path, const std::string& labels_path)
     data.image_width = images.sizes[2];
   }
   if (labels) add_labels(data, images_path, labels_path, *labels);
+  if (images.sizes.size() == 4) {
+    const bool first = channels_come_first(images_path, images.sizes, layout);
+    data.image_height = images.sizes[first ? 2 : 1];
+    data.image_width = images.sizes[first ? 3 : 2];
+    if (first) {
+      data.bytes = with_channels_last(elements, images.sizes[1], data.image_height * data.image_width);
+      return data;
+    }
+  }
   data.bytes.assign(elements.begin(), elements.end());
   return data;
 }

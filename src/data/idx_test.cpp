@@ -48,6 +48,48 @@ TEST(Idx, reads_images_without_labels_and_of_two_or_four_dimensions) {
   EXPECT_EQ(colour.columns, 12u);
 }
 
+TEST(Idx, of_four_dimensions_has_its_channels_last) {
+  const TemporaryFolder folder;
+  const std::string pixels = "abcdefghijklmnopqrstuvwx";
+  const auto read = [&](const std::vector<std::uint32_t>& sizes,
+                        ImageLayout layout = ImageLayout::automatic) {
+    return read_idx(folder.write("images", header(sizes) + pixels), "", layout);
+  };
+  const auto text = [](const Dataset& data) { return std::string(data.bytes.begin(), data.bytes.end()); };
+  const Dataset last = read({2, 2, 2, 3});
+  EXPECT_EQ(text(last), pixels);
+  EXPECT_EQ(last.image_height, 2u);
+  EXPECT_EQ(last.image_width, 2u);
+  EXPECT_EQ(last.image_channels(), 3u);
+  const Dataset first = read({2, 3, 2, 2});
+  EXPECT_EQ(text(first), "aeibfjcgkdhlmqunrvoswptx");
+  EXPECT_EQ(first.image_height, 2u);
+  EXPECT_EQ(first.image_width, 2u);
+  EXPECT_EQ(first.image_channels(), 3u);
+  const Dataset grey = read({2, 1, 2, 6});
+  EXPECT_EQ(text(grey), pixels);
+  EXPECT_EQ(grey.image_height, 2u);
+  EXPECT_EQ(grey.image_width, 6u);
+  EXPECT_EQ(read({2, 2, 6, 1}).image_width, 6u);
+  EXPECT_EQ(read({1, 3, 2, 4}, ImageLayout::channels_first).image_width, 4u);
+  EXPECT_EQ(read({1, 3, 2, 4}, ImageLayout::channels_last).image_channels(), 4u);
+  EXPECT_EQ(read({1, 2, 6, 2}, ImageLayout::channels_first).image_channels(), 2u);
+  EXPECT_EQ(
+      failure(folder,
+              [&] {
+                read({1, 3, 2, 4});
+              }),
+      "data: images: which of its 1 × 3 × 2 × 4 counts the channels is not plain; say --image-layout nhwc "
+      "for the last, nchw for the second");
+  EXPECT_EQ(
+      failure(folder,
+              [&] {
+                read({1, 2, 6, 2});
+              }),
+      "data: images: which of its 1 × 2 × 6 × 2 counts the channels is not plain; say --image-layout nhwc "
+      "for the last, nchw for the second");
+}
+
 TEST(Idx, reads_gzip_files) {
   const TemporaryFolder folder;
   const gzFile file = ::gzopen((folder / "images.gz").c_str(), "wb");

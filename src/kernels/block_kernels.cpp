@@ -45,6 +45,48 @@ void Activate(ConstView x, ActivationKind kind, View y) {
   });
 }
 
+// An affine map, or none.
+template <bool kHasMap>
+struct MaybeAffine {
+  template <class Access>
+  HWY_INLINE MaybeAffine(const Affine& affine, const Access& at, std::size_t c) : map(affine, at, c) {}
+  HWY_INLINE VF operator()(VF x) const { return map(x); }
+  AffineVector map;
+};
+template <>
+struct MaybeAffine<false> {
+  template <class Access>
+  HWY_INLINE MaybeAffine(const Affine&, const Access&, std::size_t) {}
+  HWY_INLINE VF operator()(VF x) const { return x; }
+};
+
+template <bool kMapsX, bool kMapsY>
+HWY_INLINE void add_mapped(ConstView x, const Affine& affine_x, ConstView y, const Affine& affine_y,
+                           ActivationKind kind, View out) {
+  with_activation(kind, [&](auto g) HWY_ATTR {
+    for_each_tile(x.rows, x.channels,
+                  [&](const auto& at, std::size_t c, std::size_t first, std::size_t last) HWY_ATTR {
+                    const MaybeAffine<kMapsX> map_x(affine_x, at, c);
+                    const MaybeAffine<kMapsY> map_y(affine_y, at, c);
+                    for (std::size_t r = first; r < last; ++r) {
+                      at.store(g.value(hn::Add(map_x(at.load(x.row(r) + c)), map_y(at.load(y.row(r) + c)))),
+                               out.row(r) + c);
+                    }
+                  });
+  });
+}
+
+void AddActivate(ConstView x, const Affine& affine_x, ConstView y, const Affine& affine_y,
+                 ActivationKind kind, View out) {
+  if (affine_x.centre) {
+    affine_y.centre ? add_mapped<true, true>(x, affine_x, y, affine_y, kind, out)
+                    : add_mapped<true, false>(x, affine_x, y, affine_y, kind, out);
+  } else {
+    affine_y.centre ? add_mapped<false, true>(x, affine_x, y, affine_y, kind, out)
+                    : add_mapped<false, false>(x, affine_x, y, affine_y, kind, out);
+  }
+}
+
 HWY_INLINE VF load_as_float(const Whole& at, const float* p) { return at.load(p); }
 HWY_INLINE VF load_as_float(const Part& at, const float* p) { return at.load(p); }
 HWY_INLINE VF load_as_float(const Whole&, const std::uint8_t* p) {
@@ -99,12 +141,18 @@ namespace ztilde::kernels {
 
 HWY_EXPORT(NormaliseActivate);
 HWY_EXPORT(Activate);
+HWY_EXPORT(AddActivate);
 HWY_EXPORT(GatherBytes);
 HWY_EXPORT(GatherFloats);
 
 void normalise_activate(ConstView x, const Affine& affine, ActivationKind g, View y) {
   HWY_DYNAMIC_DISPATCH(NormaliseActivate)(x, affine, g, y);
 }
+void add_activate(ConstView x, const Affine& affine_x, ConstView y, const Affine& affine_y, ActivationKind g,
+                  View out) {
+  HWY_DYNAMIC_DISPATCH(AddActivate)(x, affine_x, y, affine_y, g, out);
+}
+void add(ConstView x, View y) { add_activate(x, {}, y, {}, ActivationKind::identity, y); }
 void activate(ConstView x, ActivationKind g, View y) { HWY_DYNAMIC_DISPATCH(Activate)(x, g, y); }
 void gather(const std::uint8_t* source, std::size_t source_stride, const std::uint32_t* row_index,
             const Affine& affine, View y) {

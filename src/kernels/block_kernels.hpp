@@ -37,6 +37,11 @@ void make_affine(std::size_t channels, const double* mean, const double* varianc
 void normalise_activate(ConstView x, const Affine& affine, ActivationKind g, View y);
 // y = g(x).
 void activate(ConstView x, ActivationKind g, View y);
+// out = g(affine_x(x) + affine_y(y)); an affine map whose centre is null leaves its argument as it is.
+void add_activate(ConstView x, const Affine& affine_x, ConstView y, const Affine& affine_y, ActivationKind g,
+                  View out);
+// y += x.
+void add(ConstView x, View y);
 // Input rows gathered by index, converted and standardised:
 // y[r, c] = affine(source[row_index[r] * source_stride + c]), y.rows indices, y.channels columns.
 // affine.centre == nullptr: plain conversion. row_index == nullptr: rows 0 … y.rows - 1.

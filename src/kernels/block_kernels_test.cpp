@@ -61,6 +61,37 @@ TEST(BlockKernels, normalise_activate_equals_the_reference_on_every_target) {
   }
 }
 
+TEST(BlockKernels, add_activate_equals_the_reference_on_every_target) {
+  for (const std::size_t channels : kChannels) {
+    const Coefficients kx = coefficients(channels);
+    Coefficients ky = kx;
+    std::ranges::reverse(ky.scale);
+    const Guarded x = normal_matrix(9, channels, 0, 3, 1), y = normal_matrix(9, channels, 1, 2, 2);
+    for (const ActivationKind g : {ActivationKind::identity, ActivationKind::relu, ActivationKind::tanh}) {
+      for (const auto& [maps_x, maps_y] :
+           {std::pair(false, false), {true, false}, {false, true}, {true, true}}) {
+        on_every_target([&, maps_x = maps_x, maps_y = maps_y] {
+          Guarded out(9, channels, kNaN);
+          add_activate(x.cview(), maps_x ? kx.affine() : Affine{}, y.cview(), maps_y ? ky.affine() : Affine{},
+                       g, out.view());
+          ASSERT_TRUE(out.guards_intact());
+          for (std::size_t r = 0; r < 9; ++r) {
+            for (std::size_t c = 0; c < channels; ++c) {
+              const double a = maps_x ? kx.at(c)(x(r, c)) : x(r, c), b = maps_y ? ky.at(c)(y(r, c)) : y(r, c);
+              const double z_error = (maps_x ? affine_error(kx.at(c), x(r, c)) : 0) +
+                                     (maps_y ? affine_error(ky.at(c), y(r, c)) : 0) + kUnit * std::abs(a + b);
+              ASSERT_NEAR(out(r, c), reference::activation(g, a + b), value_error(g, a + b, z_error));
+            }
+          }
+          Guarded sum = normal_matrix(9, channels, 1, 2, 2);
+          add(x.cview(), sum.view());
+          for (std::size_t c = 0; c < channels; ++c) ASSERT_EQ(sum(3, c), x(3, c) + y(3, c));
+        });
+      }
+    }
+  }
+}
+
 TEST(BlockKernels, normalise_activate_in_place_gives_the_same_bits) {
   const Coefficients k = coefficients(37);
   for (const ActivationKind g : kActivations) {

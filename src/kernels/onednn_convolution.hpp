@@ -24,6 +24,10 @@ struct ConvolutionShape {
   bool depthwise = false;
   bool bias = false;  // forward only
   auto operator<=>(const ConvolutionShape&) const = default;
+
+  // Requires that at least one window fits.
+  std::size_t out_height() const { return (height + 2 * padding - kernel) / stride + 1; }
+  std::size_t out_width() const { return (width + 2 * padding - kernel) / stride + 1; }
 };
 
 class Convolution {

@@ -1,33 +1,27 @@
 #include "kernels/onednn_product.hpp"
 
 #include <array>
-#include <oneapi/dnnl/dnnl.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/one_openmp_thread.hpp"
+#include "kernels/onednn_support.hpp"
 #include "kernels/packed_weights.hpp"
-#include "ztilde/error.hpp"
 
 namespace ztilde::kernels {
 namespace {
 
 using dnnl::memory;
 
-const dnnl::engine& engine() {
-  static const dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
-  return cpu;
-}
-
 memory::desc matrix(std::size_t rows, std::size_t columns, std::size_t row_stride,
                     std::size_t column_stride) {
-  const auto dim = [](std::size_t n) { return static_cast<memory::dim>(n); };
+  const auto dim = onednn_dim;
   return {{dim(rows), dim(columns)}, memory::data_type::f32, {dim(row_stride), dim(column_stride)}};
 }
 
 memory::desc panels(std::size_t inputs, std::size_t outputs) {
-  return {{static_cast<memory::dim>(inputs), static_cast<memory::dim>(outputs)},
+  return {{onednn_dim(inputs), onednn_dim(outputs)},
           memory::data_type::f32,
           panel_outputs(outputs) == 64 ? memory::format_tag::BA16a64b : memory::format_tag::BA16a48b};
 }
@@ -45,7 +39,7 @@ bool packs_in_panels() {
       return memory::desc({2, channels}, memory::data_type::f32, memory::format_tag::ab);
     };
     try {
-      return is_brgemm({dnnl::matmul::desc(rows(32), panels(32, 100), rows(100)), engine()});
+      return is_brgemm({dnnl::matmul::desc(rows(32), panels(32, 100), rows(100)), onednn_engine()});
     } catch (const dnnl::error&) {
       return false;
     }
@@ -77,8 +71,6 @@ Product::Product(const ProductShape& shape, std::size_t workers) try {
   const memory::desc y = matrix(shape.rows, shape.outputs, shape.y_stride, 1);
   const memory::desc bias = matrix(1, shape.outputs, shape.outputs, 1);
 
-  dnnl::primitive_attr attributes;
-  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   const auto describe = [&] {
     if (shape.kind == ProductKind::input_gradient) {
       return dnnl::matmul::desc(y, matrix(shape.outputs, shape.inputs, shape.weight_stride, 1), x);
@@ -95,21 +87,20 @@ Product::Product(const ProductShape& shape, std::size_t workers) try {
     return shape.bias ? dnnl::matmul::desc(x, weight_transposed, bias, y)
                       : dnnl::matmul::desc(x, weight_transposed, y);
   };
-  const dnnl::matmul::primitive_desc primitive(describe(), attributes, engine());
+  const dnnl::matmul::primitive_desc primitive(describe(), onednn_user_scratch(), onednn_engine());
   implementation_ = std::make_unique<Implementation>(Implementation{
       shape.kind, primitive.scratchpad_desc().get_size(), is_brgemm(primitive), dnnl::matmul(primitive), {}});
   implementation_->workers.reserve(workers);
-  const auto make = [](const memory::desc& desc) { return memory(desc, engine(), nullptr); };
   for (std::size_t i = 0; i < workers; ++i) {
-    auto& worker =
-        implementation_->workers.emplace_back(Implementation::Worker{dnnl::stream(engine()),
-                                                                     make(primitive.src_desc()),
-                                                                     make(primitive.weights_desc()),
-                                                                     shape.bias ? make(bias) : memory(),
-                                                                     make(primitive.dst_desc()),
-                                                                     make(primitive.scratchpad_desc()),
-                                                                     {},
-                                                                     4});
+    auto& worker = implementation_->workers.emplace_back(
+        Implementation::Worker{dnnl::stream(onednn_engine()),
+                               onednn_memory(primitive.src_desc()),
+                               onednn_memory(primitive.weights_desc()),
+                               shape.bias ? onednn_memory(bias) : memory(),
+                               onednn_memory(primitive.dst_desc()),
+                               onednn_memory(primitive.scratchpad_desc()),
+                               {},
+                               4});
     worker.arguments = {{{DNNL_ARG_SRC, worker.left.get()},
                          {DNNL_ARG_WEIGHTS, worker.right.get()},
                          {DNNL_ARG_DST, worker.result.get()},
@@ -121,10 +112,10 @@ Product::Product(const ProductShape& shape, std::size_t workers) try {
     }
   }
 } catch (const dnnl::error& error) {
-  throw Error(ErrorKind::data, "matrix product of " + std::to_string(shape.rows) + " rows, " +
-                                   std::to_string(shape.inputs) + " inputs, " +
-                                   std::to_string(shape.outputs) + " outputs: oneDNN refuses it (" +
-                                   error.what() + "); make the layer smaller");
+  refused_by_onednn("matrix product of " + std::to_string(shape.rows) + " rows, " +
+                        std::to_string(shape.inputs) + " inputs, " + std::to_string(shape.outputs) +
+                        " outputs",
+                    error);
 }
 
 Product::~Product() = default;
@@ -140,9 +131,6 @@ void Product::run(std::size_t worker_index, const float* x, const float* weight,
   const float *left = x, *right = weight, *result = y;
   if (implementation_->kind == ProductKind::input_gradient) left = y, right = weight, result = x;
   if (implementation_->kind == ProductKind::weight_gradient) left = y, right = x, result = weight;
-  const auto point = [](const memory& target, const void* data) {
-    dnnl_memory_set_data_handle(target.get(), const_cast<void*>(data));
-  };
   point(worker.left, left);
   point(worker.right, right);
   point(worker.result, result);

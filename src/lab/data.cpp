@@ -65,6 +65,8 @@ Dataset rows_of(const Dataset& data, std::span<const std::uint32_t> rows) {
   result.task = data.task;
   result.target_name = data.target_name;
   result.classes = data.classes;
+  result.image_width = data.image_width;
+  result.image_height = data.image_height;
   return result;
 }
 

@@ -38,3 +38,57 @@ inline std::vector<ParameterShape> parameters(const Conv2d& layer, const Shape& 
 constexpr bool has_statistics(const Conv2d&) { return false; }
 
 }  // namespace ztilde::layers
+
+namespace ztilde::reference {
+
+namespace detail {
+
+// visit(row of z, output, row of a, input, number of the weight) for each product of the sums above.
+template <class Visit>
+void for_each_product(const Conv2d& layer, const Shape& image, std::size_t images, Visit&& visit) {
+  const std::size_t area = layer.kernel * layer.kernel, summed = layer.depthwise ? 1 : image.channels;
+  layers::for_each_place(image, images, layer.kernel, layer.stride, layer.padding,
+                         [&](std::size_t window, std::size_t place, std::size_t pixel) {
+                           for (std::size_t o = 0; o < layer.outputs; ++o) {
+                             for (std::size_t i = 0; i < summed; ++i) {
+                               visit(window, o, pixel, layer.depthwise ? o : i,
+                                     (o * summed + i) * area + place);
+                             }
+                           }
+                         });
+}
+
+}  // namespace detail
+
+// image: the shape of one that enters; a, z: a row for each pixel.
+template <class T>
+void conv2d_forward(const Conv2d& layer, const Shape& image, MatrixView<const T> a, std::span<const T> weight,
+                    std::span<const T> bias, MatrixView<T> z) {
+  for (std::size_t r = 0; r < z.rows; ++r) {
+    for (std::size_t o = 0; o < z.channels; ++o) z(r, o) = bias.empty() ? T(0) : bias[o];
+  }
+  detail::for_each_product(layer, image, a.rows / image.pixels(),
+                           [&](std::size_t to, std::size_t o, std::size_t from, std::size_t i,
+                               std::size_t w) { z(to, o) += a(from, i) * weight[w]; });
+}
+
+// Overwrites d_a; adds into d_weight and d_bias.
+template <class T>
+void conv2d_backward(const Conv2d& layer, const Shape& image, MatrixView<const T> a,
+                     std::span<const T> weight, MatrixView<const T> d_z, MatrixView<T> d_a,
+                     std::span<T> d_weight, std::span<T> d_bias) {
+  for (std::size_t r = 0; r < a.rows; ++r) {
+    for (std::size_t i = 0; i < a.channels; ++i) d_a(r, i) = T(0);
+  }
+  for (std::size_t r = 0; r < d_z.rows; ++r) {
+    for (std::size_t o = 0; o < d_bias.size(); ++o) d_bias[o] += d_z(r, o);
+  }
+  detail::for_each_product(
+      layer, image, a.rows / image.pixels(),
+      [&](std::size_t to, std::size_t o, std::size_t from, std::size_t i, std::size_t w) {
+        d_a(from, i) += d_z(to, o) * weight[w];
+        d_weight[w] += d_z(to, o) * a(from, i);
+      });
+}
+
+}  // namespace ztilde::reference

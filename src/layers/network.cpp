@@ -58,6 +58,10 @@ void check_fields(const Network& network, std::size_t index, const Kind& kind, c
 
 void check_encode(const Network& network, std::size_t index, const Encode& layer) {
   if (index != 0) refuse(network, index, "it works on raw inputs only; make it the first layer");
+  if (network.height * network.width > 1) {
+    refuse(network, index,
+           "it works on the columns of a table, not on images; take it or height and width out");
+  }
   if (layer.columns.size() != network.inputs) {
     refuse(network, index,
            fmt::format("it has {} for {}; give each input one", counted(layer.columns.size(), "column"),
@@ -77,6 +81,9 @@ std::size_t declared_elements(const Layer& layer, const Shape& input) {
           total = output_shape(kind, input).size();
           if (total > kMostElements) return too_many;
         }
+        if constexpr (std::is_same_v<std::remove_cvref_t<decltype(kind)>, Conv2d>) {
+          if (input.channels > kMostElements / (kind.kernel * kind.kernel)) return too_many;
+        }
         for (const ParameterShape& shape : parameters(kind, input)) {
           if (shape.rows > kMostElements || shape.columns > kMostElements / shape.rows) return too_many;
           total += shape.rows * shape.columns + kFloatsPerLine;
@@ -93,35 +100,45 @@ std::string shape_text(const Shape& shape) {
                                            counted(shape.channels, "channel"));
 }
 
+void check_windows(const Network& network, std::size_t index, const Shape& input, std::size_t kernel,
+                   std::size_t padding) {
+  if (kernel > 1 && network.height * network.width == 1) {
+    refuse(network, index,
+           fmt::format("its kernel of {0} × {0} pixels is for images; give the network's height and width",
+                       kernel));
+  }
+  if (std::min(input.height, input.width) + 2 * padding >= kernel) return;
+  refuse(
+      network, index,
+      fmt::format("its kernel of {0} × {0} does not fit into {1} × {2} pixels{3}; make it smaller, or take "
+                  "out a pooling or a stride before it",
+                  kernel, input.height, input.width,
+                  padding > 0 ? fmt::format(" with a padding of {}", padding) : ""));
+}
+
+void check_convolution(const Network& network, std::size_t index, const Shape& input, const Conv2d& conv) {
+  if (conv.padding >= conv.kernel) {
+    refuse(
+        network, index,
+        fmt::format("padding is {} and kernel {}, so that some windows would see nothing but padding; make "
+                    "it smaller than the kernel",
+                    conv.padding, conv.kernel));
+  }
+  check_windows(network, index, input, conv.kernel, conv.padding);
+  if (conv.depthwise && conv.outputs != input.channels) {
+    refuse(
+        network, index,
+        fmt::format("outputs is {}, and {} {}; a depthwise convolution gives as many as enter", conv.outputs,
+                    counted(input.channels, "channel"), input.channels == 1 ? "enters it" : "enter it"));
+  }
+}
+
 // What a layer asks of the shape that enters it.
 void check_shape(const Network& network, std::size_t index, const Shape& input) {
-  const auto windows = [&](std::size_t kernel, std::size_t padding) {
-    if (std::min(input.height, input.width) + 2 * padding >= kernel) return;
-    refuse(network, index,
-           fmt::format(
-               "its kernel of {0} × {0} does not fit into {1} × {2} pixels{3}; make it smaller, or take out "
-               "a pooling or a stride before it",
-               kernel, input.height, input.width,
-               padding > 0 ? fmt::format(" with {} of padding", padding) : ""));
-  };
   std::visit(
-      overloaded{[&](const Conv2d& conv) {
-                   windows(conv.kernel, conv.padding);
-                   if (conv.padding >= conv.kernel) {
-                     refuse(network, index,
-                            fmt::format("padding is {}, and a kernel of {} would see nothing but it; it must "
-                                        "be below the kernel",
-                                        conv.padding, conv.kernel));
-                   }
-                   if (conv.depthwise && conv.outputs != input.channels) {
-                     refuse(
-                         network, index,
-                         fmt::format("outputs is {}, and it is depthwise over {}; give both the same number",
-                                     conv.outputs, counted(input.channels, "channel")));
-                   }
-                 },
-                 [&](const MaxPool& pool) { windows(pool.kernel, 0); },
-                 [&](const AveragePool& pool) { windows(pool.kernel, 0); },
+      overloaded{[&](const Conv2d& conv) { check_convolution(network, index, input, conv); },
+                 [&](const MaxPool& pool) { check_windows(network, index, input, pool.kernel, 0); },
+                 [&](const AveragePool& pool) { check_windows(network, index, input, pool.kernel, 0); },
                  [&](const Dense&) {
                    if (input.pixels() == 1) return;
                    refuse(network, index,
@@ -132,27 +149,29 @@ void check_shape(const Network& network, std::size_t index, const Shape& input) 
       network.layers[index]);
 }
 
-// The layers that Add and Shortcut name are there, and nothing is made for nobody.
+// Only where there are so many layers before it.
+void check_back(const Network& network, std::size_t index, std::size_t back) {
+  if (back <= index) return;
+  refuse(network, index,
+         fmt::format("back is {}, and only {} {} before it; go back less far, or put it further on", back,
+                     counted(index, "layer"), index == 1 ? "comes" : "come"));
+}
+
+// What an Add brings together has one shape, and nothing is made for nobody.
 void check_connections(const Network& network, const std::vector<Shape>& shapes) {
   std::vector<bool> is_read(network.layers.size(), false);
   for (std::size_t i = 0; i < network.layers.size(); ++i) {
+    if (const std::optional<std::size_t> source = layer_source(network, i)) is_read[*source] = true;
     const auto* add = std::get_if<Add>(&network.layers[i]);
-    const auto* shortcut = std::get_if<Shortcut>(&network.layers[i]);
-    if (i > 0 && !shortcut) is_read[i - 1] = true;
-    if (!add && !shortcut) continue;
-    const std::size_t back = add ? add->back : shortcut->back;
-    if (back > i) {
-      refuse(
-          network, i,
-          fmt::format("back is {}, and it comes after {} only; make it smaller", back, counted(i, "layer")));
-    }
-    is_read[i - back] = true;
-    if (add && shapes[i - 1] != shapes[i - back]) {
-      refuse(
-          network, i,
-          fmt::format("it adds {} and {} of {}; a shortcut with a conv2d or a dense brings them to one shape",
-                      shape_text(shapes[i - 1]), shape_text(shapes[i - back]), label(network, i - back)));
-    }
+    if (!add) continue;
+    const std::size_t other = i - add->back;
+    is_read[other] = true;
+    if (shapes[i - 1] == shapes[other]) continue;
+    refuse(
+        network, i,
+        fmt::format("it adds {} to {} of {}; bring one to the shape of the other by a shortcut with a conv2d "
+                    "or a dense",
+                    shape_text(shapes[i - 1]), shape_text(shapes[other]), label(network, other)));
   }
   for (std::size_t i = 0; i + 1 < network.layers.size(); ++i) {
     if (!is_read[i]) refuse(network, i, "nothing reads its output; add it to another branch, or take it out");
@@ -212,13 +231,10 @@ void validate(const Network& network) {
     }
     has_weights =
         has_weights || std::holds_alternative<Dense>(layer) || std::holds_alternative<Conv2d>(layer);
-    const auto* shortcut = std::get_if<Shortcut>(&layer);
-    if (shortcut && shortcut->back > i) {
-      refuse(network, i,
-             fmt::format("back is {}, and it comes after {} only; make it smaller", shortcut->back,
-                         counted(i, "layer")));
-    }
-    const Shape input = i == 0 ? network.input_shape() : shapes[shortcut ? i - shortcut->back : i - 1];
+    if (const auto* add = std::get_if<Add>(&layer)) layers::check_back(network, i, add->back);
+    if (const auto* shortcut = std::get_if<Shortcut>(&layer)) layers::check_back(network, i, shortcut->back);
+    const std::optional<std::size_t> source = layer_source(network, i);
+    const Shape input = source ? shapes[*source] : network.input_shape();
     layers::check_shape(network, i, input);
     const std::size_t more = layers::declared_elements(layer, input);
     if (more > layers::kMostElements - elements) {
@@ -230,7 +246,8 @@ void validate(const Network& network) {
       refuse(network, i, "its output is more than any memory holds; use fewer outputs");
     }
   }
-  if (!has_weights) throw Error(ErrorKind::data, "the network has no dense layer; it needs at least one");
+  if (!has_weights)
+    throw Error(ErrorKind::data, "the network has neither a dense nor a conv2d layer; it needs at least one");
   layers::check_connections(network, shapes);
   if (shapes.back().pixels() > 1) {
     refuse(network, network.layers.size() - 1,

@@ -89,8 +89,9 @@ TEST(validate, names_the_layer_the_value_and_the_cure) {
 
 TEST(validate, wants_inputs_and_a_dense_layer) {
   EXPECT_EQ(complaint({0, {Dense{2}}}), "inputs is 0; a network needs at least 1 input");
-  EXPECT_EQ(complaint({4, {}}), "the network has no dense layer; it needs at least one");
-  EXPECT_EQ(complaint({4, {Activation{}}}), "the network has no dense layer; it needs at least one");
+  EXPECT_EQ(complaint({4, {}}), "the network has neither a dense nor a conv2d layer; it needs at least one");
+  EXPECT_EQ(complaint({4, {Activation{}}}),
+            "the network has neither a dense nor a conv2d layer; it needs at least one");
 }
 
 TEST(validate, accepts_the_ends_of_each_range) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "layers/fields.hpp"
+#include "ztilde/matrix_view.hpp"
 
 namespace ztilde::layers {
 
@@ -24,3 +25,15 @@ constexpr bool has_statistics(const Add&) { return false; }
 constexpr bool has_statistics(const Shortcut&) { return false; }
 
 }  // namespace ztilde::layers
+
+namespace ztilde::reference {
+
+// Backward, each of the two gets d_y as it is.
+template <class T>
+void add_forward(MatrixView<const T> x, MatrixView<const T> other, MatrixView<T> y) {
+  for (std::size_t r = 0; r < x.rows; ++r) {
+    for (std::size_t c = 0; c < x.channels; ++c) y(r, c) = x(r, c) + other(r, c);
+  }
+}
+
+}  // namespace ztilde::reference

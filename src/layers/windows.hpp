@@ -22,4 +22,22 @@ inline Shape windows_over(const Shape& input, std::size_t kernel, std::size_t st
           windows_along(input.width, kernel, stride, padding), channels};
 }
 
+// visit(window, place, pixel) for each of `images` images, window by window and in reading order within
+// one: the pixel, counted over all images, that lies at this place (row · kernel + column) of the window,
+// counted over all images too. Places over the padding are left out.
+template <class Visit>
+void for_each_place(const Shape& image, std::size_t images, std::size_t kernel, std::size_t stride,
+                    std::size_t padding, Visit&& visit) {
+  const Shape windows = windows_over(image, kernel, stride, padding, image.channels);
+  for (std::size_t w = 0; w < images * windows.pixels(); ++w) {
+    const std::size_t top = w % windows.pixels() / windows.width * stride, left = w % windows.width * stride;
+    const std::size_t first_pixel = w / windows.pixels() * image.pixels();
+    for (std::size_t place = 0; place < kernel * kernel; ++place) {
+      // In the padded image; below the padding, the difference wraps around to beyond any image.
+      const std::size_t y = top + place / kernel - padding, x = left + place % kernel - padding;
+      if (y < image.height && x < image.width) visit(w, place, first_pixel + y * image.width + x);
+    }
+  }
+}
+
 }  // namespace ztilde::layers

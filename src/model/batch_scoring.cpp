@@ -18,8 +18,9 @@ std::vector<float> outputs_in_batches(const Model& model, const Batch& all, cons
   std::vector<AlignedBuffer<float>> memory;
   std::vector<kernels::View> z;
   for (const Stage& stage : stages) {
-    memory.emplace_back(batches.largest() * row_stride(stage.outputs));
-    z.emplace_back(memory.back().data(), batches.largest(), stage.outputs, row_stride(stage.outputs));
+    const std::size_t rows = batches.largest() * stage.output.pixels();
+    memory.emplace_back(rows * row_stride(stage.outputs));
+    z.emplace_back(memory.back().data(), rows, stage.outputs, row_stride(stage.outputs));
   }
   forward.set_z(std::move(z));
   std::vector<std::uint32_t> index(all.rows);
@@ -48,15 +49,16 @@ Scores evaluate_in_batches(const Model& model, const Dataset& data, std::size_t 
   Team team(InferencePlan::workers_for(model.network, batches.largest(), threads));
   std::vector<float> outputs = outputs_in_batches(model, all, batches, team);
   const std::size_t channels = layer_outputs(model.network).back();
-  const RunOutputs give = [&](const InferencePlan::Consume& consume) {
-    const Cut blocks = InferencePlan::blocks(all.rows);
-    team.run([&](const Worker& worker) {
-      worker.share(blocks.parts, [&](std::size_t block) {
-        const std::size_t first = blocks.first(block);
-        consume(worker, block, first, {outputs.data() + first * channels, blocks.size(block), channels});
-      });
-    });
-  };
+  const Cut blocks = InferencePlan::blocks_of(lower(model.network), all.rows);
+  const RunOutputs give = {
+      blocks, [&](const InferencePlan::Consume& consume) {
+        team.run([&](const Worker& worker) {
+          worker.share(blocks.parts, [&](std::size_t block) {
+            const std::size_t first = blocks.first(block);
+            consume(worker, block, first, {outputs.data() + first * channels, blocks.size(block), channels});
+          });
+        });
+      }};
   return score_fully(give, team, all, objective_of(model.task, channels), model.classes.size());
 }
 

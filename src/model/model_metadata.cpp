@@ -149,6 +149,24 @@ TableRules rules_from_json(const json& value) {
   return rules;
 }
 
+std::uint64_t image_channels(const Model& model) {
+  return model.network.inputs / (model.image_height * model.image_width);
+}
+
+// The network's inputs are the numbers of an image.
+void image_from_json(const json& value, Model& model) {
+  const std::uint64_t height = count_member(value, "height"), width = count_member(value, "width");
+  const std::uint64_t channels = count_member(value, "channels"), inputs = model.network.inputs;
+  const bool fits = height > 0 && width > 0 && channels > 0 && height <= inputs / width &&
+                    inputs % (height * width) == 0 && channels == inputs / (height * width);
+  if (!fits) throw NotThat{fmt::format("sizes that give {}, the network's inputs", inputs)};
+  const json& resized = member(value, "resized");
+  if (!resized.is_boolean()) throw NotThat{"true or false in 'resized'"};
+  model.image_height = height;
+  model.image_width = width;
+  model.images_resized = resized.get<bool>();
+}
+
 ordered_json conventions(const Network& network) {
   ordered_json by_layer = ordered_json::object();
   for (std::size_t i = 0; i < network.layers.size(); ++i) {
@@ -272,6 +290,13 @@ Metadata to_metadata(const Model& model) {
       {"classes", texts_to_json(model.classes).dump()},
       {"training", to_json(model.training).dump()},
       {"test_rows", test_rows.dump()}};
+  if (model.image_width > 0) {
+    metadata["image"] = ordered_json({{"height", model.image_height},
+                                      {"width", model.image_width},
+                                      {"channels", image_channels(model)},
+                                      {"resized", model.images_resized}})
+                            .dump();
+  }
   if (model.rules != TableRules{}) metadata["table"] = to_json(model.rules).dump();
   return metadata;
 }
@@ -299,6 +324,7 @@ Model from_metadata(const Metadata& metadata, const std::string& file_name) {
       throw NotThat{fmt::format("{}, the network's inputs", model.network.inputs)};
     }
   });
+  if (reader.has("image")) reader.decoded("image", [&](const json& value) { image_from_json(value, model); });
   if (reader.has("table")) model.rules = reader.decoded("table", rules_from_json);
   model.target_name = reader.decoded("target", text_from_json);
   model.classes = reader.decoded("classes", texts_from_json);

@@ -42,10 +42,9 @@ std::uint32_t answer_of(const float* row, std::size_t outputs) {
   return static_cast<std::uint32_t>(outputs == 1 ? row[0] > 0 : std::max_element(row, row + outputs) - row);
 }
 
-Scores score_keeping(const RunOutputs& run, const Batch& batch, const Objective& objective, const Kept& kept,
-                     std::size_t classes) {
-  const Cut blocks = InferencePlan::blocks(batch.rows);
-  std::vector<BlockSums> by_block(blocks.parts);
+Scores score_keeping(const RunOutputs& outputs, const Batch& batch, const Objective& objective,
+                     const Kept& kept, std::size_t classes) {
+  std::vector<BlockSums> by_block(outputs.blocks.parts);
   const auto target = [&](std::size_t row) {
     return static_cast<double>(batch.targets[source_row(batch, row)]);
   };
@@ -53,7 +52,7 @@ Scores score_keeping(const RunOutputs& run, const Batch& batch, const Objective&
     return batch.weights ? double{batch.weights[source_row(batch, row)]} : 1.0;
   };
   const bool regress = objective.kind == LossKind::squared_error;
-  run([&](const Worker&, std::size_t block, std::size_t first, kernels::View out) {
+  outputs.run([&](const Worker&, std::size_t block, std::size_t first, kernels::View out) {
     BlockSums& sums = by_block[block];
     sums.loss = evaluate(objective, batch, first, 1, out, {});
     for (std::size_t r = 0; regress && r < out.rows; ++r) {
@@ -135,7 +134,8 @@ std::optional<double> mean_area(const Batch& batch, const std::vector<float>& sc
 namespace {
 
 RunOutputs outputs_of(InferencePlan& plan, Team& team, const Batch& batch) {
-  return [&](const InferencePlan::Consume& consume) { plan.run(team, batch, consume); };
+  return {plan.blocks(batch.rows),
+          [&](const InferencePlan::Consume& consume) { plan.run(team, batch, consume); }};
 }
 
 }  // namespace

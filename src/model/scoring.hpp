@@ -26,9 +26,12 @@ bool are_first_classes(const std::vector<std::string>& some, const std::vector<s
 // Throws Error(data) where these are not labelled rows of the model's columns and classes.
 void require_labelled(const Model& model, const Dataset& data);
 
-// Gives the outputs of every row of a batch to its argument, in the blocks of InferencePlan::blocks(rows),
-// as InferencePlan::run does.
-using RunOutputs = std::function<void(const InferencePlan::Consume&)>;
+// Gives the outputs of every row of a batch to the argument of `run`, block by block, as InferencePlan::run
+// does.
+struct RunOutputs {
+  Cut blocks;
+  std::function<void(const InferencePlan::Consume&)> run;
+};
 
 // Loss, and accuracy or rmse, mae and r2; regression in the target's own units. Rows count by their
 // weight, in the loss also by their class's. Same result for any number of threads.

@@ -42,6 +42,12 @@ void require_columns(const Model& model, const Dataset& data) {
                 fmt::format("the data have {}, the model was trained on {}; give it the same columns",
                             counted(data.columns, "column"), with_commas(model.network.inputs)));
   }
+  if (model.image_width > 0 && data.image_width > 0 &&
+      (data.image_width != model.image_width || data.image_height != model.image_height)) {
+    throw Error(ErrorKind::data,
+                fmt::format("the images are {} × {} pixels, the model takes {} × {}; bring them to that size",
+                            data.image_width, data.image_height, model.image_width, model.image_height));
+  }
   if (!model.column_names.empty() && !data.column_names.empty() && model.column_names != data.column_names) {
     throw Error(ErrorKind::data,
                 "the data's columns are not the model's, in the model's order; give it the columns it was "

@@ -21,11 +21,11 @@ std::vector<StageTensors> stage_tensors(const Network& network, const std::vecto
       }
     };
     StageTensors& t = tensors[s];
-    if (stages[s].dense_layer) {
-      point(*stages[s].dense_layer, "weight", t.weight, t.d_weight);
-      point(*stages[s].dense_layer, "bias", t.bias, t.d_bias);
+    if (const auto layer = stages[s].weight_layer()) {
+      point(*layer, "weight", t.weight, t.d_weight);
+      point(*layer, "bias", t.bias, t.d_bias);
     }
-    if (stages[s].norm == StageNorm::batch) {
+    if (stages[s].sums) {
       point(stages[s].norm_layer, "weight", t.gamma, t.d_gamma);
       point(stages[s].norm_layer, "bias", t.beta, t.d_beta);
     }
@@ -33,50 +33,93 @@ std::vector<StageTensors> stage_tensors(const Network& network, const std::vecto
   return tensors;
 }
 
+InputNorm::InputNorm(const Shape& input, const double* statistics)
+    : centre(input.size()), scale(input.size()), shift(input.size()) {
+  NormState of_channels(input.channels, 0, nullptr, nullptr);
+  std::copy_n(statistics, input.channels, of_channels.mean.data());
+  std::copy_n(statistics + input.channels, input.channels, of_channels.variance.data());
+  of_channels.refresh();
+  for (std::size_t i = 0; i < input.size(); ++i) {
+    centre[i] = of_channels.centre[i % input.channels];
+    scale[i] = of_channels.scale[i % input.channels];
+    shift[i] = of_channels.shift[i % input.channels];
+  }
+}
+
+InputNorm input_norm(const Network& network, const std::vector<Stage>& stages, const double* statistics) {
+  if (stages[0].x.norm != StageNorm::standardise) return {};
+  for (const StatisticSlot& slot : statistic_slots(network)) {
+    if (slot.layer == stages[0].x.norm_layer) return {stages[0].source, statistics + slot.offset};
+  }
+  return {};
+}
+
+std::vector<std::size_t> forward_groups(const std::vector<Stage>& stages) {
+  std::vector<std::size_t> groups;
+  std::size_t group = 0;
+  for (const Stage& stage : stages) {
+    groups.push_back(group);
+    if (stage.sums) ++group;
+  }
+  return groups;
+}
+
 BatchForward::BatchForward(const Network& network, std::vector<std::size_t> batch_sizes, std::size_t workers,
                            const float* parameters, float* gradients, const double* fixed_statistics,
                            bool dropout, std::uint64_t seed)
     : tensors(stage_tensors(network, lower(network), parameters, gradients)),
       stages_(lower(network)),
+      groups_(forward_groups(stages_)),
       encoder_(network, parameters, gradients, fixed_statistics),
+      input_norm_(ztilde::input_norm(network, stages_, fixed_statistics)),
       largest_batch_(*std::max_element(batch_sizes.begin(), batch_sizes.end())),
       order_(backward_order(stages_, largest_batch_)),
       dropout_(dropout),
       seed_(seed),
       cache_(workers) {
-  std::size_t tile_rows = 0, blocks = 0, inputs = 0, outputs = 0, slice = 0;
+  std::size_t tile_rows = 0, block_rows = 0, blocks = 0, slice = 0;
   for (const std::size_t rows : batch_sizes) {
     const BatchProducts& products =
         products_.emplace_back(prepare_products(cache_, stages_, rows, gradients ? &order_ : nullptr));
     tile_rows = std::max(tile_rows, products.largest_tile());
+    block_rows = std::max(block_rows, products.blocks.largest());
     slice = std::max(slice, row_stride(products.largest_slice()));
     blocks = std::max(blocks, products.blocks.parts);
   }
-  for (std::size_t s = 0; s < stages_.size(); ++s) {
-    const Stage& stage = stages_[s];
-    inputs = std::max(inputs, row_stride(stage.inputs));
-    if (stage.inner_activation != ActivationKind::identity)
-      outputs = std::max(outputs, row_stride(stage.outputs));
-    const auto epsilon =
-        stage.norm == StageNorm::batch ? std::get<BatchNorm>(network.layers[stage.norm_layer]).epsilon : 0.0;
-    norms.push_back(stage.norm == StageNorm::none
-                        ? NormState()
-                        : NormState(stage.inputs, epsilon, tensors[s].gamma, tensors[s].beta));
-    sums.push_back(stage.sums ? BlockSums(blocks, stage.outputs, true) : BlockSums());
-  }
-  for (const StatisticSlot& slot : statistic_slots(network)) {
-    for (std::size_t s = 0; s < stages_.size(); ++s) {
-      if (stages_[s].norm != StageNorm::standardise || stages_[s].norm_layer != slot.layer) continue;
-      std::copy_n(fixed_statistics + slot.offset, slot.channels, norms[s].mean.data());
-      std::copy_n(fixed_statistics + slot.offset + slot.channels, slot.channels, norms[s].variance.data());
-      norms[s].refresh();
+  std::size_t source = 0, pooled = 0, inner = 0, second = 0, pixels = 0, places = 0;  // of one tile
+  for (const Stage& stage : stages_) {
+    const std::size_t rows = stage.works_on_pixels() ? block_rows : tile_rows;
+    source = std::max(source, rows * stage.source.size());
+    if (stage.pool) pooled = std::max(pooled, rows * stage.input.size());
+    if (stage.shortcut) second = std::max(second, rows * stage.source.size());
+    if (stage.inner_activation != ActivationKind::identity) {
+      inner = std::max(inner, rows * stage.output.size());
+      second = std::max(second, rows * stage.output.size());
     }
+    if (stage.sums) pixels = std::max(pixels, stage.output.pixels() > 1 ? rows * stage.output.pixels() : 0);
+    const auto epsilon = stage.sums ? std::get<BatchNorm>(network.layers[stage.norm_layer]).epsilon : 0.0;
+    const StageTensors& t = tensors[norms.size()];
+    norms.push_back(stage.sums ? NormState(stage.outputs, epsilon, t.gamma, t.beta) : NormState());
+    sums.push_back(stage.sums ? BlockSums(blocks, stage.outputs, true) : BlockSums());
+    const StageProducts& of_stage = products_.front().stages[packed_.size()];
+    const auto packed_for = [](const std::vector<const kernels::Convolution*>& convolutions) {
+      return AlignedBuffer<float>(convolutions.empty() ? 0 : convolutions.front()->packed_floats());
+    };
+    for (const kernels::Pooling& pool : of_stage.pool) places = std::max(places, pool.places_bytes());
+    packed_.push_back(packed_for(of_stage.convolve));
+    packed_back_.push_back(packed_for(of_stage.convolve_back));
   }
   if (std::ranges::any_of(stages_, &Stage::sums)) weights_ = RowWeights(largest_batch_, blocks);
   for (std::size_t w = 0; w < workers; ++w) {
-    scratch.push_back({AlignedBuffer<float>(tile_rows * inputs), AlignedBuffer<float>(tile_rows * outputs),
-                       AlignedBuffer<float>(largest_batch_ * slice),
-                       AlignedBuffer<std::byte>(cache_.largest_scratch())});
+    WorkerScratch& mine = scratch.emplace_back();
+    mine.source = AlignedBuffer<float>(source);
+    mine.pooled = AlignedBuffer<float>(pooled);
+    mine.inner = AlignedBuffer<float>(inner);
+    mine.second = AlignedBuffer<float>(second);
+    mine.slice = AlignedBuffer<float>(largest_batch_ * slice);
+    mine.pixel_weights = AlignedBuffer<float>(pixels);
+    mine.product = AlignedBuffer<std::byte>(cache_.largest_scratch());
+    mine.places = AlignedBuffer<std::byte>(places);
   }
 }
 
@@ -90,8 +133,13 @@ const BatchProducts& BatchForward::products(std::size_t rows) const {
 std::size_t BatchForward::scratch_bytes() const {
   std::size_t bytes = 0;
   for (const WorkerScratch& worker : scratch) {
-    bytes += (worker.source.size() + worker.inner.size() + worker.slice.size()) * sizeof(float) +
-             worker.product.size();
+    bytes += (worker.source.size() + worker.pooled.size() + worker.inner.size() + worker.second.size() +
+              worker.slice.size() + worker.pixel_weights.size()) *
+                 sizeof(float) +
+             worker.product.size() + worker.places.size();
+  }
+  for (const auto* packed : {&packed_, &packed_back_}) {
+    for (const AlignedBuffer<float>& weight : *packed) bytes += weight.size() * sizeof(float);
   }
   for (const BlockSums& block_sums : sums) bytes += block_sums.bytes();
   return bytes + weights_.bytes();
@@ -101,64 +149,173 @@ void BatchForward::drop_out(const Stage& stage, std::size_t first_row, std::size
                             Stopwatch& watch) const {
   if (!dropout_ || stage.dropout.probability == 0) return;
   const RandomStream stream(seed_, Purpose::dropout, static_cast<std::uint32_t>(stage.dropout.layer), step_);
-  kernels::dropout(x, stage.dropout.probability, stream, first_row, first_channel, stage.inputs);
+  kernels::dropout(x, stage.dropout.probability, stream, first_row * stage.source.pixels(), first_channel,
+                   stage.source.channels);
   watch.lap(Work::other);
 }
 
 ConstView BatchForward::inner(std::size_t s, std::size_t first_row, std::size_t rows, float* out) const {
   const ConstView z_block = z(s, first_row, rows);
   if (stages_[s].inner_activation == ActivationKind::identity) return z_block;
-  const View result(out, rows, z_block.channels, row_stride(z_block.channels));
+  const View result(out, z_block.rows, z_block.channels, row_stride(z_block.channels));
   kernels::activate(z_block, stages_[s].inner_activation, result);
   return result;
 }
 
+const float* BatchForward::weights_of(std::size_t s, std::size_t first_row, std::size_t rows,
+                                      WorkerScratch& mine) const {
+  const float* of_rows = weights_.of_row.data() + first_row;
+  const std::size_t pixels = stages_[s].output.pixels();
+  if (pixels == 1) return of_rows;
+  for (std::size_t r = 0; r < rows; ++r)
+    std::fill_n(mine.pixel_weights.data() + r * pixels, pixels, of_rows[r]);
+  return mine.pixel_weights.data();
+}
+
+View BatchForward::before_activation(std::size_t s, std::size_t first_row, std::size_t rows, float* out,
+                                     WorkerScratch& mine) const {
+  const Stage& stage = stages_[s];
+  const View sum(out, rows * stage.source.pixels(), stage.source.channels);
+  kernels::add_activate(operand(stage.x, first_row, rows, mine.inner.data()), affine(stage.x, 0),
+                        operand(*stage.shortcut, first_row, rows, mine.second.data()),
+                        affine(*stage.shortcut, 0), ActivationKind::identity, sum);
+  return sum;
+}
+
 ConstView BatchForward::source(std::size_t s, const Batch& batch, std::size_t first_row, std::size_t rows,
                                std::size_t first_channel, std::size_t channels, std::size_t stride,
-                               float* out, Stopwatch& watch) const {
+                               float* out, WorkerScratch& mine) const {
   const Stage& stage = stages_[s];
-  const NormState& norm = norms[s];
-  const View result(out, rows, channels, stride);
+  const std::size_t pixels = stage.source.pixels();
+  const View result(out, rows * pixels, channels, stride);
   ConstView x;
-  if (s == 0) {
-    inputs(batch, first_row, first_channel, result);
+  if (!stage.x.stage) {
+    const View as_rows = pixels == 1 ? result : View(out, rows, pixels * channels);
+    inputs(batch, first_row, first_channel, as_rows);
     x = result;
-    watch.lap(Work::data);
+    mine.watch.lap(Work::data);
     if (stage.activation != ActivationKind::identity) {
       kernels::activate(x, stage.activation, result);
-      watch.lap(Work::normalisation);
+      mine.watch.lap(Work::normalisation);
     }
   } else {
-    x = z_[s - 1].block(first_row, rows);
-    x.data += first_channel;
-    x.channels = channels;
-    const ActivationKind inner_activation = stages_[s - 1].inner_activation;
+    const auto some_channels = [&](ConstView whole) {
+      whole.data += first_channel;
+      whole.channels = channels;
+      return whole;
+    };
+    x = some_channels(z(*stage.x.stage, first_row, rows));
+    const ActivationKind inner_activation = stages_[*stage.x.stage].inner_activation;
     if (inner_activation != ActivationKind::identity) {
       kernels::activate(x, inner_activation, result);
       x = result;
     }
-    if (stage.norm != StageNorm::none) {
-      kernels::normalise_activate(x, norm.affine(first_channel), stage.activation, result);
+    if (stage.shortcut) {
+      const ConstView second = some_channels(operand(*stage.shortcut, first_row, rows, mine.second.data()));
+      kernels::add_activate(x, affine(stage.x, first_channel), second, affine(*stage.shortcut, first_channel),
+                            stage.activation, result);
+      x = result;
+    } else if (stage.x.norm != StageNorm::none) {
+      kernels::normalise_activate(x, affine(stage.x, first_channel), stage.activation, result);
       x = result;
     } else if (stage.activation != ActivationKind::identity) {
       kernels::activate(x, stage.activation, result);
       x = result;
     }
-    watch.lap(Work::normalisation);
+    mine.watch.lap(Work::normalisation);
   }
   if (dropout_ && stage.dropout.probability > 0) {
     if (x.data != out) {  // nothing before it: drop out of a copy
       copy_rows(x, result);
       x = result;
     }
-    drop_out(stage, first_row, first_channel, result, watch);
+    drop_out(stage, first_row, first_channel, result, mine.watch);
   }
   return x;
+}
+
+ConstView BatchForward::pooled(std::size_t s, const StageProducts& products, const Tile& tile,
+                               ConstView source, std::size_t worker) {
+  const Stage& stage = stages_[s];
+  if (!stage.pool) return source;
+  WorkerScratch& mine = scratch[worker];
+  const std::size_t pixels = stage.input.size() / stage.source.channels;  // before it is flattened
+  const View result(mine.pooled.data(), tile.rows * pixels, stage.source.channels);
+  products.pool[tile.product].forward(source.data, result.data, mine.places.data());
+  mine.watch.lap(Work::normalisation);
+  return result;
 }
 
 void BatchForward::begin(std::uint64_t step) {
   step_ = step;
   fault_.reset();
+}
+
+void BatchForward::pack_weights(const Worker& worker, const BatchProducts& batch_products) {
+  bool any = false;
+  for (std::size_t s = 0, turn = 0; s < stages_.size(); ++s) {
+    const StageProducts& products = batch_products.stages[s];
+    const auto pack = [&](const std::vector<const kernels::Convolution*>& convolutions,
+                          AlignedBuffer<float>& packed) {
+      if (convolutions.empty()) return;
+      any = true;
+      if (turn++ % worker.count != worker.index) return;
+      convolutions.front()->pack_weight(worker.index, tensors[s].weight, packed.data());
+    };
+    pack(products.convolve, packed_[s]);
+    pack(products.convolve_back, packed_back_[s]);
+  }
+  if (!any) return;
+  scratch[worker.index].watch.lap(Work::products);
+  worker.sync();
+  scratch[worker.index].watch.lap(Work::other);
+}
+
+void BatchForward::run_tile(const Worker& worker, std::size_t s, const Batch& batch,
+                            const BatchProducts& batch_products, const Tile& tile, bool weighted) {
+  const Stage& stage = stages_[s];
+  const StageProducts& products = batch_products.stages[s];
+  WorkerScratch& mine = scratch[worker.index];
+  const std::size_t first = tile.first_row, rows = tile.rows;
+  const View result = z(s, first, rows);
+  const bool into_result = !stage.weight_layer() && !stage.pool;
+  const std::size_t stride =
+      into_result && !stage.works_on_pixels() ? result.row_stride : row_stride(stage.source.channels);
+  // A product reads rows at the stride it was prepared for; z of the stage before has it too.
+  ConstView x = source(s, batch, first, rows, 0, stage.source.channels, stride,
+                       into_result ? result.data : mine.source.data(), mine);
+  if (stage.works_on_pixels()) x = pooled(s, products, tile, x, worker.index);
+  if (stage.dense_layer) {
+    products.forward[tile.product]->run(worker.index, x.data, tensors[s].weight, tensors[s].bias, result.data,
+                                        mine.product.data());
+    mine.watch.lap(Work::products);
+  } else if (stage.conv_layer) {
+    products.convolve[tile.product]->run(worker.index, x.data, packed_[s].data(), tensors[s].bias,
+                                         result.data, mine.product.data());
+    mine.watch.lap(Work::products);
+  } else if (x.data != result.data) {
+    // Flatten reads the same numbers as rows of another length.
+    std::copy_n(x.data, x.rows * x.channels, result.data);
+  }
+  if (stage.sums) sum_tile(s, batch_products, tile, weighted, mine);
+}
+
+void BatchForward::sum_tile(std::size_t s, const BatchProducts& products, const Tile& tile, bool weighted,
+                            WorkerScratch& mine) {
+  const std::size_t pixels = stages_[s].output.pixels();
+  const ConstView x = inner(s, tile.first_row, tile.rows, mine.inner.data());
+  for (std::size_t block = tile.first_block; block < tile.end_block; ++block) {
+    const std::size_t first = products.blocks.first(block), rows = products.blocks.size(block);
+    const ConstView of_block = x.block((first - tile.first_row) * pixels, rows * pixels);
+    if (weighted) {
+      kernels::weighted_sums(of_block, weights_of(s, first, rows, mine), sums[s].shift_of(block),
+                             sums[s].sum_of(block), sums[s].squares_of(block));
+    } else {
+      kernels::shifted_sums(of_block, sums[s].shift_of(block), sums[s].sum_of(block),
+                            sums[s].squares_of(block));
+    }
+  }
+  mine.watch.lap(Work::normalisation);
 }
 
 void BatchForward::run(const Worker& worker, const Batch& batch) {
@@ -167,53 +324,34 @@ void BatchForward::run(const Worker& worker, const Batch& batch) {
   WorkerScratch& mine = scratch[worker.index];
   const bool weighted = batch.weights != nullptr && weights_.of_row.size() > 0;
   if (weighted) {
-    for (const Tile& tile : batch_products.tiles[worker.index]) {
+    for (const Tile& tile : batch_products.block_tiles[worker.index]) {
       gather_weights(batch, tile.first_row, tile.rows, weights_.of_row.data() + tile.first_row);
-      for (std::size_t block = tile.first_block; block < tile.end_block; ++block)
-        weights_.sum_block(blocks, block);
+      weights_.sum_block(blocks, tile.first_block);
     }
     mine.watch.lap(Work::data);
   }
-  for (std::size_t s = 0; s < stages_.size(); ++s) {
-    const Stage& stage = stages_[s];
-    for (const Tile& tile : batch_products.tiles[worker.index]) {
-      const std::size_t first = tile.first_row, rows = tile.rows;
-      const View result = z(s, first, rows);
-      if (stage.dense_layer) {
-        // The product reads rows at the stride it was prepared for; z of the stage before has it too.
-        const ConstView x = source(s, batch, first, rows, 0, stage.inputs, row_stride(stage.inputs),
-                                   mine.source.data(), mine.watch);
-        batch_products.stages[s].forward[tile.product]->run(
-            worker.index, x.data, tensors[s].weight, tensors[s].bias, result.data, mine.product.data());
-        mine.watch.lap(Work::products);
-      } else {
-        const ConstView x =
-            source(s, batch, first, rows, 0, stage.inputs, result.row_stride, result.data, mine.watch);
-        if (x.data != result.data) {
-          copy_rows(x, result);
-        }
+  pack_weights(worker, batch_products);
+  for (std::size_t s = 0, end = 0; s < stages_.size(); s = end) {
+    end = s + 1;
+    if (stages_[s].works_on_pixels()) {
+      while (end < stages_.size() && stages_[end].works_on_pixels() && groups_[end] == groups_[s]) ++end;
+      for (const Tile& tile : batch_products.block_tiles[worker.index]) {
+        for (std::size_t t = s; t < end; ++t) run_tile(worker, t, batch, batch_products, tile, weighted);
       }
-      if (!stage.sums) continue;
-      const ConstView x = inner(s, first, rows, mine.inner.data());
-      for (std::size_t block = tile.first_block; block < tile.end_block; ++block) {
-        const ConstView of_block = x.block(blocks.first(block) - first, blocks.size(block));
-        if (weighted) {
-          kernels::weighted_sums(of_block, weights_.of_row.data() + blocks.first(block),
-                                 sums[s].shift_of(block), sums[s].sum_of(block), sums[s].squares_of(block));
-        } else {
-          kernels::shifted_sums(of_block, sums[s].shift_of(block), sums[s].sum_of(block),
-                                sums[s].squares_of(block));
-        }
+    } else {
+      for (const Tile& tile : batch_products.tiles[worker.index]) {
+        run_tile(worker, s, batch, batch_products, tile, weighted);
       }
-      mine.watch.lap(Work::normalisation);
     }
-    if (!stage.sums) continue;
+    const std::size_t last = end - 1;
+    if (!stages_[last].sums) continue;
     worker.sync([&] {
       mine.watch.lap(Work::other);
       weights_.used = weighted;
       if (weighted) weights_.sum_all(blocks);
-      const std::size_t broken = norms[s + 1].merge(sums[s], blocks, weights_);
-      if (broken != stage.outputs && !fault_) fault_ = Fault{stages_[s + 1].norm_layer, broken};
+      const std::size_t broken =
+          norms[last].merge(sums[last], blocks, weights_, stages_[last].output.pixels());
+      if (broken != stages_[last].outputs && !fault_) fault_ = Fault{stages_[last].norm_layer, broken};
       mine.watch.lap(Work::normalisation);
     });
     mine.watch.lap(Work::other);

@@ -19,6 +19,8 @@ class InferencePlan {
                 const float* parameters, const double* statistics);
 
   void refresh();
+  // The statistics of the batch norm that reads stage s alone.
+  void refresh_norm(std::size_t s);
 
   // Calls consume(worker, block, first_row, outputs) once for each block of rows, from the
   // worker that computed it. `outputs` [block rows, outputs] is the plan's, valid during the call
@@ -28,19 +30,31 @@ class InferencePlan {
   // reads it: without its inner activation.
   using Look = std::function<void(std::size_t, std::size_t, kernels::ConstView)>;
   void run(Team& team, const Batch& batch, const Consume& consume, const Look& look = {});
+  // The same up to stage s, whose z it gives: [block rows · pixels, channels], without its inner activation.
+  void run_up_to(Team& team, std::size_t s, const Batch& batch, const Consume& consume);
 
-  static Cut blocks(std::size_t rows);
+  const std::vector<Stage>& stages() const { return stages_; }
+  Cut blocks(std::size_t rows) const { return blocks_of(stages_, rows); }
+  static Cut blocks_of(const std::vector<Stage>& stages, std::size_t rows);
   // As many workers as there is work for, at most `threads` (0: all cores).
   static std::size_t workers_for(const Network& network, std::size_t rows, std::size_t threads);
   std::size_t bytes() const;
 
  private:
-  void run_blocks(const Worker& worker, const Batch& batch, const Consume& consume, const Look& look);
+  void prepare_contractions(std::size_t largest_batch);
+  void place_scratch(std::size_t workers);
+  void run_blocks(const Worker& worker, std::size_t stages, const Batch& batch, const Consume& consume,
+                  const Look& look);
   // All workers on the only row, each with some outputs of every stage.
   void run_one_row(const Worker& worker, const Batch& batch, const Consume& consume, const Look& look);
-  // A stage's prologue: at most an inner activation of the stage before and one normalisation.
-  void prologue(std::size_t s, const Batch& batch, std::size_t first_row, kernels::ConstView z,
+  // z of stage s for rows from first_row on, from the z of those before.
+  void run_stage(const Worker& worker, std::size_t s, const Batch& batch, std::size_t first_row,
+                 std::size_t rows, std::size_t size_index);
+  // What the prologue of stage s gives before it is pooled. z(stage): the z it may read.
+  template <class Z>
+  void prologue(std::size_t s, const Batch& batch, std::size_t first_row, const Z& z,
                 kernels::View out) const;
+  kernels::View z_of(const Worker& worker, std::size_t s, std::size_t rows);
 
   std::vector<Stage> stages_;
   std::vector<StageTensors> tensors_;
@@ -50,21 +64,30 @@ class InferencePlan {
   AlignedBuffer<float> tables_;
   AlignedBuffer<double> encoding_;
   Encoder encoder_;
-  std::vector<std::size_t> statistic_offsets_;  // by stage
-  std::vector<NormState> norms_;                // by stage
+  std::vector<std::size_t> statistic_offsets_;  // by stage, of the batch norm that reads its result
+  std::vector<NormState> norms_;                // by stage, the same
+  std::size_t input_statistics_ = 0;            // of Standardise
+  InputNorm input_norm_;
   struct Packed {
-    AlignedBuffer<float> weight, bias;  // as kernels::pack_weights lays them out; [outputs]
+    AlignedBuffer<float> weight, bias;  // as kernels::pack_weights or a convolution lays them out; [outputs]
   };
   std::vector<Packed> packed_;  // by stage
   ProductCache cache_;
-  std::vector<std::size_t> block_sizes_;                        // ascending; a block is padded to the next
-  std::vector<std::vector<const kernels::Product*>> products_;  // by block size, by stage
+  std::vector<std::size_t> block_sizes_;  // ascending; a block is padded to the next
+  struct Contraction {
+    const kernels::Product* product = nullptr;
+    const kernels::Convolution* convolution = nullptr;
+    std::optional<kernels::Pooling> pooling = {};
+  };
+  std::vector<std::vector<Contraction>> contractions_;  // by block size, by stage
   struct Scratch {
-    AlignedBuffer<float> source, z;
+    AlignedBuffer<float> source, pooled;
+    AlignedBuffer<float> z;  // every stage's, placed by lifetime
     AlignedBuffer<std::byte> product;
   };
-  std::vector<Scratch> scratch_;   // by worker
-  AlignedBuffer<float> row_z_[2];  // one row's z, of stages in turn
+  std::vector<Scratch> scratch_;        // by worker
+  std::vector<std::size_t> z_offsets_;  // by stage
+  AlignedBuffer<float> row_z_[2];       // one row's z, of stages in turn
 };
 
 }  // namespace ztilde

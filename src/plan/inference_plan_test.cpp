@@ -30,7 +30,7 @@ std::vector<float> infer(const Network& network, const std::vector<float>& x, st
 }
 
 TEST(InferencePlan, equals_the_reference_in_double_for_every_network) {
-  for (const auto& [name, network] : testing_networks::all()) {
+  for (const auto& [name, network] : testing_networks::with_images()) {
     const std::vector<float> parameters = testing_networks::random_parameters(network);
     const std::vector<double> statistics = testing_networks::random_statistics(network);
     const std::size_t rows = 70;
@@ -60,6 +60,46 @@ TEST(InferencePlan, a_row_has_the_same_bits_alone_and_in_any_company_on_any_numb
     for (const std::size_t rows : {1u, 2u, 5u, 17u, 64u, 65u, 129u, 200u}) {
       const std::vector<float> few = infer(network, x, rows, 2, parameters, statistics);
       EXPECT_EQ(few, std::vector<float>(all.begin(), all.begin() + rows * outputs)) << rows;
+    }
+  }
+}
+
+TEST(InferencePlan, so_has_an_image) {
+  for (const auto& [name, network] : testing_networks::of_images()) {
+    const std::vector<float> parameters = testing_networks::random_parameters(network);
+    const std::vector<double> statistics = testing_networks::random_statistics(network);
+    const std::size_t outputs = layer_outputs(network).back();
+    const std::vector<float> x = testing_networks::random_inputs(network, 67);
+    const std::vector<float> all = infer(network, x, 67, 1, parameters, statistics);
+    EXPECT_EQ(all, infer(network, x, 67, 4, parameters, statistics)) << name;
+    for (const std::size_t rows : {1u, 2u, 5u, 33u}) {
+      const std::vector<float> few = infer(network, x, rows, 2, parameters, statistics);
+      EXPECT_EQ(few, std::vector<float>(all.begin(), all.begin() + rows * outputs)) << name << ' ' << rows;
+    }
+  }
+}
+
+TEST(Population, of_every_network_equals_the_reference) {
+  for (const auto& [name, network] : testing_networks::with_images()) {
+    Network without_dropout = network;
+    for (Layer& layer : without_dropout.layers) {
+      if (auto* dropout = std::get_if<Dropout>(&layer)) dropout->probability = 0;
+    }
+    const std::vector<float> parameters = testing_networks::random_parameters(network);
+    const std::size_t rows = 150;
+    const std::vector<float> x = testing_networks::random_inputs(network, rows);
+    std::vector<double> statistics = testing_networks::random_statistics(network);
+    ReferencePlan<double> reference(without_dropout);
+    reference.forward_training({x.begin(), x.end()}, rows, {parameters.begin(), parameters.end()}, statistics,
+                               0, 0);
+    Team team(2);
+    std::vector<std::uint64_t> batches(statistic_slots(network).size());
+    ASSERT_FALSE(measure_population(network, parameters.data(),
+                                    {{nullptr, x.data(), network.inputs}, nullptr, rows, nullptr}, team,
+                                    statistics, batches));
+    for (std::size_t i = 0; i < statistics.size(); ++i) {
+      const double expected = reference.batch_statistics()[i];
+      ASSERT_NEAR(statistics[i], expected, 1e-4 * (1 + std::abs(expected))) << name << ' ' << i;
     }
   }
 }

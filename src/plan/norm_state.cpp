@@ -57,15 +57,25 @@ void RowWeights::sum_all(const Cut& blocks) {
   }
 }
 
-std::size_t NormState::merge(BlockSums& sums, const Cut& blocks, const RowWeights& weights) {
+std::size_t NormState::merge(BlockSums& sums, const Cut& blocks, const RowWeights& weights,
+                             std::size_t pixels) {
   double rows = 0;
+  take(sums, blocks, weights, pixels, rows);
+  return finish(rows);
+}
+
+void NormState::take(BlockSums& sums, const Cut& blocks, const RowWeights& weights, std::size_t pixels,
+                     double& rows) {
   for (std::size_t block = 0; block < blocks.parts; ++block) {
-    const double block_rows = weights.block_rows(blocks, block);
+    const double block_rows = weights.block_rows(blocks, block) * static_cast<double>(pixels);
     if (block_rows == 0) continue;
     kernels::merge_block(channels, rows, block_rows, sums.shift_of(block), sums.sum_of(block),
                          sums.squares_of(block), mean.data(), variance.data());
     rows += block_rows;
   }
+}
+
+std::size_t NormState::finish(double rows) {
   const kernels::MergedVariance found =
       kernels::finish_variance(channels, rows, mean.data(), variance.data());
   clamped += found.clamped;
@@ -73,8 +83,8 @@ std::size_t NormState::merge(BlockSums& sums, const Cut& blocks, const RowWeight
   return found.first_broken;
 }
 
-void NormState::merge_backward(BlockSums& sums, const Cut& blocks, const RowWeights& weights, float* d_gamma,
-                               float* d_beta) {
+void NormState::merge_backward(BlockSums& sums, const Cut& blocks, const RowWeights& weights,
+                               std::size_t pixels, float* d_gamma, float* d_beta) {
   std::copy_n(sums.sum_of(0), channels, sum_d.data());
   std::copy_n(sums.squares_of(0), channels, sum_dx.data());
   for (std::size_t block = 1; block < blocks.parts; ++block) {
@@ -83,10 +93,11 @@ void NormState::merge_backward(BlockSums& sums, const Cut& blocks, const RowWeig
       sum_dx[c] += sums.squares_of(block)[c];
     }
   }
-  kernels::make_input_gradient(channels, blocks.total, mean.data(), variance.data(), epsilon, gamma,
+  kernels::make_input_gradient(channels, blocks.total * pixels, mean.data(), variance.data(), epsilon, gamma,
                                sum_d.data(), sum_dx.data(), centre.data(), gradient_scale.data(),
                                gradient_slope.data(), gradient_offset.data(), d_gamma_exact.data());
-  // A row takes w / Σ w of what all rows share, where it takes 1 / rows without weights.
+  // A row takes w / Σ w of what all rows share, where it takes 1 / rows without weights; its pixels take
+  // the same share of that in both.
   const double share = weights.used ? static_cast<double>(blocks.total) / weights.total : 1;
   for (std::size_t c = 0; weights.used && c < channels; ++c) {
     gradient_slope[c] = static_cast<float>(gradient_slope[c] * share);

@@ -73,12 +73,16 @@ struct NormState {
   // The affine map of mean and variance as they stand.
   void refresh();
   // mean and variance of the rows whose block sums these are (Chan, Golub & LeVeque 1979), then
-  // refresh(). Returns the first channel that is not finite, or `channels`.
-  std::size_t merge(BlockSums& sums, const Cut& blocks, const RowWeights& weights);
+  // refresh(). Returns the first channel that is not finite, or `channels`. pixels: of each row.
+  std::size_t merge(BlockSums& sums, const Cut& blocks, const RowWeights& weights, std::size_t pixels = 1);
+  // The same in parts: takes more blocks into mean and `variance`, which is the sum of squared distances
+  // until finish(). rows: the (weighted) pixels taken so far.
+  void take(BlockSums& sums, const Cut& blocks, const RowWeights& weights, std::size_t pixels, double& rows);
+  std::size_t finish(double rows);
   // From Σ d and Σ d·(x - centre) by block: writes d_gamma and d_beta (either may be null) and
   // input_gradient().
-  void merge_backward(BlockSums& sums, const Cut& blocks, const RowWeights& weights, float* d_gamma,
-                      float* d_beta);
+  void merge_backward(BlockSums& sums, const Cut& blocks, const RowWeights& weights, std::size_t pixels,
+                      float* d_gamma, float* d_beta);
 };
 
 // total[c] = Σ over blocks of sum_of(block)[c], rounded once.

@@ -86,6 +86,118 @@ inline std::vector<Case> all() {
   return cases;
 }
 
+// Networks of images, and rows that meet again.
+inline std::vector<Case> of_images() {
+  using A = ActivationKind;
+  const BatchNorm norm;
+  const Activation relu;
+  const auto conv = [](std::size_t outputs) { return Conv2d{outputs, 3, 1, 1, false, false}; };
+  std::vector<Case> cases = {
+      {"conv", {8 * 8 * 3, {Standardise{}, conv(5), norm, relu, Flatten{}, Dense{4}}, 8, 8}},
+      {"conv conv",
+       {7 * 6, {conv(5), norm, relu, conv(16), norm, relu, GlobalAveragePool{}, Dense{3}}, 7, 6}},
+      {"cnn",
+       {8 * 8,
+        {Standardise{}, conv(4), norm, relu, conv(4), norm, relu, MaxPool{}, conv(6), norm, relu, MaxPool{},
+         Flatten{}, Dense{10, false}, norm, relu, Dense{3}},
+        8,
+        8}},
+      {"without norm",
+       {8 * 8, {Conv2d{4}, relu, Conv2d{4, 3, 2}, relu, AveragePool{}, Flatten{}, Dense{3}}, 8, 8}},
+      {"norm after",
+       {6 * 6 * 2,
+        {Conv2d{4}, Activation{A::tanh}, norm, MaxPool{3, 1}, Conv2d{3, 1, 1, 0}, relu, norm,
+         GlobalAveragePool{}},
+        6,
+        6}},
+      {"pool first", {9 * 8, {MaxPool{}, conv(4), AveragePool{2, 1}, norm, relu, Flatten{}, Dense{2}}, 9, 8}},
+      {"depthwise",
+       {6 * 6 * 2,
+        {conv(8), norm, relu, Conv2d{8, 3, 2, 1, true, true}, norm, relu, Conv2d{5, 1, 1, 0},
+         GlobalAveragePool{}, Dropout{0.2}, Dense{3}},
+        6,
+        6}},
+      {"dropout of images",
+       {6 * 6,
+        {conv(8), norm, relu, Dropout{0.3}, conv(4), Dropout{0.2}, MaxPool{}, Flatten{}, Dropout{0.1},
+         Dense{3}},
+        6,
+        6}},
+      {"all convolutions", {6 * 6, {Conv2d{3, 5, 2, 2}, norm, relu, Conv2d{2, 3, 1, 0}}, 6, 6}},
+      {"flatten first", {4 * 4 * 2, {Standardise{}, Flatten{}, Dense{6, false}, norm, relu, Dense{2}}, 4, 4}},
+      {"norm of flat", {4 * 4 * 2, {Conv2d{3}, Flatten{}, norm, relu, Dense{2}}, 4, 4}},
+      // Post-activation: a projection, then an identity.
+      {"residual",
+       {8 * 8,
+        {Standardise{},
+         conv(4),
+         norm,
+         relu,  // 0-3
+         Conv2d{6, 3, 2, 1, false, false},
+         norm,
+         relu,
+         conv(6),
+         norm,  // 4-8
+         Shortcut{6},
+         Conv2d{6, 1, 2, 0, false, false},
+         norm,
+         Add{4},
+         relu,  // 9-13
+         conv(6),
+         norm,
+         relu,
+         conv(6),
+         norm,
+         Add{6},
+         relu,
+         GlobalAveragePool{},
+         Dense{3}},  // 14-22
+        8,
+        8}},
+      {"activation first",
+       {8 * 8,
+        {conv(4),
+         norm,
+         relu,
+         conv(4),
+         norm,
+         relu,
+         conv(4),
+         Add{7},  // 0-7
+         norm,
+         relu,
+         Conv2d{6, 3, 2, 1},
+         norm,
+         relu,
+         conv(6),
+         Shortcut{5},
+         Conv2d{6, 1, 2, 0},
+         Add{3},  // 8-16
+         norm,
+         relu,
+         GlobalAveragePool{},
+         Dense{3}},
+        8,
+        8}},
+      {"rows meet again",
+       {12,
+        {Standardise{}, Dense{9, false}, norm, relu, Dense{9, false}, norm, Add{3}, relu, Dense{9},
+         Activation{A::tanh}, Dense{9}, Add{4}, norm, Dropout{0.2}, Dense{9}, relu, Add{4}, Dense{2}}}},
+      {"twice itself", {5, {Dense{6}, relu, Dense{6}, Shortcut{2}, Add{2}, Activation{A::silu}, Dense{2}}}},
+      {"shortcut of the input", {6, {Standardise{}, Dense{6}, norm, relu, Add{4}, Dense{2}}}},
+      {"sum of three", {6, {Dense{6, false}, norm, relu, Dense{6}, Add{2}, Add{4}, relu, Dense{2}}}},
+      {"norms of one value",
+       {6, {Dense{5}, norm, relu, Shortcut{3}, norm, Activation{A::tanh}, Add{4}, Dense{2}}}},
+  };
+  return cases;
+}
+
+inline std::vector<Case> with_images() {
+  std::vector<Case> cases = all();
+  for (Case& more : of_images()) cases.push_back(std::move(more));
+  return cases;
+}
+
 // Parameters away from their start: gamma and beta and biases too.
 inline std::vector<float> random_parameters(const Network& network) {
   std::vector<float> parameters(parameter_arena_size(network));

@@ -12,7 +12,8 @@ namespace ztilde {
 
 // Writes the mean and variance of every BatchNorm layer over the batch's rows into the statistics
 // arena, and sets their counts in `batches` to 1; Standardise's are read and stay. Memory: two
-// stages' z for all rows. Returns the fault where NaN or infinity was met; nothing is written then.
+// stages' z for all rows; of images a few blocks, as every batch norm is measured in a pass of its own over
+// the stages below. Returns the fault where NaN or infinity was met; nothing is written then.
 std::optional<Fault> measure_population(const Network& network, const float* parameters,
                                         const Batch& all_rows, Team& team, std::span<double> statistics,
                                         std::span<std::uint64_t> batches);
@@ -22,5 +23,9 @@ std::optional<Fault> measure_population(const Network& network, const float* par
 std::vector<std::size_t> measure_inputs(const Batch& all_rows, std::size_t columns, Team& team,
                                         std::span<double> mean, std::span<double> variance,
                                         const Encoder& encoder = {});
+
+// The same of images: of each channel over all pixels of all rows. Returns the constant channels.
+std::vector<std::size_t> measure_image_inputs(const Batch& all_rows, const Shape& shape, Team& team,
+                                              std::span<double> mean, std::span<double> variance);
 
 }  // namespace ztilde

@@ -14,12 +14,40 @@ Cut cut_into_blocks(std::size_t rows) {
   return Cut::at_most(rows, limit);
 }
 
-const kernels::Product* ProductCache::get(const ProductShape& shape) {
-  const auto found = products_.find(shape);
-  if (found != products_.end()) return &found->second;
-  const kernels::Product& product = products_.emplace(shape, kernels::Product(shape, workers_)).first->second;
-  largest_scratch_ = std::max(largest_scratch_, product.scratch_bytes());
-  return &product;
+Cut cut_into_blocks(const std::vector<Stage>& stages, std::size_t rows) {
+  if (!has_images(stages)) return cut_into_blocks(rows);
+  // What a stage reads and what it gives stay in half of a usual L2 cache together.
+  std::size_t widest = 1;
+  for (const Stage& stage : stages) widest = std::max({widest, stage.source.size() + stage.output.size()});
+  constexpr std::size_t kBlockBytes = 512 * 1024, kMostImages = 32;
+  return Cut::at_most(rows, std::clamp<std::size_t>(kBlockBytes / (sizeof(float) * widest), 1, kMostImages));
+}
+
+kernels::ConvolutionShape convolution_of(const Stage& stage, kernels::ConvolutionKind kind,
+                                         std::size_t images) {
+  return {kind,
+          images,
+          stage.input.height,
+          stage.input.width,
+          stage.input.channels,
+          stage.outputs,
+          stage.conv.kernel,
+          stage.conv.stride,
+          stage.conv.padding,
+          stage.conv.depthwise,
+          kind == kernels::ConvolutionKind::forward && stage.bias};
+}
+
+kernels::PoolingShape pooling_of(const Stage& stage, std::size_t images) {
+  return {stage.pool->largest ? kernels::PoolingKind::largest : kernels::PoolingKind::mean,
+          images,
+          stage.source.height,
+          stage.source.width,
+          stage.source.channels,
+          stage.pool->kernel_height,
+          stage.pool->kernel_width,
+          stage.pool->stride_height,
+          stage.pool->stride_width};
 }
 
 std::size_t BatchProducts::largest_tile() const {
@@ -46,16 +74,19 @@ constexpr std::size_t kLargestTile = 256;
 
 std::size_t tile_rows(const std::vector<Stage>& stages) {
   std::size_t widest = 1;
-  for (const Stage& stage : stages) widest = std::max({widest, stage.inputs, stage.outputs});
+  for (const Stage& stage : stages) {
+    if (!stage.works_on_pixels()) widest = std::max({widest, stage.inputs, stage.outputs});
+  }
   return std::min(kLargestTile, kTileBytes / (sizeof(float) * widest));
 }
 
 // Every worker's blocks in tiles of at most `limit` rows, or of one block.
-std::vector<std::vector<Tile>> cut_into_tiles(const Cut& blocks, std::size_t workers, std::size_t limit) {
+std::vector<std::vector<Tile>> cut_into_tiles(const BatchProducts& products, std::size_t workers,
+                                              std::size_t limit) {
+  const Cut& blocks = products.blocks;
   std::vector<std::vector<Tile>> tiles(workers);
-  const Cut shares{blocks.parts, workers};
   for (std::size_t w = 0; w < workers; ++w) {
-    const std::size_t first = shares.first(w), end = first + shares.size(w);
+    const auto [first, end] = products.of_worker(w, workers);
     for (std::size_t block = first; block < end; ++block) {
       const std::size_t rows = blocks.size(block);
       if (tiles[w].empty() || tiles[w].back().rows + rows > limit) {
@@ -83,10 +114,43 @@ std::vector<Slice> cut_into_slices(std::size_t channels) {
   return slices;
 }
 
+// More lanes than workers are likely to be, but few enough that they take little memory.
+Cut cut_into_lanes(const std::vector<Stage>& stages, const Cut& blocks) {
+  std::size_t weights = 0;
+  for (const Stage& stage : stages) {
+    if (stage.conv_layer) weights += stage.outputs * stage.inputs * stage.conv.kernel * stage.conv.kernel;
+  }
+  if (weights == 0) return {blocks.parts, blocks.parts};
+  constexpr std::size_t kLaneBytes = 64 * 1024 * 1024, kLeast = 4, kMost = 16;
+  const std::size_t lanes = std::clamp(kLaneBytes / (sizeof(float) * weights), kLeast, kMost);
+  return {blocks.parts, std::min(blocks.parts, lanes)};
+}
+
+// What a stage of images needs for blocks of each size.
+void prepare_images(ProductCache& cache, const Stage& stage, const Cut& blocks, bool backward,
+                    StageProducts& products) {
+  using kernels::ConvolutionKind;
+  for (const std::size_t images : {blocks.largest(), blocks.size(blocks.parts - 1)}) {
+    if (stage.pool) products.pool.emplace_back(pooling_of(stage, images));
+    if (!stage.conv_layer) continue;
+    products.convolve.push_back(cache.get(convolution_of(stage, ConvolutionKind::forward, images)));
+    if (!backward) continue;
+    products.convolve_weight.push_back(
+        cache.get(convolution_of(stage, ConvolutionKind::weight_gradient, images)));
+    if (!stage.x.stage) continue;
+    products.convolve_back.push_back(
+        cache.get(convolution_of(stage, ConvolutionKind::input_gradient, images)));
+  }
+}
+
 }  // namespace
 
 BackwardOrder backward_order(const std::vector<Stage>& stages, std::size_t largest_batch) {
   BackwardOrder order;
+  if (!is_chain_of_rows(stages)) {
+    order.keeps_source.assign(stages.size(), false);
+    return order;
+  }
   order.weights_first = largest_batch >= 256;  // small batches are quicker without
   for (std::size_t s = 0; s < stages.size(); ++s) {
     order.keeps_source.push_back(s > 0 && stages[s].dense_layer && stages[s].inputs == stages[s].outputs);
@@ -98,9 +162,16 @@ BackwardOrder backward_order(const std::vector<Stage>& stages, std::size_t large
 
 BatchProducts prepare_products(ProductCache& cache, const std::vector<Stage>& stages, std::size_t rows,
                                const BackwardOrder* order) {
-  BatchProducts products{rows, cut_into_blocks(rows), {}, {}};
+  BatchProducts products;
+  products.rows = rows;
+  products.blocks = cut_into_blocks(stages, rows);
+  products.lanes = cut_into_lanes(stages, products.blocks);
+  products.block_tiles = cut_into_tiles(products, cache.workers(), 0);
+  for (auto& of_worker : products.block_tiles) {
+    for (Tile& tile : of_worker) tile.product = tile.rows == products.blocks.largest() ? 0 : 1;
+  }
   const auto prepare = [&](std::size_t limit) {
-    products.tiles = cut_into_tiles(products.blocks, cache.workers(), limit);
+    products.tiles = cut_into_tiles(products, cache.workers(), limit);
     products.stages.assign(stages.size(), {});
     std::vector<std::size_t> sizes;
     for (auto& of_worker : products.tiles) {
@@ -125,7 +196,7 @@ BatchProducts prepare_products(ProductCache& cache, const std::vector<Stage>& st
         return of_sizes;
       };
       products.stages[s].forward = for_tiles(ProductKind::forward, stage.inputs, stage.bias);
-      const std::size_t trained_inputs = s > 0 ? stage.inputs : stage.table_inputs();
+      const std::size_t trained_inputs = stage.x.stage ? stage.inputs : stage.table_inputs();
       if (order && trained_inputs > 0) {
         products.stages[s].input_gradient = for_tiles(ProductKind::input_gradient, trained_inputs, false);
       }
@@ -134,6 +205,10 @@ BatchProducts prepare_products(ProductCache& cache, const std::vector<Stage>& st
   };
   // Where a row's bits depend on the product's number of rows, that must not depend on the workers.
   if (!prepare(tile_rows(stages))) prepare(0);
+  for (std::size_t s = 0; s < stages.size(); ++s) {
+    if (stages[s].works_on_pixels())
+      prepare_images(cache, stages[s], products.blocks, order != nullptr, products.stages[s]);
+  }
   if (!order) return products;
   for (std::size_t s = 0; s < stages.size(); ++s) {
     const Stage& stage = stages[s];

@@ -1,5 +1,5 @@
-// The matrix products of one batch size, prepared: each stage's, for the two sizes of row block
-// that cutting the batch gives.
+// The matrix products, convolutions and poolings of one batch size, prepared: each stage's, for the two
+// sizes of row block that cutting the batch gives.
 #pragma once
 
 #include <cstddef>
@@ -7,37 +7,58 @@
 #include <vector>
 
 #include "base/cut.hpp"
+#include "kernels/onednn_convolution.hpp"
 #include "kernels/onednn_product.hpp"
+#include "kernels/pooling.hpp"
 #include "plan/stages.hpp"
 #include "tensor/aligned_buffer.hpp"
 
 namespace ztilde {
 
-// Rows are cut into blocks by the batch's size alone, never by the number of threads: a block's sums
-// are one summand of the statistics.
+// Rows are cut into blocks by the batch's size and the network alone, never by the number of threads: a
+// block's sums are one summand of the statistics. The first is for rows of one pixel.
 Cut cut_into_blocks(std::size_t rows);
+Cut cut_into_blocks(const std::vector<Stage>& stages, std::size_t rows);
 
 // Rows of buffers lie without gaps: oneDNN's best product takes nothing else, and falls back to one
 // that takes 65 ms to get ready, is up to a third slower on W as it is, and gives a row other bits
 // when there are few rows (docs/performance.md).
 constexpr std::size_t row_stride(std::size_t channels) { return channels; }
 
-// One product a shape, made when first asked for.
+// One product or convolution a shape, made when first asked for.
 class ProductCache {
  public:
   explicit ProductCache(std::size_t workers) : workers_(workers) {}
-  const kernels::Product* get(const kernels::ProductShape& shape);
+  const kernels::Product* get(const kernels::ProductShape& shape) { return made(products_, shape); }
+  const kernels::Convolution* get(const kernels::ConvolutionShape& shape) {
+    return made(convolutions_, shape);
+  }
   std::size_t workers() const { return workers_; }
   std::size_t largest_scratch() const { return largest_scratch_; }  // bytes
 
  private:
+  template <class Shape, class Made>
+  const Made* made(std::map<Shape, Made>& all, const Shape& shape) {
+    const auto found = all.find(shape);
+    if (found != all.end()) return &found->second;
+    const Made& one = all.emplace(shape, Made(shape, workers_)).first->second;
+    largest_scratch_ = std::max(largest_scratch_, one.scratch_bytes());
+    return &one;
+  }
+
   std::size_t workers_;
   std::size_t largest_scratch_ = 0;
   std::map<kernels::ProductShape, kernels::Product> products_;
+  std::map<kernels::ConvolutionShape, kernels::Convolution> convolutions_;
 };
 
-// Neighbouring blocks of one worker that its products take at once: the more rows, the faster. A row
-// of a product does not depend on the rows beside it, so tiles may depend on the number of workers.
+kernels::ConvolutionShape convolution_of(const Stage& stage, kernels::ConvolutionKind kind,
+                                         std::size_t images);
+kernels::PoolingShape pooling_of(const Stage& stage, std::size_t images);
+
+// Stages of rows: neighbouring blocks of one worker that its products take at once: the more rows, the
+// faster. A row of a product does not depend on the rows beside it, so tiles may depend on the number of
+// workers. Stages of images: one block, which goes through as many of them as need not wait for others.
 struct Tile {
   std::size_t first_block = 0, end_block = 0;
   std::size_t first_row = 0, rows = 0;
@@ -55,6 +76,9 @@ struct StageProducts {
   // By Tile::product. The first stage's input_gradient is that of its table inputs alone.
   std::vector<const kernels::Product*> forward, input_gradient;
   std::vector<Slice> weight_gradient;
+  // Of a stage of images, by Tile::product; no input gradient where it reads the network's rows.
+  std::vector<const kernels::Convolution*> convolve, convolve_back, convolve_weight;
+  std::vector<kernels::Pooling> pool;
 };
 
 // How the backward pass goes through the stages. Depends on their shapes and the largest batch alone.
@@ -74,8 +98,28 @@ BackwardOrder backward_order(const std::vector<Stage>& stages, std::size_t large
 struct BatchProducts {
   std::size_t rows = 0;
   Cut blocks;
-  std::vector<std::vector<Tile>> tiles;  // by worker: the blocks that Worker::share deals it
+  // Neighbouring blocks whose convolutions' weight gradients are added up in one place: of blocks, by the
+  // network alone. A worker has whole lanes. Without convolutions a lane is a block.
+  Cut lanes;
+  std::vector<std::vector<Tile>> tiles;        // by worker, of stages of rows
+  std::vector<std::vector<Tile>> block_tiles;  // by worker, of stages of images
   std::vector<StageProducts> stages;
+
+  // The worker's blocks: `end` is behind the last.
+  struct Blocks {
+    std::size_t first = 0, end = 0;
+  };
+  Blocks of_worker(std::size_t worker, std::size_t workers) const {
+    const Cut shares{lanes.parts, workers};
+    const std::size_t lane = shares.first(worker), end = lane + shares.size(worker);
+    return {lanes.first(lane), end == lanes.parts ? blocks.parts : lanes.first(end)};
+  }
+  std::size_t lane_of(std::size_t block) const {
+    std::size_t lane = block * lanes.parts / blocks.parts;
+    while (lanes.first(lane) + lanes.size(lane) <= block) ++lane;
+    while (lanes.first(lane) > block) --lane;
+    return lane;
+  }
   std::size_t largest_tile() const;   // rows
   std::size_t largest_slice() const;  // channels
 };

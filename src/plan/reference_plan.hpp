@@ -1,12 +1,15 @@
 // Runs the layers one by one with the scalar templates, in any number type: the oracle for all fast
-// code. Everything is a std::vector<T>: x, d_x [rows, inputs] and outputs [rows, outputs] row-major,
-// parameters and their gradient by parameter_slots (gaps included), statistics by statistic_slots.
+// code. Everything is a std::vector<T>: x, d_x [rows, inputs] and outputs [rows, outputs] row-major, of
+// images [rows, height, width, channels]; parameters and their gradient by parameter_slots (gaps
+// included), statistics by statistic_slots. To a layer each pixel is a row of a matrix.
 #pragma once
 
 #include <cassert>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -21,17 +24,14 @@ class ReferencePlan {
   // Throws Error(data) for a network that validate refuses.
   explicit ReferencePlan(const Network& network)
       : network_(network),
-        channels_(layer_outputs(network)),
+        shapes_(layer_shapes_of(network)),
         parameter_slots_(parameter_slots(network)),
         statistic_slots_(statistic_slots(network)),
-        encoding_slots_(encoding_slots(network)) {
-    validate(network);
-    channels_.insert(channels_.begin(), network.inputs);
-  }
+        encoding_slots_(encoding_slots(network)) {}
 
   // Standardise takes its statistics from `statistics`; each BatchNorm takes the batch's own, which
-  // batch_statistics() then tells, its rows counting by `weights` unless that is empty; Dropout takes its
-  // mask from (seed, layer index, step).
+  // batch_statistics() then tells, its rows (all pixels of each) counting by `weights` unless that is empty;
+  // Dropout takes its mask from (seed, layer index, step).
   const std::vector<T>& forward_training(const std::vector<T>& x, std::size_t rows,
                                          const std::vector<T>& parameters, const std::vector<T>& statistics,
                                          std::uint64_t seed, std::uint64_t step,
@@ -45,17 +45,8 @@ class ReferencePlan {
     weights_ = weights;
     values_.assign(1, x);
     for (std::size_t i = 0; i < network_.layers.size(); ++i) {
-      if (std::holds_alternative<BatchNorm>(network_.layers[i])) {
-        const std::size_t channels = channels_[i];
-        const std::span<T> both = std::span(statistics_).subspan(statistic_offset(i), 2 * channels);
-        if (weights.empty()) {
-          reference::batch_statistics<T>(view(values_[i], i), both.first(channels), both.last(channels));
-        } else {
-          reference::weighted_batch_statistics<T>(view(values_[i], i), weights, both.first(channels),
-                                                  both.last(channels));
-        }
-      }
-      values_.push_back(forward_layer(i, values_[i], rows, true));
+      if (std::holds_alternative<BatchNorm>(network_.layers[i])) find_batch_statistics(i);
+      values_.push_back(forward_layer(i, values_, rows, true));
     }
     return values_.back();
   }
@@ -63,9 +54,13 @@ class ReferencePlan {
   // Adds into d_parameters, returns d_x. For the last forward_training.
   std::vector<T> backward(const std::vector<T>& d_output, std::vector<T>& d_parameters) const {
     assert(d_output.size() == values_.back().size() && d_parameters.size() == parameters_.size());
-    std::vector<T> d = d_output;
-    for (std::size_t i = network_.layers.size(); i-- > 0;) d = backward_layer(i, d, d_parameters);
-    return d;
+    std::vector<std::vector<T>> d(values_.size());  // of values_, as far as its readers are done
+    d.back() = d_output;
+    for (std::size_t i = network_.layers.size(); i-- > 0;) {
+      add_into(d[source(i)], backward_layer(i, d[i + 1], d_parameters));
+      if (const auto* add = std::get_if<Add>(&network_.layers[i])) add_into(d[i + 1 - add->back], d[i + 1]);
+    }
+    return d.front();
   }
 
   // Known statistics everywhere and no dropout. Forgets what backward would need.
@@ -76,24 +71,68 @@ class ReferencePlan {
     values_.clear();
     parameters_ = parameters;
     statistics_ = statistics;
-    std::vector<T> value = x;
-    for (std::size_t i = 0; i < network_.layers.size(); ++i) value = forward_layer(i, value, rows, false);
-    return value;
+    std::vector<std::vector<T>> values(1, x);
+    for (std::size_t i = 0; i < network_.layers.size(); ++i)
+      values.push_back(forward_layer(i, values, rows, false));
+    return values.back();
   }
 
   // Mean and population variance of each BatchNorm in the last forward_training, by
   // statistic_slots; Standardise's are those it was given.
   const std::vector<T>& batch_statistics() const { return statistics_; }
 
-  // What entered a layer in the last forward_training: [rows, channels].
-  const std::vector<T>& layer_input(std::size_t layer) const { return values_[layer]; }
+  // What entered a layer in the last forward_training (an Add: of the layer before it): [rows, height,
+  // width, channels].
+  const std::vector<T>& layer_input(std::size_t layer) const { return values_[source(layer)]; }
 
  private:
+  // Of the network's input and of what leaves each layer, as values_ has them.
+  static std::vector<Shape> layer_shapes_of(const Network& network) {
+    validate(network);
+    std::vector<Shape> shapes = layer_shapes(network);
+    shapes.insert(shapes.begin(), network.input_shape());
+    return shapes;
+  }
+
+  // Which of the values enters a layer.
+  std::size_t source(std::size_t layer) const {
+    const std::optional<std::size_t> of = layer_source(network_, layer);
+    return of ? *of + 1 : 0;
+  }
+
+  // A row for each pixel.
   MatrixView<const T> view(const std::vector<T>& value, std::size_t i) const {
-    return {value.data(), value.size() / channels_[i], channels_[i]};
+    return {value.data(), value.size() / shapes_[i].channels, shapes_[i].channels};
   }
   MatrixView<T> view(std::vector<T>& value, std::size_t i) const {
-    return {value.data(), value.size() / channels_[i], channels_[i]};
+    return {value.data(), value.size() / shapes_[i].channels, shapes_[i].channels};
+  }
+
+  // Of a value with several readers: the gradients that come back from them add up.
+  static void add_into(std::vector<T>& sum, std::vector<T> d) {
+    if (sum.empty()) {
+      sum = std::move(d);
+    } else {
+      for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += d[i];
+    }
+  }
+
+  void find_batch_statistics(std::size_t i) {
+    const MatrixView<const T> z = view(values_[source(i)], source(i));
+    const std::span<T> both = std::span(statistics_).subspan(statistic_offset(i), 2 * z.channels);
+    if (weights_.empty()) {
+      reference::batch_statistics<T>(z, both.first(z.channels), both.last(z.channels));
+    } else {
+      reference::weighted_batch_statistics<T>(z, pixel_weights(i), both.first(z.channels),
+                                              both.last(z.channels));
+    }
+  }
+
+  // The weights of the pixels that enter a layer: of each its row's.
+  std::vector<double> pixel_weights(std::size_t i) const {
+    std::vector<double> weights;
+    for (const double weight : weights_) weights.insert(weights.end(), shapes_[source(i)].pixels(), weight);
+    return weights;
   }
 
   std::size_t statistic_offset(std::size_t layer) const {
@@ -104,10 +143,11 @@ class ReferencePlan {
     return 0;
   }
   std::span<const T> mean(std::size_t i) const {
-    return std::span<const T>(statistics_).subspan(statistic_offset(i), channels_[i]);
+    return std::span<const T>(statistics_).subspan(statistic_offset(i), shapes_[source(i)].channels);
   }
   std::span<const T> variance(std::size_t i) const {
-    return std::span<const T>(statistics_).subspan(statistic_offset(i) + channels_[i], channels_[i]);
+    const std::size_t channels = shapes_[source(i)].channels;
+    return std::span<const T>(statistics_).subspan(statistic_offset(i) + channels, channels);
   }
 
   // By column of an Encode layer: its table in the parameters or their gradient.
@@ -130,10 +170,13 @@ class ReferencePlan {
     return {};
   }
 
-  std::vector<T> forward_layer(std::size_t i, const std::vector<T>& input, std::size_t rows,
+  // values: the network's input and what left the layers before.
+  std::vector<T> forward_layer(std::size_t i, const std::vector<std::vector<T>>& values, std::size_t rows,
                                bool drop) const {
-    const MatrixView<const T> x = view(input, i);
-    std::vector<T> output(rows * channels_[i + 1]);
+    const std::vector<T>& input = values[source(i)];
+    const Shape& image = shapes_[source(i)];
+    const MatrixView<const T> x = view(input, source(i));
+    std::vector<T> output(rows * shapes_[i + 1].size());
     const MatrixView<T> y = view(output, i + 1);
     const auto weight = tensor(std::span<const T>(parameters_), i, "weight");
     const auto bias = tensor(std::span<const T>(parameters_), i, "bias");
@@ -155,7 +198,16 @@ class ReferencePlan {
                        output = input;
                      }
                    },
-                   [](const auto&) { assert(false && "not here yet"); },
+                   [&](const Conv2d& conv) { reference::conv2d_forward(conv, image, x, weight, bias, y); },
+                   [&](const MaxPool& pool) { reference::max_pool_forward(pool, image, x, y); },
+                   [&](const AveragePool& pool) { reference::average_pool_forward(pool, image, x, y); },
+                   [&](const GlobalAveragePool&) { reference::global_average_pool_forward(x, y); },
+                   [&](const Flatten&) { output = input; },
+                   [&](const Add& add) {
+                     const std::size_t other = i + 1 - add.back;
+                     reference::add_forward(x, view(values[other], other), y);
+                   },
+                   [&](const Shortcut&) { output = input; },
                },
                network_.layers[i]);
     return output;
@@ -163,10 +215,12 @@ class ReferencePlan {
 
   std::vector<T> backward_layer(std::size_t i, const std::vector<T>& d_output,
                                 std::vector<T>& d_parameters) const {
-    const MatrixView<const T> x = view(values_[i], i);
+    const std::vector<T>& input = values_[source(i)];
+    const Shape& image = shapes_[source(i)];
+    const MatrixView<const T> x = view(input, source(i));
     const MatrixView<const T> d_y = view(d_output, i + 1);
-    std::vector<T> d_input(values_[i].size());
-    const MatrixView<T> d_x = view(d_input, i);
+    std::vector<T> d_input(input.size());
+    const MatrixView<T> d_x = view(d_input, source(i));
     const auto weight = tensor(std::span<const T>(parameters_), i, "weight");
     const auto d_weight = tensor(std::span<T>(d_parameters), i, "weight");
     const auto d_bias = tensor(std::span<T>(d_parameters), i, "bias");
@@ -180,11 +234,19 @@ class ReferencePlan {
             [&](const Dense&) { reference::dense_backward(x, weight, d_y, d_x, d_weight, d_bias); },
             [&](const BatchNorm& norm) {
               reference::batch_norm_backward(norm, x, mean(i), variance(i), weight, d_y, d_x, d_weight,
-                                             d_bias, weights_);
+                                             d_bias, pixel_weights(i));
             },
             [&](const Activation& activation) { reference::activation_backward(activation, x, d_y, d_x); },
             [&](const Dropout& dropout) { reference::dropout(dropout, stream(i), d_y, d_x); },
-            [](const auto&) { assert(false && "not here yet"); },
+            [&](const Conv2d& conv) {
+              reference::conv2d_backward(conv, image, x, weight, d_y, d_x, d_weight, d_bias);
+            },
+            [&](const MaxPool& pool) { reference::max_pool_backward(pool, image, x, d_y, d_x); },
+            [&](const AveragePool& pool) { reference::average_pool_backward(pool, image, d_y, d_x); },
+            [&](const GlobalAveragePool&) { reference::global_average_pool_backward(d_y, d_x); },
+            [&](const Flatten&) { d_input = d_output; },
+            [&](const Add&) { d_input = d_output; },  // backward() gives the other its own
+            [&](const Shortcut&) { d_input = d_output; },
         },
         network_.layers[i]);
     return d_input;
@@ -195,7 +257,7 @@ class ReferencePlan {
   }
 
   Network network_;
-  std::vector<std::size_t> channels_;  // that enter layer i; the last entry leaves the network
+  std::vector<Shape> shapes_;  // of the network's input, then of what leaves each layer
   std::vector<ParameterSlot> parameter_slots_;
   std::vector<StatisticSlot> statistic_slots_;
   std::vector<EncodingSlot> encoding_slots_;
@@ -203,7 +265,7 @@ class ReferencePlan {
   std::uint64_t seed_ = 0, step_ = 0;
   std::vector<T> parameters_, statistics_;
   std::vector<double> weights_;         // of the rows in the statistics; empty: all 1
-  std::vector<std::vector<T>> values_;  // what enters layer i; the last entry is the output
+  std::vector<std::vector<T>> values_;  // the network's input, then what leaves each layer
 };
 
 }  // namespace ztilde

@@ -1,86 +1,21 @@
-// Whole networks by complex step, and what the plan promises about statistics and dropout. The loss
-// is a fixed weighted sum of the outputs; src/training has the real ones.
+// Whole networks by complex step, and what the plan promises about statistics and dropout.
 #include "plan/reference_plan.hpp"
 
 #include <gtest/gtest.h>
 
-#include "layers/complex_step.hpp"
+#include "plan/reference_test_support.hpp"
 #include "ztilde/error.hpp"
 
 namespace ztilde {
 namespace {
 
-using testing::Complex;
-using testing::complex_step_gradient;
+using testing::expect_right_gradients;
+using testing::kSeed;
+using testing::kStep;
 using testing::largest;
-using testing::largest_difference;
-using testing::normal_numbers;
-using testing::to_complex;
-using Vector = std::vector<double>;
-
-constexpr std::uint64_t kSeed = 5, kStep = 3;
-
-struct Case {
-  Network network;
-  std::size_t rows = 7;
-  Vector x, parameters, statistics, d_output;
-};
-
-Case make_case(const Network& network, std::size_t rows = 7) {
-  Case c{network, rows, normal_numbers(rows * network.inputs, 1, 2.0, 0.5), {}, {}, {}};
-  c.parameters.resize(parameter_arena_size(network));
-  for (const ParameterSlot& slot : parameter_slots(network)) {
-    const Vector values = normal_numbers(slot.size(), 100 + slot.offset);
-    std::copy(values.begin(), values.end(), c.parameters.begin() + static_cast<std::ptrdiff_t>(slot.offset));
-  }
-  c.statistics = normal_numbers(statistic_arena_size(network), 2);
-  for (const StatisticSlot& slot : statistic_slots(network)) {
-    for (std::size_t i = 0; i < slot.channels; ++i) {
-      double& variance = c.statistics[slot.offset + slot.channels + i];
-      variance = 0.25 + variance * variance;
-    }
-  }
-  c.d_output = normal_numbers(rows * layer_outputs(network).back(), 3);
-  return c;
-}
-
-Complex loss(const Case& c, const std::vector<Complex>& x, const std::vector<Complex>& parameters) {
-  ReferencePlan<Complex> plan(c.network);
-  const auto output = plan.forward_training(x, c.rows, parameters, to_complex(c.statistics), kSeed, kStep);
-  Complex sum(0);
-  for (std::size_t i = 0; i < output.size(); ++i) sum += output[i] * c.d_output[i];
-  return sum;
-}
-
-Vector part(const Vector& arena, const ParameterSlot& slot) {
-  const auto begin = arena.begin() + static_cast<std::ptrdiff_t>(slot.offset);
-  return {begin, begin + static_cast<std::ptrdiff_t>(slot.size())};
-}
-
-// Every parameter and every input. Errors count against the largest entry of the tensor, because an
-// entry may be what is left of larger terms; and a tensor may be nothing else (a bias before batch
-// norm has gradient 0), so no tensor counts as smaller than a thousandth of the whole gradient.
-// Rounding through three layers leaves some 1e-14 of that; 1e-11 would still show a wrong term.
-void expect_right_gradients(const Case& c) {
-  ReferencePlan<double> plan(c.network);
-  plan.forward_training(c.x, c.rows, c.parameters, c.statistics, kSeed, kStep);
-  Vector d_parameters(c.parameters.size());
-  const Vector d_x = plan.backward(c.d_output, d_parameters);
-
-  const auto x = to_complex(c.x), parameters = to_complex(c.parameters);
-  const auto by_x = complex_step_gradient([&](const auto& at) { return loss(c, at, parameters); }, c.x);
-  const auto by_parameters =
-      complex_step_gradient([&](const auto& at) { return loss(c, x, at); }, c.parameters);
-  const double least = 1e-3 * std::max(largest(by_x), largest(by_parameters));
-  ASSERT_GT(least, 0.0);
-  EXPECT_LE(largest_difference(d_x, by_x), 1e-11 * std::max(least, largest(by_x))) << "input";
-  for (const ParameterSlot& slot : parameter_slots(c.network)) {
-    const Vector expected = part(by_parameters, slot);
-    EXPECT_LE(largest_difference(part(d_parameters, slot), expected),
-              1e-11 * std::max(least, largest(expected)))
-        << "layer " << slot.layer << " " << slot.name;
-  }
-}
+using testing::make_case;
+using testing::ReferenceCase;
+using testing::Vector;
 
 DenseNetworkOptions small_options() {
   DenseNetworkOptions options;
@@ -138,7 +73,7 @@ TEST(reference_plan, gradients_are_right_for_two_rows) {
 
 TEST(reference_plan, gradients_are_right_with_a_constant_channel_and_gamma_zero) {
   const Network network{3, {Dense{4}, BatchNorm{1e-2}, Activation{ActivationKind::tanh}, Dense{2}}};
-  Case c = make_case(network);
+  ReferenceCase c = make_case(network);
   const std::vector<ParameterSlot> slots = parameter_slots(network);
   for (std::size_t i = 0; i < 3; ++i) c.parameters[slots[0].offset + i] = 0;  // channel 0: the bias alone
   c.parameters[slots[2].offset + 1] = 0;                                      // gamma of channel 1
@@ -146,7 +81,7 @@ TEST(reference_plan, gradients_are_right_with_a_constant_channel_and_gamma_zero)
 }
 
 TEST(reference_plan, backward_adds_to_the_gradients_of_parameters) {
-  const Case c = make_case(dense_network(small_options()));
+  const ReferenceCase c = make_case(dense_network(small_options()));
   ReferencePlan<double> plan(c.network);
   plan.forward_training(c.x, c.rows, c.parameters, c.statistics, kSeed, kStep);
   Vector once(c.parameters.size()), twice(c.parameters.size());
@@ -158,7 +93,7 @@ TEST(reference_plan, backward_adds_to_the_gradients_of_parameters) {
 }
 
 TEST(reference_plan, gaps_of_the_gradient_stay_zero) {
-  const Case c = make_case(dense_network(small_options()));
+  const ReferenceCase c = make_case(dense_network(small_options()));
   ReferencePlan<double> plan(c.network);
   plan.forward_training(c.x, c.rows, c.parameters, c.statistics, kSeed, kStep);
   Vector gradient(c.parameters.size());
@@ -172,7 +107,7 @@ TEST(reference_plan, gaps_of_the_gradient_stay_zero) {
 TEST(reference_plan, inference_with_the_batch_statistics_is_training_without_dropout) {
   DenseNetworkOptions options = small_options();
   options.standardise = true;
-  const Case plain = make_case(dense_network(options));
+  const ReferenceCase plain = make_case(dense_network(options));
   ReferencePlan<double> plan(plain.network);
   const Vector trained =
       plan.forward_training(plain.x, plain.rows, plain.parameters, plain.statistics, kSeed, kStep);
@@ -185,7 +120,7 @@ TEST(reference_plan, inference_treats_each_row_alone) {
   DenseNetworkOptions options = small_options();
   options.standardise = true;
   options.dropout = 0.5;
-  const Case c = make_case(dense_network(options));
+  const ReferenceCase c = make_case(dense_network(options));
   ReferencePlan<double> plan(c.network);
   const Vector together = plan.forward_inference(c.x, c.rows, c.parameters, c.statistics);
   for (std::size_t r = 0; r < c.rows; ++r) {
@@ -198,7 +133,7 @@ TEST(reference_plan, inference_treats_each_row_alone) {
 
 TEST(reference_plan, batch_statistics_leave_those_of_standardise_alone) {
   const Network network{3, {Standardise{}, Dense{2}, BatchNorm{}, Dense{1}}};
-  const Case c = make_case(network);
+  const ReferenceCase c = make_case(network);
   ReferencePlan<double> plan(network);
   plan.forward_training(c.x, c.rows, c.parameters, c.statistics, kSeed, kStep);
   for (std::size_t i = 0; i < 6; ++i) EXPECT_EQ(plan.batch_statistics()[i], c.statistics[i]);
@@ -210,7 +145,7 @@ TEST(reference_plan, batch_statistics_leave_those_of_standardise_alone) {
 
 TEST(reference_plan, dropout_depends_on_seed_layer_and_step) {
   const Network network{8, {Dropout{0.5}, Dense{1}, Dropout{0.5}}};
-  Case c = make_case(network, 32);
+  ReferenceCase c = make_case(network, 32);
   c.x.assign(c.x.size(), 1.0);
   ReferencePlan<double> plan(network);
   const auto mask = [&](std::uint64_t seed, std::uint64_t step) {
@@ -226,7 +161,7 @@ TEST(reference_plan, dropout_depends_on_seed_layer_and_step) {
 }
 
 TEST(reference_plan, runs_in_long_double) {
-  const Case c = make_case(dense_network(small_options()));
+  const ReferenceCase c = make_case(dense_network(small_options()));
   ReferencePlan<double> plan(c.network);
   ReferencePlan<long double> finer(c.network);
   const std::vector<long double> x(c.x.begin(), c.x.end()),

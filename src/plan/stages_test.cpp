@@ -9,10 +9,10 @@ TEST(Stages, batch_norm_before_the_activation_cuts_after_each_dense_layer) {
   const std::vector<Stage> stages =
       lower(dense_network({.inputs = 4, .outputs = 3, .hidden = {8, 6}, .dropout = 0.5}));
   ASSERT_EQ(stages.size(), 3u);
-  EXPECT_EQ(stages[0].norm, StageNorm::standardise);
+  EXPECT_EQ(stages[0].x.norm, StageNorm::standardise);
   EXPECT_TRUE(stages[0].sums);
   EXPECT_FALSE(stages[0].bias);
-  EXPECT_EQ(stages[1].norm, StageNorm::batch);
+  EXPECT_EQ(stages[1].x.norm, StageNorm::batch);
   EXPECT_EQ(stages[1].activation, ActivationKind::relu);
   EXPECT_EQ(stages[1].dropout.probability, 0.5);
   EXPECT_EQ(stages[1].inputs, 8u);
@@ -27,7 +27,7 @@ TEST(Stages, batch_norm_after_the_activation_sums_the_activation_in_the_epilogue
   ASSERT_EQ(stages.size(), 2u);
   EXPECT_EQ(stages[0].inner_activation, ActivationKind::relu);
   EXPECT_TRUE(stages[0].sums);
-  EXPECT_EQ(stages[1].norm, StageNorm::batch);
+  EXPECT_EQ(stages[1].x.norm, StageNorm::batch);
   EXPECT_EQ(stages[1].activation, ActivationKind::identity);
 }
 

@@ -26,8 +26,13 @@ class TrainPlan {
   // Ends without a barrier: each worker has the output rows of its own blocks.
   void forward(const Worker& worker, const Batch& batch) { forward_.run(worker, batch); }
 
-  // The row blocks of a batch; worker.share(blocks.parts, …) deals them out as forward did.
+  // The row blocks of a batch, and those of a worker: block after block as forward dealt them.
   const Cut& blocks(std::size_t rows) const { return forward_.products(rows).blocks; }
+  template <class Visit>
+  void for_own_blocks(const Worker& worker, std::size_t rows, Visit&& visit) const {
+    const auto [first, end] = forward_.products(rows).of_worker(worker.index, worker.count);
+    for (std::size_t block = first; block < end; ++block) visit(block);
+  }
   kernels::ConstView output(std::size_t first_row, std::size_t rows) const;
   kernels::View output_gradient(std::size_t first_row, std::size_t rows) const;
 
@@ -61,16 +66,36 @@ class TrainPlan {
   std::size_t activation_bytes() const { return memory_.size() * sizeof(float); }
 
  private:
+  void place_buffers();
+  void make_block_gradients(const std::vector<std::size_t>& batch_sizes, std::size_t workers);
   void run_backward(const Worker& worker, const Batch& batch);
-  // d of a tile's rows, from what the stage above left there.
+  // Whether a worker takes a block on to the stage below without waiting for the others.
+  bool goes_on_below(std::size_t s) const;
+  // d of a tile's rows, from what the stages above left there.
   void finish_gradient(const Worker& worker, std::size_t s, const BatchProducts& products, const Tile& tile);
-  // From there to what this stage leaves to the one below.
+  // From there to what this stage leaves to those that it reads.
   void go_below(const Worker& worker, std::size_t s, const BatchProducts& products, const Tile& tile,
                 const Batch& batch);
+  // The contraction of go_below: d of what it reads before pooling and drop-out, written to `d_source`.
+  void contraction_backward(const Worker& worker, std::size_t s, const BatchProducts& products,
+                            const Tile& tile, const Batch& batch, kernels::View d_source);
+  void convolution_backward(const Worker& worker, std::size_t s, const BatchProducts& products,
+                            const Tile& tile, kernels::ConstView source, kernels::View d_source);
+  // Through the activation and the normalisations of a prologue with a shortcut, to both operands.
+  void split_gradient(const Worker& worker, std::size_t s, const BatchProducts& products, const Tile& tile,
+                      kernels::View d_source);
+  // Adds up what a normalisation's backward pass needs of d, which goes through `activation` first.
+  void sum_norm(std::size_t s, const BatchProducts& products, const Tile& tile, const Operand& x,
+                ActivationKind activation, kernels::View d, kernels::View kept, WorkerScratch& mine);
+  // Where the gradient of an operand goes, and whether another reader has left a part of it there.
+  kernels::View operand_gradient(const Operand& x, std::size_t first_row, std::size_t rows) const;
+  bool adds_to_operand(std::size_t s, const Operand& x) const;
   // The first stage's: the gradient with respect to what trained tables gave it.
   void table_input_gradient(const Worker& worker, const BatchProducts& products, const Tile& tile,
                             const Batch& batch);
   void weight_gradient_slice(const Worker& worker, std::size_t s, const Batch& batch, const Slice& slice);
+  // The lanes of all convolutions' weight gradients, added up and in the arena's order.
+  void merge_lanes(const Worker& worker, const BatchProducts& products);
 
   struct RunningSlot {
     std::size_t stage, slot_index;
@@ -81,11 +106,18 @@ class TrainPlan {
   BatchForward forward_;
   AlignedBuffer<float> memory_;          // every z and d, placed by lifetime
   std::vector<kernels::View> d_;         // by stage: gradient with respect to z, or on the way to it
+  std::vector<kernels::View> d_direct_;  // where z is normalised: the part of those who read it as it is
   std::vector<BlockSums> bias_sums_;     // by stage
-  std::vector<BlockSums> norm_sums_;     // by stage, of its prologue's normalisation
-  std::vector<TaskQueue> slice_queues_;  // by stage
-  kernels::View d_tables_;               // [largest batch, the first stage's table inputs]
-  AlignedBuffer<float> table_weight_;    // the first stage's weights of them, without gaps
+  std::vector<BlockSums> norm_sums_;     // by stage, of the batch norm that reads its result
+  std::vector<AlignedBuffer<float>> lane_gradients_;  // by stage: [lanes, packed weight] of a convolution
+  struct BlockGradients {
+    AlignedBuffer<float> source, pooled;  // [tile rows, …]: d of a prologue's result, and of that pooled
+    AlignedBuffer<float> weight;          // packed: of one block
+  };
+  std::vector<BlockGradients> block_gradients_;  // by worker
+  std::vector<TaskQueue> slice_queues_;          // by stage
+  kernels::View d_tables_;                       // [largest batch, the first stage's table inputs]
+  AlignedBuffer<float> table_weight_;            // the first stage's weights of them, without gaps
   TaskQueue table_queue_;
   std::vector<RunningSlot> running_;
   bool going_on_ = false;

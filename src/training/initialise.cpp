@@ -6,6 +6,17 @@
 #include "base/random.hpp"
 
 namespace ztilde {
+namespace {
+
+// How many numbers of the output one of the input goes into, away from an image's edges and with stride 1;
+// slot.columns is the other way round.
+std::size_t numbers_reached(const Network& network, const ParameterSlot& slot) {
+  if (slot.kernel == 0) return slot.rows;
+  const std::size_t area = slot.kernel * slot.kernel;
+  return std::get<Conv2d>(network.layers[slot.layer]).depthwise ? area : slot.rows * area;
+}
+
+}  // namespace
 
 void initialise_parameters(const Network& network, const Init& init, std::uint64_t seed,
                            std::span<float> parameters) {
@@ -18,7 +29,8 @@ void initialise_parameters(const Network& network, const Init& init, std::uint64
       std::fill(values.begin(), values.end(), is_gamma ? 1.0f : 0.0f);
       continue;
     }
-    const auto inputs = static_cast<double>(slot.columns), outputs = static_cast<double>(slot.rows);
+    const auto inputs = static_cast<double>(slot.columns),
+               outputs = static_cast<double>(numbers_reached(network, slot));
     // A category's row of a table has length 1, as the one-hot columns that it stands for.
     const double std_dev = slot.column                     ? std::sqrt(1 / inputs)
                            : init.kind == InitKind::he     ? init.scale * std::sqrt(2 / inputs)

@@ -17,8 +17,10 @@ struct Init {
 
 // Weights Gaussian with standard deviation scale · sqrt(2 / inputs) (he: He et al. 2015,
 // arXiv:1502.01852), scale · sqrt(2 / (inputs + outputs)) (xavier: Glorot & Bengio 2010) or normal_std;
-// biases and beta 0, gamma 1. The tables of Encode are Gaussian with sqrt(1 / width), whatever the kind.
-// parameters: the arena of parameter_slots(network), overwritten.
+// biases and beta 0, gamma 1. Of a convolution, inputs and outputs are those that one output and one input
+// are connected with: inputs · kernel² and outputs · kernel², of a depthwise one kernel² both. The tables of
+// Encode are Gaussian with sqrt(1 / width), whatever the kind. parameters: the arena of
+// parameter_slots(network), overwritten.
 void initialise_parameters(const Network& network, const Init& init, std::uint64_t seed,
                            std::span<float> parameters);
 

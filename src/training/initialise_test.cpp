@@ -40,14 +40,46 @@ TEST(Initialise, weights_have_the_standard_deviation_their_rule_says) {
   check(spread_of_first_weight(network, {InitKind::xavier, 0, 0.1}), 0.1 * std::sqrt(2.0 / 500));
 }
 
+TEST(Initialise, weights_of_convolutions_have_that_of_what_a_number_is_connected_with) {
+  const auto images = [](const Conv2d& conv) {
+    return Network{8 * 8 * 64, {conv, GlobalAveragePool{}, Dense{2}}, 8, 8};
+  };
+  const auto check = [](const Network& network, const Init& init, double expected) {
+    const Spread spread = spread_of_first_weight(network, init);
+    const double error = 4 / std::sqrt(static_cast<double>(parameter_slots(network).front().size()));
+    EXPECT_NEAR(spread.mean, 0, expected * error);
+    EXPECT_NEAR(spread.std_dev, expected, expected * error);
+  };
+  const Network wide = images({.outputs = 128, .kernel = 3}),
+                one = images({.outputs = 128, .kernel = 1, .padding = 0}),
+                depthwise = images({.outputs = 64, .kernel = 5, .padding = 2, .depthwise = true});
+  check(wide, {InitKind::he}, std::sqrt(2.0 / (64 * 9)));
+  check(one, {InitKind::he}, std::sqrt(2.0 / 64));
+  check(depthwise, {InitKind::he}, std::sqrt(2.0 / 25));
+  check(wide, {InitKind::xavier}, std::sqrt(2.0 / ((64 + 128) * 9)));
+  check(one, {InitKind::xavier}, std::sqrt(2.0 / (64 + 128)));
+  check(depthwise, {InitKind::xavier}, std::sqrt(2.0 / (25 + 25)));
+  check(wide, {InitKind::normal, 0.01}, 0.01);
+}
+
 TEST(Initialise, gamma_starts_at_1_and_biases_and_beta_at_0) {
-  const Network network{3, {Dense{4, true}, BatchNorm{}, Dense{2, true}}};
-  std::vector<float> parameters(parameter_arena_size(network), 9.0f);
-  initialise_parameters(network, {}, 0, parameters);
-  for (const ParameterSlot& slot : parameter_slots(network)) {
-    if (slot.is_weight_matrix) continue;
-    const float expected = slot.layer == 1 && slot.name == "weight" ? 1.0f : 0.0f;
-    for (std::size_t i = 0; i < slot.size(); ++i) EXPECT_EQ(parameters[slot.offset + i], expected);
+  // The last norm of a residual branch too.
+  const Network table{3, {Dense{4, true}, BatchNorm{}, Dense{2, true}}};
+  const Network images{
+      3 * 3 * 2,
+      {Conv2d{4}, BatchNorm{}, Activation{}, Conv2d{4}, BatchNorm{}, Add{3}, GlobalAveragePool{}, Dense{2}},
+      3,
+      3};
+  for (const Network& network : {table, images}) {
+    std::vector<float> parameters(parameter_arena_size(network), 9.0f);
+    initialise_parameters(network, {}, 0, parameters);
+    for (const ParameterSlot& slot : parameter_slots(network)) {
+      if (slot.is_weight_matrix) continue;
+      const bool is_gamma =
+          slot.name == "weight" && std::holds_alternative<BatchNorm>(network.layers[slot.layer]);
+      for (std::size_t i = 0; i < slot.size(); ++i)
+        EXPECT_EQ(parameters[slot.offset + i], is_gamma ? 1.0f : 0.0f);
+    }
   }
 }
 

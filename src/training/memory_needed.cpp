@@ -36,7 +36,7 @@ std::size_t states_of(OptimizerKind optimizer) {
 double memory_needed(const Network& network, std::size_t rows, bool validates, const TrainOptions& options) {
   double outputs = 0;
   for (const Stage& stage : lower(network)) {
-    outputs += static_cast<double>(stage.outputs);
+    outputs += static_cast<double>(stage.output.size());
     outputs += static_cast<double>(stage.table_inputs()) / 2;  // their gradient alone is stored
   }
   const std::size_t batch = std::min(rows, options.batch);
@@ -58,13 +58,15 @@ double memory_needed(const Network& network, std::size_t rows, bool validates, c
 double population_memory(const Network& network, std::size_t rows, const TrainOptions& options) {
   double two_in_a_row = 0, before = 0;
   bool measures = false;
-  for (const Stage& stage : lower(network)) {
+  const std::vector<Stage> stages = lower(network);
+  for (const Stage& stage : stages) {
     const auto outputs = static_cast<double>(stage.outputs);
     two_in_a_row = std::max(two_in_a_row, before + outputs);
     before = outputs;
-    measures |= stage.norm == StageNorm::batch && options.statistics == StatisticsSource::population;
+    measures |= stage.sums && options.statistics == StatisticsSource::population;
   }
   if (!measures) return 0;
+  if (has_images(stages)) return sizeof(float) * static_cast<double>(parameter_count(network));
   return sizeof(float) *
          (static_cast<double>(parameter_count(network)) + two_in_a_row * static_cast<double>(rows));
 }

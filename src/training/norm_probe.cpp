@@ -85,20 +85,35 @@ std::vector<RunningError> running_errors(const Network& network, std::span<const
   return errors;
 }
 
+namespace {
+
+// Images have many numbers each: fewer of them are kept.
+std::size_t most_rows(const Network& network, std::size_t most) {
+  constexpr std::size_t kMostNumbers = std::size_t{1} << 23, kLeast = 16;
+  std::size_t numbers = 0;
+  for (const Stage& stage : lower(network)) numbers += stage.sums ? stage.output.size() : 0;
+  return numbers == 0 ? most : std::min(most, std::max(kLeast, kMostNumbers / numbers));
+}
+
+}  // namespace
+
 NormProbe::NormProbe(const Model& model, const Batch& rows, std::size_t most, std::uint64_t seed, Team& team)
     : model_(model),
       team_(team),
-      rows_(probe_rows(rows, most, seed)),
+      rows_(probe_rows(rows, most_rows(model.network, most), seed)),
       batch_{rows.source, rows_.data(), rows_.size(), nullptr, rows.weights},
       plan_(model.network, rows_.size(), team.threads(), model.parameters.data(), model.statistics.data()) {
   const std::vector<Stage> stages = lower(model.network);
   const auto tensors = stage_tensors(model.network, stages, model.parameters.data(), nullptr);
   for (const StatisticSlot& slot : statistic_slots(model.network)) {
-    for (std::size_t s = 1; s < stages.size(); ++s) {
-      if (stages[s].norm != StageNorm::batch || stages[s].norm_layer != slot.layer) continue;
-      layers_.push_back({s, stages[s - 1].inner_activation, stages[s].activation,
+    for (std::size_t s = 0; s < stages.size(); ++s) {
+      if (!stages[s].sums || stages[s].norm_layer != slot.layer) continue;
+      const Stage& reader = stages[*stages[s].norm_reader];
+      const std::size_t numbers = rows_.size() * stages[s].output.size();
+      layers_.push_back({s, stages[s].inner_activation,
+                         reader.shortcut ? ActivationKind::identity : reader.activation,
                          std::get<BatchNorm>(model.network.layers[slot.layer]), slot, tensors[s].gamma,
-                         tensors[s].beta, AlignedBuffer<float>(rows_.size() * slot.channels)});
+                         tensors[s].beta, stages[s].output.pixels(), AlignedBuffer<float>(numbers)});
     }
   }
 }
@@ -108,8 +123,8 @@ std::vector<NormPoint> NormProbe::measure() {
   plan_.refresh();
   const auto keep = [&](std::size_t stage, std::size_t first_row, ConstView z) {
     for (Layer& layer : layers_) {
-      if (layer.stage != stage + 1) continue;
-      const View kept(layer.z.data() + first_row * z.channels, z.rows, z.channels);
+      if (layer.stage != stage) continue;
+      const View kept(layer.z.data() + first_row * layer.pixels * z.channels, z.rows, z.channels);
       kernels::activate(z, layer.inner, kept);
     }
   };
@@ -121,7 +136,7 @@ std::vector<NormPoint> NormProbe::measure() {
 }
 
 NormPoint NormProbe::look_at(Layer& layer) const {
-  const std::size_t rows = batch_.rows, channels = layer.slot.channels;
+  const std::size_t rows = batch_.rows * layer.pixels, channels = layer.slot.channels;
   const View z(layer.z.data(), rows, channels);
   NormPoint point;
   point.layer = layer.slot.layer;
@@ -134,7 +149,8 @@ NormPoint NormProbe::look_at(Layer& layer) const {
   RowWeights weights(rows, 1);
   if (batch_.weights) {
     weights.used = true;
-    gather_weights(batch_, 0, rows, weights.of_row.data());
+    gather_weights(batch_, 0, batch_.rows, weights.of_row.data());
+    for (std::size_t r = rows; r-- > 0;) weights.of_row[r] = weights.of_row[r / layer.pixels];
     weights.sum_block(whole, 0);
     kernels::weighted_sums(z, weights.of_row.data(), sums.shift_of(0), sums.sum_of(0), sums.squares_of(0));
   } else {

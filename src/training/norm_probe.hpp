@@ -31,12 +31,13 @@ class NormProbe {
 
  private:
   struct Layer {
-    std::size_t stage;           // that normalises
+    std::size_t stage;           // whose result it normalises
     ActivationKind inner, next;  // before z and after z_tilde
     BatchNorm fields;
     StatisticSlot slot;
     const float *gamma, *beta;
-    AlignedBuffer<float> z;  // [probe rows, channels]
+    std::size_t pixels;
+    AlignedBuffer<float> z;  // [probe rows · pixels, channels]
   };
   NormPoint look_at(Layer& layer) const;
 

@@ -118,6 +118,12 @@ void check_valid_set(const Dataset& data, const Dataset& valid) {
     refuse(fmt::format("the validation rows have {}, the training rows {}; give both the same columns",
                        counted(valid.columns, "column"), with_commas(data.columns)));
   }
+  if (valid.image_width != data.image_width && valid.image_width > 0 && data.image_width > 0) {
+    refuse(
+        fmt::format("the validation images are {} × {} pixels, those to train on {} × {}; bring all to one "
+                    "size",
+                    valid.image_width, valid.image_height, data.image_width, data.image_height));
+  }
   if (valid.targets.empty())
     refuse("the validation rows have no target; give them labels or a target column");
   if (valid.rows == 0) refuse("the validation set has no rows; leave it out or give it some");
@@ -173,6 +179,11 @@ std::string zero_columns_warning(const std::vector<std::size_t>& columns, const 
 // constant columns.
 std::vector<std::size_t> measure_standardise(const StatisticSlot& slot, const Batch& all_rows, Team& team,
                                              Model& model) {
+  const Shape input = model.network.input_shape();
+  if (input.pixels() > 1) {
+    const std::span<double> both = std::span(model.statistics).subspan(slot.offset, 2 * slot.channels);
+    return measure_image_inputs(all_rows, input, team, both.first(slot.channels), both.last(slot.channels));
+  }
   const auto* encode = std::get_if<Encode>(&model.network.layers.front());
   const std::size_t count = encode ? layers::layout_of(*encode).values : slot.channels;
   const std::span<double> statistics(model.statistics);
@@ -212,6 +223,19 @@ void require_label_smoothing(double smoothing, Task task) {
     refuse("the target is numbers, and label smoothing needs classes; leave it out");
 }
 
+NetworkGaps network_gaps(const Dataset& data, const TrainOptions& options) {
+  NetworkGaps gaps;
+  gaps.input = {1, 1, data.columns};
+  if (data.image_width > 0) {
+    gaps.input = {data.image_height, data.image_width, data.columns / (data.image_height * data.image_width)};
+  }
+  gaps.outputs = outputs_for(data.task, data.classes.size());
+  if (data.task == Task::classify && data.classes.size() != gaps.outputs)
+    gaps.more_outputs = data.classes.size();
+  gaps.encode = encode_for(data, options);
+  return gaps;
+}
+
 PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOptions& options, Team& team,
                         const Split* chosen) {
   if (data.rows == 0) refuse("the data have no rows");
@@ -242,6 +266,9 @@ PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOp
   model.column_names = data.column_names;
   model.column_info = data.column_info;
   model.rules = data.rules;
+  model.image_width = data.image_width;
+  model.image_height = data.image_height;
+  model.images_resized = data.images_resized;
   model.target_name = data.target_name;
   model.classes = data.classes;
   model.parameters.resize(parameter_arena_size(model.network));

@@ -30,6 +30,9 @@ struct PreparedRun {
 // Throws Error(data) unless the smoothing is a share below 1, and 0 for numbers.
 void require_label_smoothing(double smoothing, Task task);
 
+// What a network file may leave to these rows.
+NetworkGaps network_gaps(const Dataset& data, const TrainOptions& options);
+
 // valid: rows of their own for validation, or null to split some off. Both data sets outlive the run.
 // chosen: which rows of data to train on and to validate with, or null for all of them as options say.
 PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOptions& options, Team& team,

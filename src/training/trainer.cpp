@@ -99,7 +99,7 @@ double Trainer::run_group(const Batch& batch, std::size_t index, bool last, std:
     Stopwatch& watch = plan_.watch(worker.index);
     if (worker.index > 0) watch.start();  // the first worker is the caller, whose watch goes on
     plan_.forward(worker, batch);
-    worker.share(blocks.parts, [&](std::size_t block) {
+    plan_.for_own_blocks(worker, batch.rows, [&](std::size_t block) {
       const std::size_t first = blocks.first(block), rows = blocks.size(block);
       block_losses_[block] = evaluate(objective_, batch, first, weight_, plan_.output(first, rows),
                                       plan_.output_gradient(first, rows))

@@ -1,0 +1,356 @@
+// The backward pass of TrainPlan: how it goes through the stages, and what it does to a tile's rows.
+#include <algorithm>
+
+#include "plan/train_plan.hpp"
+
+namespace ztilde {
+
+using kernels::ConstView;
+using kernels::View;
+
+namespace {
+
+template <class Visit>
+void for_blocks(const BatchProducts& products, const Tile& tile, const Visit& visit) {
+  for (std::size_t block = tile.first_block; block < tile.end_block; ++block) {
+    visit(block, products.blocks.first(block) - tile.first_row, products.blocks.size(block));
+  }
+}
+
+}  // namespace
+
+void TrainPlan::run_backward(const Worker& worker, const Batch& batch) {
+  const BatchProducts& products = forward_.products(batch.rows);
+  Stopwatch& watch = forward_.scratch[worker.index].watch;
+  const auto wait = [&] {
+    worker.sync();
+    watch.lap(Work::other);
+  };
+  const auto weight_gradient = [&](std::size_t s) {
+    const std::vector<Slice>& slices = products.stages[s].weight_gradient;
+    slice_queues_[s].take(worker, slices.size(),
+                          [&](std::size_t slice) { weight_gradient_slice(worker, s, batch, slices[slice]); });
+  };
+  const BackwardOrder& order = forward_.order();
+  watch.lap(Work::other);
+  for (std::size_t top = stages().size(); top > 0;) {
+    // Stages end … s, all of them of images but where end is s.
+    std::size_t s = top - 1;
+    const std::size_t end = top;
+    while (goes_on_below(s)) --s;
+    top = s;
+    const bool above = end < stages().size() && end != order.finishes_first;
+    // The stage above may make its source from z of this one, which is about to be overwritten.
+    const bool above_first =
+        above && (order.weights_first || (order.keeps_source[s] && !order.keeps_source[end]));
+    if (above_first) {
+      weight_gradient(end);
+      wait();
+    }
+    if (s == 0 && table_weight_.size() > 0) {
+      worker.sync([&] {
+        const Stage& stage = stages()[0];
+        copy_rows(
+            {forward_.tensors[0].weight + stage.tables, stage.outputs, stage.table_inputs(), stage.inputs},
+            {table_weight_.data(), stage.outputs, stage.table_inputs()});
+      });
+      watch.lap(Work::other);
+    }
+    const bool on_pixels = stages()[s].works_on_pixels();
+    const std::vector<Tile>& tiles = (on_pixels ? products.block_tiles : products.tiles)[worker.index];
+    if (s > 0 && s == order.finishes_first) {
+      for (const Tile& tile : tiles) finish_gradient(worker, s, products, tile);
+      wait();
+      weight_gradient(s);
+      wait();
+      for (const Tile& tile : tiles) go_below(worker, s, products, tile, batch);
+    } else {
+      for (const Tile& tile : tiles) {
+        for (std::size_t t = end; t-- > s;) {
+          finish_gradient(worker, t, products, tile);
+          if (stages()[t].x.stage || stages()[t].conv_layer) {
+            go_below(worker, t, products, tile, batch);
+          } else if (stages()[t].table_inputs() > 0) {
+            table_input_gradient(worker, products, tile, batch);
+          }
+        }
+      }
+    }
+    if (above && !above_first) weight_gradient(end);
+    worker.sync([&] {
+      watch.lap(Work::other);
+      for (std::size_t t = s; t < end; ++t) {
+        if (!stages()[t].bias) continue;
+        merge_column_sums(bias_sums_[t], products.blocks, forward_.tensors[t].d_bias);
+        watch.lap(Work::products);
+      }
+      for (const auto& operand : {std::optional(stages()[s].x), stages()[s].shortcut}) {
+        if (!operand || operand->norm != StageNorm::batch) continue;
+        const std::size_t normed = *operand->stage;
+        const StageTensors& t = forward_.tensors[normed];
+        forward_.norms[normed].merge_backward(norm_sums_[normed], products.blocks, forward_.weights(),
+                                              stages()[normed].output.pixels(), t.d_gamma, t.d_beta);
+        watch.lap(Work::normalisation);
+      }
+    });
+    watch.lap(Work::other);
+  }
+  weight_gradient(0);
+  const std::span<const TableSlice> tables = forward_.encoder().table_slices();
+  const kernels::Affine affine = forward_.input_norm().affine(stages()[0].tables);
+  table_queue_.take(worker, tables.size(), [&](std::size_t slice) {
+    forward_.encoder().table_gradient(tables[slice], batch, d_tables_.block(0, batch.rows), affine.scale);
+    watch.lap(Work::data);
+  });
+  wait();
+  if (!lane_gradients_.empty()) merge_lanes(worker, products);
+}
+
+bool TrainPlan::goes_on_below(std::size_t s) const {
+  if (s == 0) return false;
+  const Stage& stage = stages()[s];
+  const bool waits =
+      stage.x.norm == StageNorm::batch || (stage.shortcut && stage.shortcut->norm == StageNorm::batch);
+  return stage.works_on_pixels() && stages()[s - 1].works_on_pixels() && !waits;
+}
+
+void TrainPlan::finish_gradient(const Worker& worker, std::size_t s, const BatchProducts& products,
+                                const Tile& tile) {
+  const Stage& stage = stages()[s];
+  const std::size_t first = tile.first_row, rows = tile.rows, pixels = stage.output.pixels();
+  const View d = d_[s].block(first * pixels, rows * pixels);
+  WorkerScratch& mine = forward_.scratch[worker.index];
+  // The stage above left the gradient with respect to its normalised values; go through the
+  // normalisation and the inner activation to z.
+  if (stage.sums) {
+    const NormState& norm = forward_.norms[s];
+    const ConstView x = forward_.inner(s, first, rows, mine.inner.data());
+    if (forward_.weights().used) {
+      kernels::weighted_input_gradient(x, forward_.weights_of(s, first, rows, mine), norm.input_gradient(),
+                                       d);
+    } else {
+      kernels::input_gradient(x, norm.input_gradient(), d);
+    }
+    if (d_direct_[s].data) kernels::add(d_direct_[s].block(first * pixels, rows * pixels), d);
+    if (stage.inner_activation != ActivationKind::identity) {
+      kernels::activate_backward(forward_.z(s, first, rows), stage.inner_activation, d);
+    }
+    mine.watch.lap(Work::normalisation);
+  }
+  if (stage.bias) {
+    for_blocks(products, tile, [&](std::size_t block, std::size_t row, std::size_t count) {
+      kernels::column_sums(d.block(row * pixels, count * pixels), bias_sums_[s].sum_of(block));
+    });
+    mine.watch.lap(Work::products);
+  }
+}
+
+View TrainPlan::operand_gradient(const Operand& x, std::size_t first_row, std::size_t rows) const {
+  const std::size_t s = *x.stage, pixels = stages()[s].output.pixels();
+  const bool direct = x.norm != StageNorm::batch && d_direct_[s].data;
+  return (direct ? d_direct_[s] : d_[s]).block(first_row * pixels, rows * pixels);
+}
+
+bool TrainPlan::adds_to_operand(std::size_t s, const Operand& x) const {
+  return x.norm != StageNorm::batch && *stages()[*x.stage].last_direct_reader != s;
+}
+
+void TrainPlan::convolution_backward(const Worker& worker, std::size_t s, const BatchProducts& all,
+                                     const Tile& tile, ConstView source, View d_source) {
+  WorkerScratch& mine = forward_.scratch[worker.index];
+  const StageProducts& products = all.stages[s];
+  const View d = d_[s].block(tile.first_row * stages()[s].output.pixels(), 1);
+  const kernels::Convolution& weight_gradient = *products.convolve_weight[tile.product];
+  const std::size_t lane = all.lane_of(tile.first_block), packed = weight_gradient.packed_floats();
+  float* const of_lane = lane_gradients_[s].data() + lane * packed;
+  float* const of_block = block_gradients_[worker.index].weight.data();
+  const bool first_of_lane = all.lanes.first(lane) == tile.first_block;
+  weight_gradient.run(worker.index, source.data, first_of_lane ? of_lane : of_block, nullptr, d.data,
+                      mine.product.data());
+  if (!first_of_lane) kernels::add({of_block, 1, packed}, {of_lane, 1, packed});
+  if (d_source.data) {
+    products.convolve_back[tile.product]->run(worker.index, d_source.data, forward_.packed_back(s), nullptr,
+                                              d.data, mine.product.data());
+  }
+  mine.watch.lap(Work::products);
+}
+
+void TrainPlan::contraction_backward(const Worker& worker, std::size_t s, const BatchProducts& all,
+                                     const Tile& tile, const Batch& batch, View d_source) {
+  const Stage& stage = stages()[s];
+  const StageProducts& products = all.stages[s];
+  WorkerScratch& mine = forward_.scratch[worker.index];
+  const std::size_t first = tile.first_row, rows = tile.rows, pixels = stage.output.pixels();
+  const View d = d_[s].block(first * pixels, rows * pixels);
+  if (!stage.works_on_pixels()) {
+    if (stage.dense_layer) {
+      products.input_gradient[tile.product]->run(worker.index, d_source.data, forward_.tensors[s].weight,
+                                                 nullptr, d.data, mine.product.data());
+    } else if (d.data != d_source.data) {
+      copy_rows(d, d_source);
+    }
+    mine.watch.lap(Work::products);
+    return;
+  }
+  View d_pooled = d_source;
+  if (stage.pool) {
+    d_pooled = View(block_gradients_[worker.index].pooled.data(), rows * stage.input.pixels(),
+                    stage.source.channels);
+  }
+  // Made again where something reads it: a weight gradient, or the pooling for the places of the largest.
+  if (stage.conv_layer || (stage.pool && stage.pool->largest)) {
+    const ConstView source = forward_.source(s, batch, first, rows, 0, stage.source.channels,
+                                             stage.source.channels, mine.source.data(), mine);
+    const ConstView input = forward_.pooled(s, products, tile, source, worker.index);
+    if (stage.conv_layer)
+      convolution_backward(worker, s, all, tile, input, stage.x.stage ? d_pooled : View());
+  }
+  if (!stage.conv_layer) std::copy_n(d.data, d.rows * d.channels, d_pooled.data);
+  if (!stage.pool || !stage.x.stage) return;
+  products.pool[tile.product].backward(d_pooled.data, d_source.data, mine.places.data());
+  mine.watch.lap(Work::normalisation);
+}
+
+void TrainPlan::sum_norm(std::size_t s, const BatchProducts& products, const Tile& tile, const Operand& x,
+                         ActivationKind activation, View d, View kept, WorkerScratch& mine) {
+  const std::size_t pixels = stages()[s].source.pixels();
+  const ConstView z = forward_.inner(*x.stage, tile.first_row, tile.rows, mine.inner.data());
+  BlockSums& sums = norm_sums_[*x.stage];
+  for_blocks(products, tile, [&](std::size_t block, std::size_t row, std::size_t count) {
+    const std::size_t first = row * pixels, all = count * pixels;
+    kernels::normalise_activate_backward(z.block(first, all), forward_.norms[*x.stage].affine(), activation,
+                                         d.block(first, all), sums.sum_of(block), sums.squares_of(block),
+                                         kept.data ? kept.block(first, all) : kept);
+  });
+}
+
+void TrainPlan::split_gradient(const Worker& worker, std::size_t s, const BatchProducts& products,
+                               const Tile& tile, View d_source) {
+  const Stage& stage = stages()[s];
+  WorkerScratch& mine = forward_.scratch[worker.index];
+  if (stage.activation != ActivationKind::identity) {
+    const View sum = forward_.before_activation(s, tile.first_row, tile.rows, mine.source.data(), mine);
+    kernels::activate_backward(sum, stage.activation, d_source);
+  }
+  bool both_direct_of_one = false;
+  for (const Operand& operand : {stage.x, *stage.shortcut}) {
+    const View target = operand_gradient(operand, tile.first_row, tile.rows);
+    if (adds_to_operand(s, operand) || both_direct_of_one) {
+      kernels::add(d_source, target);
+    } else {
+      copy_rows(d_source, target);
+    }
+    if (operand.norm == StageNorm::batch) {
+      sum_norm(s, products, tile, operand, ActivationKind::identity, target, {}, mine);
+    }
+    both_direct_of_one = stage.x.stage == stage.shortcut->stage && stage.x.norm == stage.shortcut->norm;
+  }
+  mine.watch.lap(Work::normalisation);
+}
+
+void TrainPlan::go_below(const Worker& worker, std::size_t s, const BatchProducts& products, const Tile& tile,
+                         const Batch& batch) {
+  const Stage& stage = stages()[s];
+  const std::size_t first = tile.first_row, rows = tile.rows;
+  WorkerScratch& mine = forward_.scratch[worker.index];
+  if (!stage.x.stage) return contraction_backward(worker, s, products, tile, batch, {});
+  const bool adds = adds_to_operand(s, stage.x);
+  View d_below = operand_gradient(stage.x, first, rows);
+  if (stage.shortcut || adds)
+    d_below = View(block_gradients_[worker.index].source.data(), rows * stage.source.pixels(),
+                   stage.source.channels);
+  contraction_backward(worker, s, products, tile, batch, d_below);
+  forward_.drop_out(stage, first, 0, d_below, mine.watch);
+  if (stage.shortcut) return split_gradient(worker, s, products, tile, d_below);
+  const View kept = forward_.order().keeps_source[s] ? forward_.z(s, first, rows) : View();
+  if (stage.x.norm == StageNorm::batch) {
+    sum_norm(s, products, tile, stage.x, stage.activation, d_below, kept, mine);
+    mine.watch.lap(Work::normalisation);
+    if (kept.data) forward_.drop_out(stage, first, 0, kept, mine.watch);
+    return;
+  }
+  if (stage.activation != ActivationKind::identity) {
+    kernels::activate_backward(forward_.z(*stage.x.stage, first, rows), stage.activation, d_below);
+    mine.watch.lap(Work::normalisation);
+  }
+  if (adds) {
+    kernels::add(d_below, operand_gradient(stage.x, first, rows));
+    mine.watch.lap(Work::normalisation);
+  }
+  if (!kept.data) return;
+  const ConstView source =
+      forward_.source(s, batch, first, rows, 0, stage.inputs, kept.row_stride, kept.data, mine);
+  if (source.data != kept.data) copy_rows(source, kept);
+}
+
+void TrainPlan::merge_lanes(const Worker& worker, const BatchProducts& products) {
+  Stopwatch& watch = forward_.scratch[worker.index].watch;
+  for (std::size_t s = 0; s < stages().size(); ++s) {
+    if (!stages()[s].conv_layer) continue;
+    // Whole cache lines for each worker, the rest for the last.
+    const std::size_t packed = products.stages[s].convolve_weight.front()->packed_floats();
+    const Cut lines{packed / kFloatsPerLine, worker.count};
+    const std::size_t first = lines.first(worker.index) * kFloatsPerLine;
+    const std::size_t end =
+        worker.index + 1 == worker.count ? packed : first + lines.size(worker.index) * kFloatsPerLine;
+    float* const total = lane_gradients_[s].data() + first;
+    for (std::size_t lane = 1; lane < products.lanes.parts; ++lane) {
+      kernels::add({total + lane * packed, 1, end - first}, {total, 1, end - first});
+    }
+  }
+  watch.lap(Work::products);
+  worker.sync();
+  for (std::size_t s = 0, turn = 0; s < stages().size(); ++s) {
+    if (!stages()[s].conv_layer || turn++ % worker.count != worker.index) continue;
+    products.stages[s].convolve_weight.front()->unpack_gradient(worker.index, lane_gradients_[s].data(),
+                                                                forward_.tensors[s].d_weight);
+  }
+  watch.lap(Work::products);
+  worker.sync();
+  watch.lap(Work::other);
+}
+
+void TrainPlan::table_input_gradient(const Worker& worker, const BatchProducts& products, const Tile& tile,
+                                     const Batch& batch) {
+  const Stage& stage = stages()[0];
+  WorkerScratch& mine = forward_.scratch[worker.index];
+  ConstView d = d_[0].block(tile.first_row, tile.rows);
+  const View d_tables = d_tables_.block(tile.first_row, tile.rows);
+  if (stage.dense_layer) {
+    products.stages[0].input_gradient[tile.product]->run(worker.index, d_tables.data, table_weight_.data(),
+                                                         nullptr, d.data, mine.product.data());
+  } else {
+    d.data += stage.tables;
+    d.channels = stage.table_inputs();
+    copy_rows(d, d_tables);
+  }
+  mine.watch.lap(Work::products);
+  forward_.drop_out(stage, tile.first_row, stage.tables, d_tables, mine.watch);
+  if (stage.activation == ActivationKind::identity) return;
+  const View x(mine.source.data(), tile.rows, stage.table_inputs(), row_stride(stage.table_inputs()));
+  forward_.inputs(batch, tile.first_row, stage.tables, x);
+  kernels::activate_backward(x, stage.activation, d_tables);
+  mine.watch.lap(Work::normalisation);
+}
+
+void TrainPlan::weight_gradient_slice(const Worker& worker, std::size_t s, const Batch& batch,
+                                      const Slice& slice) {
+  WorkerScratch& mine = forward_.scratch[worker.index];
+  const StageTensors& tensors = forward_.tensors[s];
+  if (forward_.order().keeps_source[s]) {
+    slice.product->run(worker.index, forward_.z(s, 0, batch.rows).data,
+                       tensors.d_weight + slice.first * stages()[s].inputs, nullptr, d_[s].data + slice.first,
+                       mine.product.data());
+    mine.watch.lap(Work::products);
+    return;
+  }
+  const View x(mine.slice.data(), batch.rows, slice.channels, row_stride(slice.channels));
+  const ConstView source =
+      forward_.source(s, batch, 0, batch.rows, slice.first, slice.channels, x.row_stride, x.data, mine);
+  if (source.data != x.data) copy_rows(source, x);
+  slice.product->run(worker.index, x.data, tensors.d_weight + slice.first, nullptr, d_[s].data,
+                     mine.product.data());
+  mine.watch.lap(Work::products);
+}
+
+}  // namespace ztilde
