@@ -58,10 +58,10 @@ TEST(ModelFile, the_shape_of_images_survives) {
   EXPECT_EQ(to_metadata(model).at("image"), R"({"height":2,"width":1,"channels":3,"resized":true})");
   expect_same(from_bytes(to_bytes(model, "m.zt"), "m.zt"), model);
   model.image_width = 4;
-  EXPECT_EQ(
-      message_of([&] { (void)to_bytes(model, "m.zt"); }),
-      "m.zt: images of 4 × 2 pixels are not 6 numbers, which the network takes; train or export the model "
-      "anew");
+  EXPECT_EQ(message_of([&] { (void)to_bytes(model, "m.zt"); }),
+            "m.zt: this model cannot be saved: images of 4 × 2 pixels are not 6 numbers, which the network "
+            "takes; train or export the model "
+            "anew");
 }
 
 TEST(ModelFile, saving_a_loaded_model_gives_the_same_bytes) {

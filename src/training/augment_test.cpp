@@ -123,6 +123,12 @@ TEST(Augmentation, is_refused_where_it_makes_no_sense) {
       complaint(flat, {.flip = true}),
       "data: --flip, --shift and --cutout change images, and these rows have no width and height; leave "
       "them out");
+  Dataset odd = images();
+  odd.image_width = 7;
+  EXPECT_EQ(
+      complaint(odd, {.flip = true}),
+      "data: the data have images of 7 × 5 pixels and 30 numbers in a row, which is not a whole number of "
+      "channels");
   EXPECT_EQ(complaint(images(), {.shift = 5}),
             "data: --shift 5 may push images of 6 × 5 pixels out of sight; give less than 5");
   EXPECT_EQ(complaint(images(), {.cutout = 6}),
