@@ -1,6 +1,7 @@
 // ztilde inspect: what is in a model file.
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "base/files.hpp"
@@ -46,7 +47,9 @@ Outcome run_inspect(const Arguments& arguments) {
   if (options.json) table.exclude("--json", {"--plan", "--network"}, "--json has it all");
   if (options.network) table.exclude("--network", {"--plan"}, "ask for one after the other");
 
-  if (options.network && is_network_name(options.model)) return {read_network_file(options.model).text};
+  std::error_code ignored;
+  if (options.network && is_network_name(options.model) && !std::filesystem::exists(options.model, ignored))
+    return {read_network_file(options.model).text};
   const Model model = load(options.model);
   if (options.plan) return {describe(lower(model.network))};
   if (options.network) {

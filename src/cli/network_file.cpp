@@ -58,24 +58,21 @@ std::vector<std::string> shown_network_names() {
 }
 
 bool is_network_name(const std::string& given) {
-  std::error_code problem;
-  return !fs::exists(given, problem) &&
-         std::ranges::count(network_names(), given.substr(0, given.find(':'))) > 0;
+  return std::ranges::count(network_names(), given.substr(0, given.find(':'))) > 0;
 }
 
 NetworkFile read_network_file(const std::string& given) {
-  std::error_code problem;
-  if (fs::exists(given, problem)) return {read_file(given), given, {}};
   const std::size_t colon = given.find(':');
   const std::string name = given.substr(0, colon);
-  const std::vector<std::string> names = network_names();
-  if (std::ranges::find(names, name) == names.end()) {
-    if (name.find('/') != name.npos || name.ends_with(".json")) return {read_file(given), given, {}};
-    throw Error(
-        ErrorKind::data,
-        fmt::format(
-            "--net {}: no such file, and no network of this name{}; known are {}; or give a JSON file",
-            printable(given), did_you_mean(name, names), fmt::join(shown_network_names(), ", ")));
+  if (!is_network_name(given)) {
+    std::error_code problem;
+    if (fs::exists(given, problem) || name.find('/') != name.npos || name.ends_with(".json"))
+      return {read_file(given), given, {}};
+    throw Error(ErrorKind::data,
+                fmt::format("--net {}: no such file, and no network of this name{}; known are "
+                            "{}; or give a JSON file",
+                            printable(given), did_you_mean(name, network_names()),
+                            fmt::join(shown_network_names(), ", ")));
   }
   NetworkFile file{read_file(path_of(name)), name, {}};
   const bool asks = asks_depth(file.text);

@@ -18,15 +18,15 @@ struct NetworkFile {
   std::optional<std::size_t> depth;  // of NAME:DEPTH
 };
 
-// given: the path of a file, or NAME or NAME:DEPTH; a file goes before a name. Throws Error(data) that lists
-// the names, Error(io) where the file cannot be read.
+// given: NAME, NAME:DEPTH or the path of a file; a file that has such a name is ./NAME. Throws Error(data)
+// that lists the names, Error(io) where the file cannot be read.
 NetworkFile read_network_file(const std::string& given);
 
 // The names, in order, from the data folder beside the program: ../share/ztilde/networks/NAME.json.
 std::vector<std::string> network_names();
 // As --net takes them: NAME:DEPTH where it asks for one.
 std::vector<std::string> shown_network_names();
-// Whether there is no such file but a network of this name.
+// Whether it is one of them, with a depth or without.
 bool is_network_name(const std::string& given);
 
 // The network for these rows. Throws Error(data) that begins with the file's name.

@@ -266,7 +266,7 @@ void check_train_options(const OptionTable& table, const TrainArguments& argumen
                                    {"--labels", arguments.input.labels},
                                    {"--valid", arguments.valid.data},
                                    {"--valid-labels", arguments.valid.labels},
-                                   {"--net", arguments.net},
+                                   {"--net", is_network_name(arguments.net) ? "" : arguments.net},
                                    {"--config", table.config_file()},
                                    {"--columns", arguments.input.table.columns_file},
                                    {"--class-weights", arguments.class_weights_file}};
