@@ -16,7 +16,8 @@ WITHOUT_TENSORS = {
 
 def convolution(inputs: int, layer: dict) -> nn.Conv2d:
     sizes = [layer.get(name, default) for name, default in (("kernel", 3), ("stride", 1), ("padding", 1))]
-    return nn.Conv2d(inputs, layer["outputs"], *sizes, bias=layer.get("bias", True))
+    groups = inputs if layer.get("depthwise", False) else 1
+    return nn.Conv2d(inputs, layer["outputs"], *sizes, groups=groups, bias=layer.get("bias", True))
 
 
 class ImageModel(nn.Sequential):
