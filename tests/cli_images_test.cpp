@@ -91,6 +91,16 @@ TEST(Images, say_before_training_what_they_are) {
   EXPECT_NE(run.out.find("ztilde evaluate said --data FOLDER"), run.out.npos) << run.out;
 }
 
+TEST(Images, are_changed_in_training_as_the_options_say) {
+  const Result run =
+      ztilde(photos(), quick_train("grey", {"--flip", "--shift", "1", "--cutout", "2", "--out", "a"}));
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_NE(run.err.find("augment    flip, shift 1, cutout 2\n"), run.err.npos) << run.err;
+  EXPECT_NE(photos().read("a").find(R"([\"shift\",\"1\"])"), std::string::npos);
+  const Result plain = ztilde(photos(), quick_train("grey", {"--out", "p"}));
+  EXPECT_EQ(plain.err.find("augment"), plain.err.npos);
+}
+
 TEST(Images, are_predicted_with_their_files_names_in_a_folder_of_any_kind) {
   const TemporaryFolder& folder = photos();
   put(folder, "new/b.png", png_file(kSide, kSide, in_colour(image_of(2, 77)), {.type = PNG_COLOR_TYPE_RGB}));

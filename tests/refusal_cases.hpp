@@ -347,6 +347,14 @@ inline std::vector<Refusal> refusals() {
        2,
        "bad: which of its 6 × 3 × 2 × 3 counts the channels is not plain; say --image-layout nhwc for the "
        "last, nchw for the second"},
+      {{},
+       {"train", "--data", "t.csv", "--flip"},
+       2,
+       "--flip: does not go with a table; it has no pixels; leave it out"},
+      {{},
+       {"train", "--data", "images", "--labels", "labels", "--shift", "2"},
+       2,
+       "--shift 2 may push images of 2 × 2 pixels out of sight; give less than 2"},
       // models
       {"",
        {"predict", "bad", "--data", "t.csv"},

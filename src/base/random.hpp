@@ -13,7 +13,14 @@ namespace ztilde {
 
 // What a stream of random numbers is for. The values are part of the reproducibility contract:
 // append, never renumber.
-enum class Purpose : std::uint32_t { initialise = 1, shuffle = 2, dropout = 3, split = 4, probe = 5 };
+enum class Purpose : std::uint32_t {
+  initialise = 1,
+  shuffle = 2,
+  dropout = 3,
+  split = 4,
+  probe = 5,
+  augment = 6,
+};
 
 using PhiloxBlock = std::array<std::uint32_t, 4>;
 using PhiloxKey = std::array<std::uint32_t, 2>;

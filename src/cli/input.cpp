@@ -91,6 +91,8 @@ std::vector<Column> columns_of(const Model& model) {
 
 }  // namespace
 
+const std::vector<std::string> kAugmentOptions = {"--flip", "--shift", "--cutout"};
+
 void add_input_options(OptionTable& table, InputFiles& files) {
   table.text(
       "--data", "PATH", files.data,
@@ -148,6 +150,7 @@ Dataset read_labelled_rows(const OptionTable& table, const InputFiles& files, co
                            std::optional<Task> task, std::size_t threads) {
   const InputKind kind = kind_of(files);
   if (kind == InputKind::table) {
+    table.exclude("a table", kAugmentOptions, "it has no pixels; leave it out");
     CsvOptions options = csv_options(files.table);
     options.target = target;
     options.task = task;

@@ -39,6 +39,9 @@ void add_layout_option(OptionTable& table, ImageArguments& images);
 void add_threads_option(OptionTable& table, std::uint64_t& threads);
 void require_data(const InputFiles& files);
 
+// What training does to images, which a table refuses.
+extern const std::vector<std::string> kAugmentOptions;
+
 // Images come in a folder, with labels, or in a file that begins as IDX files do. A pipe is not looked
 // into. Refuses options that are of another kind of input.
 InputKind kind_of(const InputFiles& files);

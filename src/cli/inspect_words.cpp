@@ -42,7 +42,19 @@ bool before_batch_norm(const Network& network, std::size_t layer) {
   return layer + 1 < network.layers.size() && std::holds_alternative<BatchNorm>(network.layers[layer + 1]);
 }
 
-// Biases of dense layers that a batch norm directly follows: left out, and there for nothing.
+// Of a layer with weights: how many outputs, and whether they have a bias each.
+struct Weights {
+  std::size_t outputs = 0;
+  bool bias = false;
+};
+
+std::optional<Weights> weights_of(const Layer& layer) {
+  if (const auto* dense = std::get_if<Dense>(&layer)) return Weights{dense->outputs, dense->bias};
+  if (const auto* conv = std::get_if<Conv2d>(&layer)) return Weights{conv->outputs, conv->bias};
+  return std::nullopt;
+}
+
+// Biases of layers that a batch norm directly follows: left out, and there for nothing.
 struct Biases {
   std::size_t saved = 0, wasted = 0;
 };
@@ -50,16 +62,16 @@ struct Biases {
 Biases biases_before_batch_norm(const Network& network) {
   Biases biases;
   for (std::size_t i = 0; i < network.layers.size(); ++i) {
-    const auto* dense = std::get_if<Dense>(&network.layers[i]);
-    if (dense != nullptr && before_batch_norm(network, i))
-      (dense->bias ? biases.wasted : biases.saved) += dense->outputs;
+    const std::optional<Weights> weights = weights_of(network.layers[i]);
+    if (weights && before_batch_norm(network, i))
+      (weights->bias ? biases.wasted : biases.saved) += weights->outputs;
   }
   return biases;
 }
 
 std::string layer_remark(const Network& network, std::size_t layer) {
-  if (const auto* dense = std::get_if<Dense>(&network.layers[layer])) {
-    if (!dense->bias) return "no bias";
+  if (const std::optional<Weights> weights = weights_of(network.layers[layer])) {
+    if (!weights->bias) return "no bias";
     return before_batch_norm(network, layer) ? "its bias does nothing before batch norm" : "";
   }
   if (const auto* norm = std::get_if<BatchNorm>(&network.layers[layer])) {
@@ -75,17 +87,21 @@ std::string layer_remark(const Network& network, std::size_t layer) {
 }
 
 std::string layer_table(const Network& network) {
-  const std::vector<std::size_t> outputs = layer_outputs(network), parameters = parameters_by_layer(network);
+  const std::vector<Shape> shapes_of = layer_shapes(network);
+  const std::vector<std::size_t> parameters = parameters_by_layer(network);
   std::size_t names = 5, shapes = 6;
   std::vector<std::string> shown_outputs;
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
-    shown_outputs.push_back(fmt::format("[rows, {}]", outputs[i]));
+  for (std::size_t i = 0; i < shapes_of.size(); ++i) {
+    const Shape& shape = shapes_of[i];
+    shown_outputs.push_back(
+        shape.pixels() == 1 ? fmt::format("[rows, {}]", shape.channels)
+                            : fmt::format("[rows, {}, {}, {}]", shape.height, shape.width, shape.channels));
     names = std::max(names, layer_words(network.layers[i]).size());
     shapes = std::max(shapes, shown_outputs.back().size());
   }
   std::string text =
       fmt::format("   #  {:<{}}  {:<{}}  {:>12}\n", "layer", names, "output", shapes, "parameters");
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
+  for (std::size_t i = 0; i < shapes_of.size(); ++i) {
     std::string line = fmt::format(
         "{:>4}  {:<{}}  {:<{}}  {:>12}  {}", i, layer_words(network.layers[i]), names, shown_outputs[i],
         shapes, parameters[i] == 0 ? "" : with_commas(parameters[i]), layer_remark(network, i));
@@ -99,8 +115,7 @@ std::string parameter_words(const Network& network) {
   std::string text = with_commas(parameter_count(network));
   const Biases biases = biases_before_batch_norm(network);
   if (biases.saved > 0)
-    text +=
-        fmt::format("; {} fewer, as dense layers before batch norm have no bias", with_commas(biases.saved));
+    text += fmt::format("; {} fewer, as layers before batch norm have no bias", with_commas(biases.saved));
   if (biases.wasted > 0)
     text +=
         fmt::format("; {} of them are biases that batch norm takes away again: \"bias\": false saves them",

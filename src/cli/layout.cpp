@@ -72,14 +72,30 @@ std::string layer_words(const Layer& layer) {
 }
 
 std::string network_words(const Network& network) {
-  std::vector<std::string> chain = {with_commas(network.inputs)}, others;
+  const Shape input = network.input_shape();
+  std::string start = with_commas(network.inputs);
+  if (input.pixels() > 1) {
+    start = fmt::format("{} × {}", input.height, input.width);
+    if (input.channels > 1) start += fmt::format(" × {}", input.channels);
+  }
+  std::vector<std::string> chain = {start}, others;
+  bool convolves = false, adds = false;
   for (const Layer& layer : network.layers) {
     if (const auto* dense = std::get_if<Dense>(&layer)) {
       chain.push_back(with_commas(dense->outputs));
+    } else if (const auto* conv = std::get_if<Conv2d>(&layer)) {
+      chain.push_back(with_commas(conv->outputs));
+      convolves = true;
+    } else if (std::holds_alternative<Add>(layer)) {
+      adds = true;
+    } else if (std::holds_alternative<Shortcut>(layer)) {
+      continue;
     } else if (const std::string name = layer_words(layer); std::ranges::find(others, name) == others.end()) {
       others.push_back(name);
     }
   }
+  if (convolves) others.insert(others.begin(), "convolutions");
+  if (adds) others.push_back("residual");
   if (chain.size() > kLongestChain) {
     chain.erase(chain.begin() + kLongestChain / 2, chain.end() - kLongestChain / 2);
     chain.insert(chain.begin() + kLongestChain / 2, "…");

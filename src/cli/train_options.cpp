@@ -14,6 +14,7 @@ const Choices<OptimizerKind> kOptimizers = {
     {"sgd", OptimizerKind::sgd},           {"momentum", OptimizerKind::momentum},
     {"nesterov", OptimizerKind::nesterov}, {"rmsprop", OptimizerKind::rmsprop},
     {"adam", OptimizerKind::adam},         {"adamw", OptimizerKind::adamw}};
+constexpr double kMostPixels = 4096;  // of a shift or a hole
 constexpr Range kAnyShare = {.least = 0, .most = 1, .most_excluded = true};
 
 // "0.1 for sgd, 0.05 for momentum and nesterov, …": whatever the library says.
@@ -170,6 +171,17 @@ void list_training(OptionTable& table, TrainArguments& arguments) {
   table.whole("--seed", "N", training.seed, {.most = 0x1p64}, "of every random choice");
 }
 
+void list_images(OptionTable& table, TrainArguments& arguments) {
+  Augmentation& augment = arguments.training.augment;
+  table.group("Augmentation", true);
+  table.flag("--flip", augment.flip,
+             "training images left to right, every other one by chance, anew in every step");
+  table.whole("--shift", "N", augment.shift, {.most = kMostPixels},
+              "training images by up to N pixels along each axis; what comes in from outside is 0");
+  table.whole("--cutout", "N", augment.cutout, {.most = kMostPixels},
+              "a square of N x N pixels of each training image, anywhere in it, becomes 0");
+}
+
 void list_output(OptionTable& table, TrainArguments& arguments) {
   table.group("Output");
   table.text("--out", "FILE", arguments.out, "the model file; with --folds none unless given");
@@ -217,6 +229,7 @@ OptionTable train_options(TrainArguments& arguments) {
   list_data(table, arguments);
   list_network(table, arguments);
   list_training(table, arguments);
+  list_images(table, arguments);
   list_output(table, arguments);
   table.example("ztilde train --data iris.csv --target species --out iris.ztilde");
   table.example("ztilde train --data iris.csv --report iris.html --watch");

@@ -89,6 +89,17 @@ std::string steps_words(const TrainArguments& arguments, const TrainPlanSummary&
   return text;
 }
 
+// "flip, shift 2, cutout 8"; empty where nothing is done to the images.
+std::string augment_words(const Augmentation& augment) {
+  std::string text = augment.flip ? "flip" : "";
+  const auto add = [&](const char* name, std::size_t pixels) {
+    if (pixels > 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, pixels);
+  };
+  add("shift", augment.shift);
+  add("cutout", augment.cutout);
+  return text;
+}
+
 std::string written_words(const TrainArguments& arguments) {
   if (arguments.folds > 0) {
     return arguments.out.empty() ? "nothing; give --out to train a model on all rows then and save it"
@@ -161,6 +172,7 @@ std::string plan_words(const OptionTable& table, const TrainArguments& arguments
   text += field("network", network_words(plan.network));
   text += field("", counted(plan.parameters, "parameter"));
   text += field("batches", steps_words(arguments, plan));
+  if (arguments.training.augment.any()) text += field("augment", augment_words(arguments.training.augment));
   text += field("optimizer",
                 fmt::format("{}, learning rate {}, {}, weight decay {}", table.text_of("--optimizer"),
                             plan.learning_rate, table.text_of("--schedule"), plan.weight_decay));

@@ -38,6 +38,50 @@ void require_sound(const ImageFolderOptions& options) {
   }
 }
 
+// Files that a thread takes at once: handing over takes as long as some small images.
+std::size_t files_at_once(const ImageFiles& files, std::size_t threads) {
+  constexpr std::size_t kMost = 16, kShares = 4;  // of a thread, so that all end together
+  return std::clamp<std::size_t>(files.files.size() / (threads * kShares), 1, kMost);
+}
+
+// Some files that one thread reads, and why the one after those in `read` cannot be. Read is what
+// read(file) gives of it.
+template <class Read>
+struct Piece {
+  std::size_t first = 0, count = 0;
+  std::vector<Read> read;
+  std::optional<Error> problem;
+};
+
+// Calls read(file) for all files, on all threads, and add(file, what it gave) in their order, up to the
+// first file whose reading or adding throws.
+template <class Read, class ReadOne, class Add>
+void read_in_order(const ImageFiles& files, std::size_t threads, ReadOne&& read, Add&& add) {
+  Team team(threads_for(threads, files));
+  const std::size_t at_once = files_at_once(files, team.threads());
+  std::size_t next = 0;
+  in_order<Piece<Read>>(
+      team,
+      [&](Piece<Read>& piece) {
+        piece.first = next;
+        piece.count = std::min(at_once, files.files.size() - next);
+        next += piece.count;
+        return piece.count == 0 ? Taken::none : Taken::one;
+      },
+      [&](Piece<Read>& piece) {
+        piece.read.clear();
+        try {
+          for (std::size_t i = 0; i < piece.count; ++i) piece.read.push_back(read(piece.first + i));
+        } catch (const Error& error) {
+          piece.problem = error;
+        }
+      },
+      [&](Piece<Read>& piece) {
+        for (std::size_t i = 0; i < piece.read.size(); ++i) add(piece.first + i, piece.read[i]);
+        if (piece.problem) throw *piece.problem;
+      });
+}
+
 // The index that each folder's images have among the classes. Throws for what makes no classes.
 std::vector<float> classes_of(const ImageFiles& files, std::vector<std::string>& classes) {
   if (files.has_loose_files()) {
@@ -93,49 +137,36 @@ class FolderReader {
   }
 
   Dataset read() {
-    Team team(threads_for(options_.threads, files_));
-    std::size_t next = 0;
-    in_order<Piece>(
-        team,
-        [&](Piece& piece) {
-          if (next == files_.files.size()) return Taken::none;
-          piece.file = next++;
-          return Taken::one;
-        },
-        [&](Piece& piece) { unpack(piece); }, [&](Piece& piece) { add(piece); });
-    if (channels_ == 0) channels_ = 1;
+    read_in_order<Image>(
+        files_, options_.threads, [&](std::size_t file) { return unpack(file); },
+        [&](std::size_t file, const Image& image) { add(file, image); });
     data_.columns = data_.image_width * data_.image_height * channels_;
     return std::move(data_);
   }
 
  private:
-  struct Piece {
-    std::size_t file = 0;
-    Image image;
-  };
-
   // By any thread: everything that does not depend on the images before.
-  void unpack(Piece& piece) {
-    const std::string path = files_.path_of(piece.file);
+  Image unpack(std::size_t file) {
+    const std::string path = files_.path_of(file);
     std::unique_lock large(large_, std::defer_lock);
-    piece.image = decode_image(read_file(path), path, large);
-    if (!options_.resize || size_of(piece.image) == *options_.size) return;
-    Image resized{options_.size->width, options_.size->height, piece.image.channels, {}};
+    Image image = decode_image(read_file(path), path, large);
+    if (!options_.resize || size_of(image) == *options_.size) return image;
+    Image resized{options_.size->width, options_.size->height, image.channels, {}};
     resized.pixels.resize(resized.width * resized.height * resized.channels);
-    resize(piece.image, *options_.size, resized.pixels.data());
-    piece.image = std::move(resized);
+    resize(image, *options_.size, resized.pixels.data());
+    image = {};  // before another large one may be unpacked
+    return resized;
   }
 
   static ImageSize size_of(const Image& image) { return {image.width, image.height}; }
 
   // One after another, in their order.
-  void add(const Piece& piece) {
-    const Image& image = piece.image;
+  void add(std::size_t file, const Image& image) {
     if (data_.rows == 0) begin(size_of(image));
-    require_size(piece);
+    require_size(file, image);
     if (image.channels == 3 && channels_ == 1) {
       if (options_.channels == 1) {
-        refuse_image(files_.path_of(piece.file), "is in colour, and grey images are wanted; save it in grey");
+        refuse_image(files_.path_of(file), "is in colour, and grey images are wanted; save it in grey");
       }
       channels_ = 3;
       widen();
@@ -154,12 +185,12 @@ class FolderReader {
     data_.image_height = size.height;
   }
 
-  void require_size(const Piece& piece) const {
+  void require_size(std::size_t file, const Image& image) const {
     const ImageSize size{data_.image_width, data_.image_height};
-    if (size_of(piece.image) == size) return;
-    refuse_image(files_.path_of(piece.file),
+    if (size_of(image) == size) return;
+    refuse_image(files_.path_of(file),
                  fmt::format("is {} pixels, and {}; bring all to one size with --image-size {}x{}",
-                             shown(size_of(piece.image)),
+                             shown(size_of(image)),
                              options_.size ? fmt::format("images of {} are wanted", shown(size))
                                            : fmt::format("the first image is {}", shown(size)),
                              size.width, size.height));
@@ -209,8 +240,7 @@ Dataset read_image_folder(const std::string& path, const ImageFolderOptions& opt
 }
 
 ImageSurvey survey_image_folder(const std::string& path, std::size_t threads) {
-  struct Piece {
-    std::size_t file = 0;
+  struct Found {
     ImageSize size;
     bool grey = false;
     std::string problem;
@@ -224,35 +254,29 @@ ImageSurvey survey_image_folder(const std::string& path, std::size_t threads) {
 
   std::mutex one_large;
   std::map<std::pair<std::size_t, std::size_t>, std::uint64_t> sizes;
-  std::size_t next = 0;
-  Team team(threads_for(threads, files));
-  in_order<Piece>(
-      team,
-      [&](Piece& piece) {
-        if (next == files.files.size()) return Taken::none;
-        piece.file = next++;
-        return Taken::one;
-      },
-      [&](Piece& piece) {
-        piece.problem.clear();
+  read_in_order<Found>(
+      files, threads,
+      [&](std::size_t file) {
+        Found found;
         try {
           std::unique_lock large(one_large, std::defer_lock);
-          const std::string file = files.path_of(piece.file);
-          const Image image = decode_image(read_file(file), file, large);
-          piece.size = {image.width, image.height};
-          piece.grey = image.channels == 1;
+          const std::string name = files.path_of(file);
+          const Image image = decode_image(read_file(name), name, large);
+          found.size = {image.width, image.height};
+          found.grey = image.channels == 1;
         } catch (const Error& error) {
-          piece.problem = error.what();
+          found.problem = error.what();
         }
+        return found;
       },
-      [&](Piece& piece) {
-        if (!piece.problem.empty()) {
-          if (survey.unreadable++ == 0) survey.problem = piece.problem;
+      [&](std::size_t, const Found& found) {
+        if (!found.problem.empty()) {
+          if (survey.unreadable++ == 0) survey.problem = found.problem;
           return;
         }
         ++survey.images;
-        survey.grey += piece.grey;
-        ++sizes[{piece.size.width, piece.size.height}];
+        survey.grey += found.grey;
+        ++sizes[{found.size.width, found.size.height}];
       });
   for (const auto& [size, count] : sizes) survey.sizes.push_back({{size.first, size.second}, count});
   std::ranges::stable_sort(survey.sizes, std::greater<>(), &std::pair<ImageSize, std::uint64_t>::second);

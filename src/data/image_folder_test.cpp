@@ -120,6 +120,13 @@ TEST_F(ImageFolder, is_the_same_for_any_number_of_threads) {
     EXPECT_EQ(complaint({.threads = threads}),
               "data: y/0000: is no PNG or JPEG image (it starts with 'no image'); take it out of the folder");
   }
+  // What is wrong with an image before comes first, though it is seen later.
+  put_grey("x/last", 1, 5, 3);
+  for (const std::size_t threads : {1u, 2u, 9u}) {
+    EXPECT_EQ(complaint({.threads = threads}),
+              "data: x/last: is 5 × 3 pixels, and the first image is 4 × 3; bring all to one size with "
+              "--image-size 4x3");
+  }
 }
 
 TEST_F(ImageFolder, without_labels_may_have_class_folders_or_none_and_keeps_the_names) {

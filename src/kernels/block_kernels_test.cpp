@@ -1,5 +1,6 @@
 #include "kernels/block_kernels.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <numeric>
 

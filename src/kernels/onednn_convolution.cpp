@@ -1,6 +1,7 @@
 #include "kernels/onednn_convolution.hpp"
 
 #include <array>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,25 @@ namespace ztilde::kernels {
 namespace {
 
 using dnnl::memory;
+
+// Of oneDNN's implementations the first with the highest mark. The description that `all` was made from must
+// still be there: oneDNN reads it on the way.
+enum class Mark { never, will_do, best };
+template <class PrimitiveDesc, class MarkOf>
+PrimitiveDesc choose(PrimitiveDesc all, const MarkOf& mark_of) {
+  std::optional<PrimitiveDesc> chosen;
+  do {
+    const Mark mark = mark_of(std::string_view(all.impl_info_str()));
+    if (mark == Mark::best) return all;
+    if (mark == Mark::will_do && !chosen) chosen = all;
+  } while (all.next_impl());
+  if (!chosen) throw dnnl::error(dnnl_unimplemented, "none of its implementations will do");
+  return *chosen;
+}
+
+// The inner product, for windows of the whole image: an image's bits and the layout of the weights depend on
+// the number of images.
+bool mixes_images(std::string_view implementation) { return implementation.starts_with("ip:"); }
 
 // What oneDNN is told about a convolution, and the primitive it makes of it.
 struct Described {
@@ -39,43 +59,38 @@ struct Described {
   }
 
   dnnl::convolution_forward::primitive_desc forward() const {
-    // oneDNN reads it while it goes through its implementations.
     const dnnl::convolution_forward::desc desc(dnnl::prop_kind::forward_training,
                                                dnnl::algorithm::convolution_direct, x, weight, bias, y,
                                                strides, padding, padding);
-    const dnnl::convolution_forward::primitive_desc first(desc, onednn_user_scratch(), onednn_engine());
-    // oneDNN 2.6 takes the one by small matrix products first, brgconv. Up to 64 inputs its second choice is
-    // faster: by 1 to 10 %, for one input by 45 % (docs/performance.md).
-    if (x.dims()[1] > 64) return first;
-    auto other = first;
-    do {
-      if (std::string_view(other.impl_info_str()) == "jit:avx512_core") return other;
-    } while (other.next_impl());
-    return first;
+    // oneDNN 2.6 takes the ones by small matrix products first, brgconv and brgdmm_dw. Its next choice is
+    // faster: up to 64 inputs by 1 to 10 %, for one input by 45 %, depthwise by up to 70 %.
+    const bool depthwise = weight.dims().size() == 5;
+    const std::string_view faster = depthwise           ? "jit_dw:avx512_core"
+                                    : x.dims()[1] <= 64 ? "jit:avx512_core"
+                                                        : "";
+    return choose(dnnl::convolution_forward::primitive_desc(desc, onednn_user_scratch(), onednn_engine()),
+                  [&](std::string_view name) {
+                    return name == faster ? Mark::best : mixes_images(name) ? Mark::never : Mark::will_do;
+                  });
   }
   dnnl::convolution_backward_data::primitive_desc input_gradient() const {
-    return {{dnnl::algorithm::convolution_direct, x, weight, y, strides, padding, padding},
-            onednn_user_scratch(),
-            onednn_engine(),
-            forward()};
+    const dnnl::convolution_backward_data::desc desc(dnnl::algorithm::convolution_direct, x, weight, y,
+                                                     strides, padding, padding);
+    return choose(dnnl::convolution_backward_data::primitive_desc(desc, onednn_user_scratch(),
+                                                                  onednn_engine(), forward()),
+                  [](std::string_view name) { return mixes_images(name) ? Mark::never : Mark::best; });
   }
   dnnl::convolution_backward_weights::primitive_desc weight_gradient() const {
-    const auto with =
-        [&](const memory::desc& d_weight) -> dnnl::convolution_backward_weights::primitive_desc {
-      return {{dnnl::algorithm::convolution_direct, x, d_weight, y, strides, padding, padding},
-              onednn_user_scratch(),
-              onednn_engine(),
-              forward()};
-    };
-    const auto best = with(weight);
+    const dnnl::convolution_backward_weights::desc desc(dnnl::algorithm::convolution_direct, x, weight, y,
+                                                        strides, padding, padding);
     // Below 8 inputs, a vector of AVX2, this one of oneDNN 2.6 writes past the scratch memory it asks for.
-    // Weights without blocks keep it off.
-    const bool outgrows_scratch =
-        std::string_view(best.impl_info_str()) == "jit_1x1:avx2" && strides[0] > 1 && x.dims()[1] < 8;
-    const bool depthwise = weight.dims().size() == 5;
-    return outgrows_scratch ? with({weight.dims(), memory::data_type::f32,
-                                    depthwise ? memory::format_tag::hwigo : memory::format_tag::hwio})
-                            : best;
+    const bool outgrows_scratch = strides[0] > 1 && x.dims()[1] < 8;
+    return choose(dnnl::convolution_backward_weights::primitive_desc(desc, onednn_user_scratch(),
+                                                                     onednn_engine(), forward()),
+                  [&](std::string_view name) {
+                    return mixes_images(name) || (outgrows_scratch && name == "jit_1x1:avx2") ? Mark::never
+                                                                                              : Mark::best;
+                  });
   }
 };
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstring>
 #include <random>
 #include <thread>
@@ -63,6 +64,11 @@ void for_each_shape(const Visit& visit) {
         }
       }
     }
+  }
+  // A window of the whole image, which oneDNN may take for an inner product.
+  for (const auto& [size, inputs, outputs] :
+       {std::array<std::size_t, 3>{7, 8, 16}, {7, 64, 48}, {5, 3, 16}}) {
+    visit(ConvolutionShape{ConvolutionKind::forward, 1, size, size, inputs, outputs, size, 1, 0});
   }
 }
 

@@ -66,11 +66,16 @@ Json section_of(const Json& document) {
                           counted(document.at("threads").get<std::uint64_t>(), "thread"),
                           document.at("machine").get<std::string>()));
   row("where the claim comes from", document.at("source"));
-  row("the same again", document.at("command"));
   blocks.push_back(report::table("What was run", {"", ""}, rows));
+  blocks.push_back(report::code(document.at("command")));  // for the same again
   const std::string title = document.at("title");
   return report::section(document.at("experiment"), quick ? title + " (quick version)" : title,
                          "Claim: " + document.at("claim").get<std::string>(), std::move(blocks));
+}
+
+// For a narrow column: "52.6 s", "2.2 min".
+std::string short_duration(double seconds) {
+  return seconds < 60 ? fmt::format("{:.1f} s", seconds) : fmt::format("{:.1f} min", seconds / 60);
 }
 
 // All verdicts at a glance.
@@ -79,7 +84,7 @@ Json summary_of(const std::vector<Json>& documents) {
   for (const Json& document : documents) {
     rows.push_back({document.at("title"), document.at("claim"),
                     document.at("verdict").get<std::string>() + (document.at("quick") ? " (quick)" : ""),
-                    shown_duration(document.at("seconds"))});
+                    short_duration(document.at("seconds"))});
   }
   Json blocks = Json::array();
   blocks.push_back(report::table("All verdicts", {"experiment", "claim", "verdict", "time"}, rows));

@@ -24,6 +24,14 @@ void require_size(std::size_t size, std::size_t expected, const char* what) {
 
 std::size_t output_width(const Network& network) { return layer_outputs(network).back(); }
 
+void check_image(const Model& model) {
+  const std::size_t width = model.image_width, height = model.image_height, inputs = model.network.inputs;
+  if (width == 0 && height == 0) return;
+  if (width > 0 && height > 0 && height <= inputs / width && inputs % (width * height) == 0) return;
+  refuse(fmt::format("images of {} × {} pixels are not {}, which the network takes", width, height,
+                     counted(inputs, "number")));
+}
+
 void check_task(const Model& model) {
   const std::size_t outputs = output_width(model.network);
   if (model.task == Task::regress) {
@@ -107,6 +115,7 @@ void check_model(const Model& model) {
   if (!model.column_info.empty()) {
     require_size(model.column_info.size(), network.inputs, "descriptions of columns");
   }
+  check_image(model);
   check_task(model);
   const std::size_t test_rows = model.test_inputs.size() / network.inputs;
   require_size(model.test_inputs.size(), test_rows * network.inputs, "test inputs");

@@ -48,6 +48,23 @@ TEST(ModelFile, a_regression_on_bytes_with_running_statistics_and_no_validation_
   expect_same(model, back);
 }
 
+TEST(ModelFile, the_shape_of_images_survives) {
+  Model model;
+  model.network = {6, {Dense{1, true}}};
+  model.parameters.assign(parameter_arena_size(model.network), 0.0f);
+  model.task = Task::regress;
+  model.image_width = 1;
+  model.image_height = 2;
+  model.images_resized = true;
+  EXPECT_EQ(to_metadata(model).at("image"), R"({"height":2,"width":1,"channels":3,"resized":true})");
+  expect_same(from_bytes(to_bytes(model, "m.zt"), "m.zt"), model);
+  model.image_width = 4;
+  EXPECT_EQ(message_of([&] { (void)to_bytes(model, "m.zt"); }),
+            "m.zt: this model cannot be saved: images of 4 × 2 pixels are not 6 numbers, which the network "
+            "takes; train or export the model "
+            "anew");
+}
+
 TEST(ModelFile, saving_a_loaded_model_gives_the_same_bytes) {
   const std::string content = to_bytes(small_model(), "m.zt");
   EXPECT_EQ(to_bytes(from_bytes(content, "m.zt"), "m.zt"), content);

@@ -70,6 +70,9 @@ inline void expect_same(const Model& a, const Model& b) {
   EXPECT_EQ(a.task, b.task);
   EXPECT_EQ(a.column_names, b.column_names);
   EXPECT_EQ(a.target_name, b.target_name);
+  EXPECT_EQ(a.image_width, b.image_width);
+  EXPECT_EQ(a.image_height, b.image_height);
+  EXPECT_EQ(a.images_resized, b.images_resized);
   EXPECT_EQ(a.classes, b.classes);
   EXPECT_EQ(a.training, b.training);
   EXPECT_TRUE(same_bits(a.test_inputs, b.test_inputs));

@@ -207,6 +207,15 @@ void require_sound(const Dataset& data) {
   if (data.rows > 0 && data.rows * data.columns / data.rows != data.columns) {
     throw Error(ErrorKind::data, "the data have more rows and columns than memory holds");
   }
+  if (data.image_width > 0 || data.image_height > 0) {
+    const std::size_t width = data.image_width, height = data.image_height;
+    if (width == 0 || height == 0 || height > data.columns / width || data.columns % (width * height) != 0) {
+      throw Error(ErrorKind::data,
+                  fmt::format("the data have images of {} × {} pixels and {} in a row, which is not a whole "
+                              "number of channels",
+                              width, height, counted(data.columns, "number")));
+    }
+  }
   require_size("input numbers", data.bytes.size() + data.floats.size(), data.rows * data.columns);
   if (data.is_bytes()) require_size("float inputs beside their bytes", data.floats.size(), 0);
   if (!data.targets.empty()) require_size("targets", data.targets.size(), data.rows);

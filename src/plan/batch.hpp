@@ -16,12 +16,15 @@ struct RowSource {
   std::size_t stride = 0;
 };
 
+struct AugmentedRows;  // plan/augment.hpp
+
 struct Batch {
   RowSource source;
   const std::uint32_t* row_index = nullptr;  // [rows]; null: rows 0 … rows - 1 of the source
   std::size_t rows = 0;
-  const float* targets = nullptr;  // by row of the source; null where there are none
-  const float* weights = nullptr;  // by row of the source; null: all 1
+  const float* targets = nullptr;            // by row of the source; null where there are none
+  const float* weights = nullptr;            // by row of the source; null: all 1
+  const AugmentedRows* augmented = nullptr;  // what is done to its images; null: nothing
 };
 
 // The weights of some rows of a weighted batch.

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "layers/encode.hpp"
+#include "plan/augment.hpp"
 
 namespace ztilde {
 
@@ -16,6 +17,21 @@ namespace {
 constexpr std::size_t kSliceFeatures = 16;
 // Rows encoded together: column by column, while they are in the nearest cache.
 constexpr std::size_t kTileRows = 16;
+
+// As gather of batch.hpp, of changed images.
+void gather_changed(const Batch& batch, std::size_t first_row, std::size_t first_feature, View out) {
+  const AugmentedRows& rows = *batch.augmented;
+  for (std::size_t r = 0; r < out.rows; ++r) {
+    const std::size_t row = first_row + r;
+    const std::size_t at = (batch.row_index ? batch.row_index[row] : row) * batch.source.stride;
+    const ImageChange change = change_of(rows, row);
+    if (batch.source.bytes) {
+      changed_image(batch.source.bytes + at, rows.image, change, first_feature, out.channels, out.row(r));
+    } else {
+      changed_image(batch.source.floats + at, rows.image, change, first_feature, out.channels, out.row(r));
+    }
+  }
+}
 
 double through_knots(const double* knot, const double* value, std::size_t knots, double x) {
   const double* above = std::upper_bound(knot, knot + knots, x);
@@ -64,6 +80,11 @@ Encoder::Encoder(const Network& network, const float* parameters, float* gradien
 
 void Encoder::gather(const Batch& batch, std::size_t first_row, std::size_t first_feature,
                      const kernels::Affine& affine, View out) const {
+  if (batch.augmented) {
+    gather_changed(batch, first_row, first_feature, out);
+    if (affine.centre) kernels::normalise_activate(out, affine, ActivationKind::identity, out);
+    return;
+  }
   if (!encodes_) return ztilde::gather(batch, first_row, first_feature, affine, out);
   const std::uint32_t* index = batch.row_index ? batch.row_index + first_row : nullptr;
   const std::size_t skip = batch.row_index ? 0 : first_row * batch.source.stride;

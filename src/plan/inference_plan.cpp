@@ -168,8 +168,7 @@ void InferencePlan::refresh_norm(std::size_t s) {
 std::size_t InferencePlan::bytes() const {
   std::size_t bytes = tables_.size() * sizeof(float) + encoding_.size() * sizeof(double);
   for (const Scratch& s : scratch_) {
-    bytes +=
-        (s.source.size() + s.pooled.size() + s.z.size()) * sizeof(float) + s.product.size();
+    bytes += (s.source.size() + s.pooled.size() + s.z.size()) * sizeof(float) + s.product.size();
   }
   for (const Packed& p : packed_) bytes += (p.weight.size() + p.bias.size()) * sizeof(float);
   return bytes;
@@ -215,13 +214,14 @@ void InferencePlan::run(Team& team, const Batch& batch, const Consume& consume, 
     if (one_row) {
       run_one_row(worker, batch, consume, look);
     } else {
-      run_blocks(worker, stages_.size(), batch, consume, look);
+      run_blocks(worker, {}, stages_.size(), batch, consume, look);
     }
   });
 }
 
-void InferencePlan::run_up_to(Team& team, std::size_t s, const Batch& batch, const Consume& consume) {
-  team.run([&](const Worker& worker) { run_blocks(worker, s + 1, batch, consume, {}); });
+void InferencePlan::run_up_to(Team& team, std::size_t s, const Batch& batch, const Consume& consume,
+                              const Look& look, const Start& start) {
+  team.run([&](const Worker& worker) { run_blocks(worker, start, s + 1, batch, consume, look); });
 }
 
 View InferencePlan::z_of(const Worker& worker, std::size_t s, std::size_t rows) {
@@ -258,14 +258,18 @@ void InferencePlan::run_stage(const Worker& worker, std::size_t s, const Batch& 
   }
 }
 
-void InferencePlan::run_blocks(const Worker& worker, std::size_t stages, const Batch& batch,
-                               const Consume& consume, const Look& look) {
+void InferencePlan::run_blocks(const Worker& worker, const Start& start, std::size_t stages,
+                               const Batch& batch, const Consume& consume, const Look& look) {
   const Cut cut = blocks(batch.rows);
   const std::size_t size_index =
       std::lower_bound(block_sizes_.begin(), block_sizes_.end(), cut.largest()) - block_sizes_.begin();
   worker.share(cut.parts, [&](std::size_t block) {
     const std::size_t first = cut.first(block), rows = cut.size(block);
-    for (std::size_t s = 0; s < stages; ++s) {
+    if (start.z) {
+      const View z = z_of(worker, start.stage, rows);
+      std::copy_n(start.z + first * stages_[start.stage].output.size(), z.rows * z.channels, z.data);
+    }
+    for (std::size_t s = start.z ? start.stage + 1 : 0; s < stages; ++s) {
       run_stage(worker, s, batch, first, rows, size_index);
       if (look) look(s, first, z_of(worker, s, rows));
     }

@@ -31,7 +31,13 @@ class InferencePlan {
   using Look = std::function<void(std::size_t, std::size_t, kernels::ConstView)>;
   void run(Team& team, const Batch& batch, const Consume& consume, const Look& look = {});
   // The same up to stage s, whose z it gives: [block rows · pixels, channels], without its inner activation.
-  void run_up_to(Team& team, std::size_t s, const Batch& batch, const Consume& consume);
+  // Where z of a stage is there for all rows, it begins behind that; no stage that follows looks past it.
+  struct Start {
+    std::size_t stage = 0;
+    const float* z = nullptr;  // [rows · pixels, channels]; null: it begins with the rows
+  };
+  void run_up_to(Team& team, std::size_t s, const Batch& batch, const Consume& consume, const Look& look,
+                 const Start& start);
 
   const std::vector<Stage>& stages() const { return stages_; }
   Cut blocks(std::size_t rows) const { return blocks_of(stages_, rows); }
@@ -43,8 +49,8 @@ class InferencePlan {
  private:
   void prepare_contractions(std::size_t largest_batch);
   void place_scratch(std::size_t workers);
-  void run_blocks(const Worker& worker, std::size_t stages, const Batch& batch, const Consume& consume,
-                  const Look& look);
+  void run_blocks(const Worker& worker, const Start& start, std::size_t stages, const Batch& batch,
+                  const Consume& consume, const Look& look);
   // All workers on the only row, each with some outputs of every stage.
   void run_one_row(const Worker& worker, const Batch& batch, const Consume& consume, const Look& look);
   // z of stage s for rows from first_row on, from the z of those before.

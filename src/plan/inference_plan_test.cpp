@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "plan/image_statistics.hpp"
 #include "plan/plan_test_networks.hpp"
 #include "plan/population.hpp"
 #include "plan/reference_plan.hpp"
@@ -102,6 +103,41 @@ TEST(Population, of_every_network_equals_the_reference) {
       ASSERT_NEAR(statistics[i], expected, 1e-4 * (1 + std::abs(expected))) << name << ' ' << i;
     }
   }
+}
+
+TEST(Population, of_images_is_the_same_whatever_is_kept_between_the_passes) {
+  std::size_t kept = 0;
+  for (const auto& [name, network] : testing_networks::of_images()) {
+    if (!has_images(lower(network))) continue;
+    const std::vector<float> parameters = testing_networks::random_parameters(network);
+    const std::vector<double> statistics = testing_networks::random_statistics(network);
+    const std::size_t rows = 41;
+    const std::vector<float> x = testing_networks::random_inputs(network, rows);
+    const Batch batch{{nullptr, x.data(), network.inputs}, nullptr, rows, nullptr};
+    Team team(2);
+    std::vector<std::vector<double>> found;
+    for (const std::size_t memory : {std::size_t{0}, std::size_t{30'000}, std::size_t{1} << 30}) {
+      std::vector<double> arena = statistics;
+      ImageStatistics images(network, parameters.data(), batch, team, arena.data(), memory);
+      std::vector<double>& means = found.emplace_back();
+      for (const ImagePass& pass : images.passes()) {
+        kept += pass.from.has_value();
+        EXPECT_TRUE(memory > 0 || (!pass.from && !pass.keep));
+        const NormState norm = images.measure(pass);
+        means.insert(means.end(), norm.mean.span().begin(), norm.mean.span().end());
+        means.insert(means.end(), norm.variance.span().begin(), norm.variance.span().end());
+        for (const StatisticSlot& slot : statistic_slots(network)) {
+          if (slot.layer != images.stages()[pass.up_to].norm_layer) continue;
+          std::copy_n(norm.mean.data(), slot.channels, arena.begin() + slot.offset);
+          std::copy_n(norm.variance.data(), slot.channels, arena.begin() + slot.offset + slot.channels);
+        }
+        images.use(pass.up_to);
+      }
+    }
+    EXPECT_EQ(found[0], found[1]) << name;
+    EXPECT_EQ(found[0], found[2]) << name;
+  }
+  EXPECT_GT(kept, 10u);
 }
 
 TEST(Population, equals_the_reference_over_all_rows_also_when_they_are_sorted) {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "plan/inference_plan.hpp"
+#include "plan/image_statistics.hpp"
 #include "plan/memory.hpp"
 
 namespace ztilde {
@@ -59,84 +59,17 @@ std::optional<Fault> measure_rows(const Network& network, const float* parameter
   return std::nullopt;
 }
 
-// Statistics of z of stage s over all images, the stages below run anew for every block of them.
-class ImageStatistics {
- public:
-  ImageStatistics(const Network& network, const float* parameters, const Batch& all_rows, Team& team,
-                  const double* statistics)
-      : all_rows_(all_rows),
-        team_(team),
-        plan_(network, std::min(all_rows.rows, kStretch), team.threads(), parameters, statistics) {}
-
-  const std::vector<Stage>& stages() const { return plan_.stages(); }
-
-  NormState measure(std::size_t s) {
-    const Stage& stage = stages()[s];
-    const std::size_t pixels = stage.output.pixels();
-    NormState norm(stage.outputs, 0, nullptr, nullptr);
-    double taken = 0;
-    for (std::size_t first = 0; first < all_rows_.rows; first += kStretch) {
-      const Batch rows = stretch(first);
-      const Cut blocks = plan_.blocks(rows.rows);
-      BlockSums sums(blocks.parts, stage.outputs, true);
-      RowWeights weights(rows.weights ? rows.rows : 0, rows.weights ? blocks.parts : 0);
-      weights.used = rows.weights != nullptr;
-      plan_.run_up_to(team_, s, rows, [&](const Worker&, std::size_t block, std::size_t first_row, View z) {
-        if (stage.inner_activation != ActivationKind::identity)
-          kernels::activate(z, stage.inner_activation, z);
-        if (!weights.used) {
-          kernels::shifted_sums(z, sums.shift_of(block), sums.sum_of(block), sums.squares_of(block));
-          return;
-        }
-        gather_weights(rows, first_row, z.rows / pixels, weights.of_row.data() + first_row);
-        weights.sum_block(blocks, block);
-        std::vector<float> of_pixels(z.rows);
-        for (std::size_t r = 0; r < z.rows; ++r) of_pixels[r] = weights.of_row[first_row + r / pixels];
-        kernels::weighted_sums(z, of_pixels.data(), sums.shift_of(block), sums.sum_of(block),
-                               sums.squares_of(block));
-      });
-      norm.take(sums, blocks, weights, pixels, taken);
-    }
-    broken_ = norm.finish(taken);
-    return norm;
-  }
-  // The first channel of the last measurement that is not finite, or their number.
-  std::size_t broken() const { return broken_; }
-  void use(std::size_t s) { plan_.refresh_norm(s); }
-
- private:
-  static constexpr std::size_t kStretch = 4096;  // images whose block sums are in memory
-
-  Batch stretch(std::size_t first) const {
-    Batch rows = all_rows_;
-    rows.rows = std::min(kStretch, all_rows_.rows - first);
-    if (rows.row_index) {
-      rows.row_index += first;
-      return rows;
-    }
-    if (rows.source.bytes) rows.source.bytes += first * rows.source.stride;
-    if (rows.source.floats) rows.source.floats += first * rows.source.stride;
-    if (rows.weights) rows.weights += first;
-    if (rows.targets) rows.targets += first;
-    return rows;
-  }
-
-  const Batch& all_rows_;
-  Team& team_;
-  InferencePlan plan_;
-  std::size_t broken_ = 0;
-};
-
-// Where z of all images does not fit into memory: one pass over the stages below for each batch norm.
+// Where z of all images does not fit into memory: one pass for each batch norm.
 std::optional<Fault> measure_images(const Network& network, const float* parameters, const Batch& all_rows,
                                     Team& team, std::span<double> statistics,
                                     std::span<std::uint64_t> batches) {
   std::vector<double> found(statistics.begin(), statistics.end());
-  ImageStatistics images(network, parameters, all_rows, team, found.data());
+  ImageStatistics images(network, parameters, all_rows, team, found.data(), image_passes_memory());
+  std::vector<ImagePass>::const_iterator pass = images.passes().begin();
   std::optional<Fault> fault;
   for_each_norm(network, images.stages(), [&](std::size_t s, std::size_t, const StatisticSlot& slot) {
     if (fault) return;
-    keep(images.measure(s), slot, found);
+    keep(images.measure(*pass++), slot, found);
     if (images.broken() < slot.channels) fault = Fault{slot.layer, images.broken()};
     images.use(s);
   });

@@ -1,6 +1,7 @@
 #include "plan/products.hpp"
 
 #include <algorithm>
+#include <bit>
 
 namespace ztilde {
 
@@ -16,11 +17,13 @@ Cut cut_into_blocks(std::size_t rows) {
 
 Cut cut_into_blocks(const std::vector<Stage>& stages, std::size_t rows) {
   if (!has_images(stages)) return cut_into_blocks(rows);
-  // What a stage reads and what it gives stay in half of a usual L2 cache together.
+  // What a stage reads and what it gives stay in half of a usual L2 cache together. A power of two, as the
+  // sizes that predictions prepare are.
   std::size_t widest = 1;
   for (const Stage& stage : stages) widest = std::max({widest, stage.source.size() + stage.output.size()});
   constexpr std::size_t kBlockBytes = 512 * 1024, kMostImages = 32;
-  return Cut::at_most(rows, std::clamp<std::size_t>(kBlockBytes / (sizeof(float) * widest), 1, kMostImages));
+  return Cut::at_most(
+      rows, std::bit_floor(std::clamp<std::size_t>(kBlockBytes / (sizeof(float) * widest), 1, kMostImages)));
 }
 
 kernels::ConvolutionShape convolution_of(const Stage& stage, kernels::ConvolutionKind kind,

@@ -1,9 +1,8 @@
-// Checkpoints through the public API: what resume promises, and what it refuses.
+// Checkpoints through the public API: when they are saved, what they refuse, and interruptions.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <cmath>
 #include <fstream>
 #include <functional>
 #include <regex>
@@ -12,132 +11,11 @@
 #include <thread>
 #include <vector>
 
-#include "base/random.hpp"
 #include "base/test_support.hpp"
-#include "model/model_file.hpp"
-#include "ztilde/train.hpp"
+#include "training/checkpoint_test_runs.hpp"
 
 namespace ztilde {
 namespace {
-
-Dataset some_rows(std::size_t rows, Task task = Task::classify) {
-  Dataset data;
-  data.rows = rows;
-  data.columns = 2;
-  data.column_names = {"a", "b"};
-  data.target_name = "kind";
-  data.task = task;
-  if (task == Task::classify) data.classes = {"x", "y", "z"};
-  const RandomStream stream(5, Purpose::initialise, 0, 0);
-  for (std::size_t r = 0; r < rows; ++r) {
-    const auto target = static_cast<float>(r % 3);
-    data.floats.push_back(target + static_cast<float>(stream.normal(2 * r)));
-    data.floats.push_back(target * static_cast<float>(stream.normal(2 * r + 1)));
-    data.targets.push_back(target);
-  }
-  return data;
-}
-
-TrainOptions small_options() {
-  TrainOptions options;
-  options.hidden = {8, 8};
-  options.dropout = 0.2;
-  options.batch = 16;
-  options.epochs = 4;
-  options.threads = 1;
-  options.clip_norm = 1;
-  options.valid_fraction = 0.2;
-  return options;
-}
-
-std::string bytes_of(const TrainResult& result) { return model_file::to_bytes(result.model, "model"); }
-
-// Trains until `steps` are done, in a run that goes on from its checkpoint where there is one.
-TrainResult train_until(const Dataset& data, TrainOptions options, const std::string& path,
-                        std::uint64_t steps) {
-  options.checkpoint.path = path;
-  options.checkpoint.resume = true;
-  std::uint64_t done = 0;
-  TrainObserver observer;
-  observer.on_start = [&](const TrainPlanSummary& plan) { done = plan.resumed_steps; };
-  observer.should_stop = [&] { return ++done >= steps; };
-  return train(data, options, observer);
-}
-
-constexpr std::uint64_t kToTheEnd = ~std::uint64_t{0};
-
-TEST(Resume, after_any_step_gives_the_bytes_of_an_unbroken_run_on_any_number_of_threads) {
-  const Dataset data = some_rows(100);
-  const TrainOptions options = small_options();
-  const TrainResult unbroken = train(data, options);
-  ASSERT_EQ(unbroken.steps, 5u * 4);
-  for (std::uint64_t steps = 1; steps < unbroken.steps; ++steps) {
-    const TemporaryFolder folder;
-    const TrainResult first = train_until(data, options, folder / "c", steps);
-    EXPECT_TRUE(first.interrupted);
-    EXPECT_EQ(first.steps, steps);
-    EXPECT_EQ(read_checkpoint_info(folder / "c").value().steps, steps);
-    TrainOptions others = options;
-    others.threads = 1 + steps % 3;
-    const TrainResult second = train_until(data, others, folder / "c", kToTheEnd);
-    EXPECT_FALSE(second.interrupted);
-    EXPECT_EQ(bytes_of(second), bytes_of(unbroken)) << steps;
-    ASSERT_EQ(second.history.size(), unbroken.history.size());
-    for (std::size_t e = 0; e < second.history.size(); ++e) {
-      EXPECT_EQ(second.history[e].train_loss, unbroken.history[e].train_loss) << steps << ", epoch " << e;
-      EXPECT_EQ(second.history[e].valid_loss, unbroken.history[e].valid_loss) << steps << ", epoch " << e;
-    }
-    EXPECT_EQ(folder.files(), 1u);
-  }
-}
-
-TEST(Resume, holds_for_every_optimiser_task_and_end_of_training) {
-  for (const OptimizerKind optimizer : {OptimizerKind::sgd, OptimizerKind::momentum, OptimizerKind::nesterov,
-                                        OptimizerKind::rmsprop, OptimizerKind::adam, OptimizerKind::adamw}) {
-    for (const Task task : {Task::classify, Task::regress}) {
-      const Dataset data = some_rows(90, task);
-      TrainOptions options = small_options();
-      options.optimizer = optimizer;
-      options.schedule = ScheduleKind::onecycle;
-      options.learning_rate = 0.01;
-      options.statistics = task == Task::classify ? StatisticsSource::running : StatisticsSource::population;
-      if (task == Task::regress) options.valid_fraction = 0;
-      const TemporaryFolder folder;
-      for (const std::uint64_t steps : {3, 5, 11}) train_until(data, options, folder / "c", steps);
-      EXPECT_EQ(bytes_of(train_until(data, options, folder / "c", kToTheEnd)),
-                bytes_of(train(data, options)));
-    }
-  }
-}
-
-// A column of 30 categories, some of them in validation rows only, gets a trained table.
-Dataset table_rows(std::size_t rows) {
-  Dataset data = some_rows(rows);
-  data.column_info = {{"a", ColumnKind::numeric, {}}, {"b", ColumnKind::categorical, {}}};
-  data.rules.missing = MissingUse::indicator;
-  for (int c = 0; c < 30; ++c) data.column_info[1].categories.push_back("c" + std::to_string(c));
-  const RandomStream stream(6, Purpose::initialise, 0, 0);
-  for (std::size_t r = 0; r < rows; ++r) {
-    data.floats[2 * r + 1] = std::floor(31 * static_cast<float>(stream.uniform(r)));
-    if (r % 7 == 0) data.floats[2 * r] = std::nanf("");
-    data.weights.push_back(0.5f + static_cast<float>(r % 3));
-  }
-  return data;
-}
-
-TEST(Resume, holds_for_tables_with_categories_missing_numbers_and_weights) {
-  const Dataset data = table_rows(90);
-  TrainOptions options = small_options();
-  options.quantile = true;
-  options.class_weights.balanced = true;
-  options.average_weights = 0.9;
-  const TrainResult unbroken = train(data, options);
-  for (const std::uint64_t first : {2, 5, 9}) {
-    const TemporaryFolder folder;
-    for (const std::uint64_t steps : {first, first + 4}) train_until(data, options, folder / "c", steps);
-    EXPECT_EQ(bytes_of(train_until(data, options, folder / "c", kToTheEnd)), bytes_of(unbroken)) << first;
-  }
-}
 
 TEST(Checkpoint, of_a_table_with_other_categories_is_refused) {
   const TemporaryFolder folder;
@@ -148,58 +26,6 @@ TEST(Checkpoint, of_a_table_with_other_categories_is_refused) {
   EXPECT_EQ(failure(folder, [&] { train_until(data, options, folder / "c", 5); }),
             "data: c: the checkpoint is of another run: the categories changed; give what that was begun "
             "with, or another --checkpoint");
-}
-
-TEST(Resume, holds_for_early_stopping_and_keeps_the_best_epoch) {
-  const Dataset data = some_rows(60);
-  TrainOptions options = small_options();
-  options.epochs = 60;
-  options.patience = 2;
-  options.schedule = ScheduleKind::constant;
-  options.learning_rate = 0.05;
-  const TrainResult unbroken = train(data, options);
-  ASSERT_TRUE(unbroken.stopped_early);
-  for (std::uint64_t steps = 1; steps < unbroken.steps; steps += 2) {
-    const TemporaryFolder folder;
-    train_until(data, options, folder / "c", steps);
-    const TrainResult second = train_until(data, options, folder / "c", kToTheEnd);
-    EXPECT_TRUE(second.stopped_early);
-    EXPECT_EQ(second.best_epoch, unbroken.best_epoch);
-    EXPECT_EQ(bytes_of(second), bytes_of(unbroken)) << steps;
-  }
-}
-
-TEST(Resume, holds_for_averaged_weights_and_smoothed_labels) {
-  const Dataset data = some_rows(60);
-  TrainOptions options = small_options();
-  options.average_weights = 0.8;
-  options.label_smoothing = 0.1;
-  options.ghost = 8;
-  for (const std::size_t patience : {0, 1}) {
-    options.patience = patience;
-    const TrainResult unbroken = train(data, options);
-    for (std::uint64_t steps = 1; steps < unbroken.steps; ++steps) {
-      const TemporaryFolder folder;
-      train_until(data, options, folder / "c", steps);
-      TrainOptions others = options;
-      others.threads = 1 + steps % 3;
-      const TrainResult second = train_until(data, others, folder / "c", kToTheEnd);
-      EXPECT_EQ(bytes_of(second), bytes_of(unbroken)) << steps;
-      for (std::size_t e = 0; e < second.history.size(); ++e)
-        EXPECT_EQ(second.history[e].valid_loss, unbroken.history[e].valid_loss) << steps << ", epoch " << e;
-    }
-  }
-}
-
-TEST(Resume, of_a_run_that_came_to_its_end_gives_the_model_once_more) {
-  const Dataset data = some_rows(60), valid = some_rows(20);
-  TrainOptions options = small_options();
-  const TemporaryFolder folder;
-  options.checkpoint = {folder / "c", 3, true, ""};
-  const std::string first = bytes_of(train(data, valid, options));
-  TrainObserver observer;
-  observer.on_point = [](const HistoryPoint&) { ADD_FAILURE() << "it trained again"; };
-  EXPECT_EQ(bytes_of(train(data, valid, options, observer)), first);
 }
 
 TEST(Checkpoint, is_saved_every_so_many_steps_or_every_epoch_and_at_the_end) {

@@ -6,7 +6,7 @@
 
 #include "base/memory.hpp"
 #include "base/text.hpp"
-#include "plan/stages.hpp"
+#include "plan/image_statistics.hpp"
 #include "ztilde/error.hpp"
 
 namespace ztilde {
@@ -66,7 +66,10 @@ double population_memory(const Network& network, std::size_t rows, const TrainOp
     measures |= stage.sums && options.statistics == StatisticsSource::population;
   }
   if (!measures) return 0;
-  if (has_images(stages)) return sizeof(float) * static_cast<double>(parameter_count(network));
+  if (has_images(stages)) {
+    return sizeof(float) * static_cast<double>(parameter_count(network)) +
+           static_cast<double>(image_passes_bytes(stages, rows));
+  }
   return sizeof(float) *
          (static_cast<double>(parameter_count(network)) + two_in_a_row * static_cast<double>(rows));
 }

@@ -113,6 +113,29 @@ Network network_for(const Dataset& data, const TrainOptions& options) {
   return network;
 }
 
+void check_augmentation(const Dataset& data, const Network& network, const Augmentation& augment) {
+  if (!augment.any()) return;
+  if (data.image_width == 0) {
+    refuse(
+        "--flip, --shift and --cutout change images, and these rows have no width and height; leave them "
+        "out");
+  }
+  if (std::holds_alternative<Encode>(network.layers.front())) {
+    refuse(
+        "--flip, --shift and --cutout change images, and the network begins with an encode layer, as for "
+        "tables; leave one of the two out");
+  }
+  const std::size_t side = std::min(data.image_width, data.image_height);
+  if (augment.shift >= side) {
+    refuse(fmt::format("--shift {} may push images of {} × {} pixels out of sight; give less than {}",
+                       augment.shift, data.image_width, data.image_height, side));
+  }
+  if (augment.cutout > side) {
+    refuse(fmt::format("--cutout {} is larger than images of {} × {} pixels; give at most {}", augment.cutout,
+                       data.image_width, data.image_height, side));
+  }
+}
+
 void check_valid_set(const Dataset& data, const Dataset& valid) {
   if (valid.columns != data.columns) {
     refuse(fmt::format("the validation rows have {}, the training rows {}; give both the same columns",
@@ -258,6 +281,7 @@ PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOp
 
   Model model;
   model.network = network_for(data, options);
+  check_augmentation(data, model.network, options.augment);
   require_average(model.network, options);
   const RowSource source = whole(data, model.network).source;
   require_memory(model.network, data.rows, valid || options.valid_fraction > 0,
@@ -337,6 +361,7 @@ PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOp
     if (!constant.empty()) run.warnings.push_back(zero_columns_warning(constant, "constant", data));
   }
 
+  run.image = {data.image_height, data.image_width, data.image_channels()};
   run.optimiser = {options.optimizer, options.weight_decay.value_or(default_weight_decay(options.optimizer)),
                    options.decay_all, options.clip_norm, options.average_weights};
   run.schedule = {options.schedule, options.learning_rate.value_or(default_learning_rate(options.optimizer)),

@@ -25,6 +25,7 @@ struct PreparedRun {
   OptimiserOptions optimiser;
   Schedule schedule;
   std::vector<std::string> warnings;
+  Shape image = {};  // of the data; without pixels where they are no images
 };
 
 // Throws Error(data) unless the smoothing is a share below 1, and 0 for numbers.

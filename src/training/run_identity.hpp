@@ -37,6 +37,9 @@ void for_each_option(const TrainOptions& options, Visit&& visit) {
   visit("--decay-all", options.decay_all);
   visit("--clip", options.clip_norm);
   visit("--class-weights", options.class_weights);
+  visit("--flip", options.augment.flip);
+  visit("--shift", options.augment.shift);
+  visit("--cutout", options.augment.cutout);
   visit("--label-smoothing", options.label_smoothing);
   visit("--average-weights", options.average_weights);
   visit("--epochs", options.epochs);

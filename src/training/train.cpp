@@ -144,8 +144,11 @@ void finish(const PreparedRun& run, const TrainOptions& options, Team& team, boo
     }
   } else {
     if (run.valid) {
-      set_valid_scores(result, score_model(model, *run.valid, run.objective, team), model.task);
       result.valid_scores = score_fully(model, *run.valid, run.objective, team);
+      const bool weighted = !run.objective.class_weights.empty();
+      set_valid_scores(result,
+                       weighted ? score_model(model, *run.valid, run.objective, team) : *result.valid_scores,
+                       model.task);
     }
     result.train_loss = score_model(model, run.batcher.all(), run.objective, team).loss;
   }
@@ -211,6 +214,7 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const Split*
   PreparedRun run = prepare_run(data, valid, options, team, chosen);
   std::optional<Trainer> trainer(std::in_place, std::move(run.model), run.minimised, run.optimiser,
                                  run.batcher.plan(), options.ghost, team, options.seed);
+  trainer->augment(options.augment, run.image);
   const Network& network = trainer->model.network;
   TrainState state;
   if (run.valid) state.best = trainer->model;

@@ -14,6 +14,7 @@ struct TrainSession::Implementation {
         run(prepare_run(data, nullptr, options, team)),
         trainer(std::move(run.model), run.minimised, run.optimiser, run.batcher.plan(), options.ghost, team,
                 options.seed) {
+    trainer.augment(options.augment, run.image);
     const Batch rows = run.batcher.all();
     split = {{rows.row_index, rows.row_index + rows.rows}, run.valid_rows};
     run.batcher.begin_epoch(0);

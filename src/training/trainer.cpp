@@ -50,10 +50,17 @@ Trainer::Trainer(Model start, const Objective& objective, const OptimiserOptions
       plan_(model.network, group_sizes(batches, ghost), team.threads(), model.parameters.data(),
             gradients_.data(), model.statistics.data(), seed),
       optimiser_(model.network, optimiser, team.threads()),
-      block_losses_(plan_.blocks(group_sizes(batches, ghost).front()).parts + 1) {
+      block_losses_(plan_.blocks(group_sizes(batches, ghost).front()).parts + 1),
+      seed_(seed),
+      augmented_{{}, {}, {seed, Purpose::augment, 0, 0}} {
   if (most_groups_ == 1) return;
   statistics_before_ = model.statistics;
   statistic_batches_before_ = model.statistic_batches;
+}
+
+void Trainer::augment(const Augmentation& augmentation, const Shape& image) {
+  augmented_.augmentation = augmentation;
+  augmented_.image = image;
 }
 
 double Trainer::step(const Batch& batch, double rate) {
@@ -71,7 +78,13 @@ void Trainer::apply(double rate) {
   ++steps_;
 }
 
-double Trainer::run(const Batch& batch, std::optional<double> rate) {
+double Trainer::run(const Batch& given, std::optional<double> rate) {
+  Batch batch = given;
+  if (augmented_.augmentation.any()) {
+    augmented_.chance = RandomStream(seed_, Purpose::augment, 0, steps_);
+    augmented_.first_row = 0;
+    batch.augmented = &augmented_;
+  }
   plan_.watch(0).start();
   weight_ = loss_weight(objective_, batch);
   if (rate) optimiser_.begin(*rate);
@@ -85,6 +98,7 @@ double Trainer::run(const Batch& batch, std::optional<double> rate) {
     Batch rows = batch;
     rows.row_index += groups.first_row(group);
     rows.rows = groups.size(group);
+    augmented_.first_row = groups.first_row(group);
     loss += run_group(rows, group, group + 1 == groups.batches, rate);
   }
   return loss;

@@ -9,6 +9,7 @@
 #include "base/team.hpp"
 #include "data/batcher.hpp"
 #include "model/objective.hpp"
+#include "plan/augment.hpp"
 #include "plan/train_plan.hpp"
 #include "training/optimiser.hpp"
 #include "ztilde/error.hpp"
@@ -27,6 +28,9 @@ class Trainer {
           const BatchPlan& batches, std::size_t ghost, Team& team, std::uint64_t seed);
   Trainer(const Trainer&) = delete;  // the plan points into the model
   Trainer& operator=(const Trainer&) = delete;
+
+  // From now on images of this shape are changed by chance, anew in every step.
+  void augment(const Augmentation& augmentation, const Shape& image);
 
   // Forward, loss, backward, optimiser and running statistics for one batch. Returns the mean loss,
   // weighted where rows or classes have weights.
@@ -82,6 +86,8 @@ class Trainer {
   Optimiser optimiser_;
   TickLength tick_;
   std::vector<double> block_losses_;
+  std::uint64_t seed_;
+  AugmentedRows augmented_;
   std::uint64_t steps_ = 0;
   double weight_ = 0;
 };

@@ -90,7 +90,31 @@ std::vector<Case> cases() {
           {{5, {last}}, {.kind = OptimizerKind::sgd}},
           {{5, {encode, Standardise{}, hidden, BatchNorm{}, Activation{}, last}},
            {.kind = OptimizerKind::adamw},
-           true}};
+           true},
+          {{6 * 6 * 2,
+            {Standardise{},
+             Conv2d{8},
+             BatchNorm{},
+             Activation{},
+             Conv2d{8, 3, 2, 1, false, false},
+             BatchNorm{},
+             Activation{},
+             Shortcut{4},
+             Conv2d{8, 1, 2, 0},
+             BatchNorm{},
+             Add{3},
+             Activation{},
+             MaxPool{},
+             Flatten{},
+             hidden,
+             BatchNorm{},
+             Activation{},
+             Dense{33, false},
+             Add{2},
+             last},
+            6,
+            6},
+           {.kind = OptimizerKind::momentum}}};
 }
 
 int allocations_in_steps(const Case& run, std::size_t threads) {

@@ -161,7 +161,12 @@ def require_hover(browser):
         browser.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", cell)
         ActionChains(browser, duration=0).move_to_element(cell).perform()
         hover = browser.find_element(By.ID, "hover")
-        assert hover.is_displayed() and cell.text in hover.text, hover.text
+        reading = hover.text.split("\n")[0].split(": ")[1].split(" ")[0].rstrip(",").replace(",", "")
+        rounded = cell.text.replace(",", "")
+        assert hover.is_displayed() and reading, hover.text
+        if rounded not in ("", "–"):
+            half = 0.501 * 10 ** -len(rounded.partition(".")[2])
+            assert abs(float(reading) - float(rounded)) <= half, (rounded, hover.text)
 
 
 def background(browser):

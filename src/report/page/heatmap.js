@@ -20,12 +20,19 @@ function heatWords(block, row, column) {
           `${block.y.label}: ${block.y.ticks[row]}`, `${block.x.label}: ${block.x.ticks[column]}`];
 }
 
+// A number in a cell tells no more than its colour could: hundredths of the scale.
+function cellWords(scale, value) {
+  if (scale.logarithmic) return shownNumber(value);
+  const decimals = Math.ceil(-Math.log10((scale.most - scale.least) / 100));
+  return shownNumber(Number(value.toFixed(Math.min(Math.max(0, decimals), 20))));
+}
+
 function heatCell(block, ramp, row, column) {
   const cell = element('td');
   const value = block.cells[row][column];
   cell.dataset.row = row;
   cell.dataset.column = column;
-  const readable = value === null ? '–' : shownNumber(value);
+  const readable = value === null ? '–' : cellWords(block.scale, value);
   cell.append(element('span', block.values ? '' : 'unseen', readable));
   if (value !== null) {
     const [r, g, b] = between(ramp, heatPlace(block.scale, value));
