@@ -21,22 +21,69 @@ std::vector<std::size_t> parse_hidden(const std::string& text) {
   return hidden;
 }
 
+// "784" or "28x28x1".
+Shape parse_input(const std::string& text) {
+  std::vector<std::size_t> sizes;
+  std::istringstream parts(text);
+  for (std::string part; std::getline(parts, part, 'x');) sizes.push_back(std::stoul(part));
+  if (sizes.size() == 1) return {1, 1, sizes[0]};
+  if (sizes.size() != 3) throw std::invalid_argument(text);
+  return {sizes[0], sizes[1], sizes[2]};
+}
+
+Network from_file(const BenchNetwork& network) {
+  const std::string path = std::string(ZTILDE_BENCH_DIR "/../networks/") + network.file;
+  std::ifstream file(path);
+  if (!file) throw Error(ErrorKind::io, path + ": cannot be read");
+  std::ostringstream text;
+  text << file.rdbuf();
+  return network_from_template(text.str(), path, {.input = network.image, .outputs = network.outputs});
+}
+
+// Biases where a batch norm was, and what went back to one goes back to what entered it.
+Network without_batch_norm(Network network) {
+  std::vector<Layer> kept;
+  std::vector<std::size_t> place;  // among those kept, by layer: its own, or that of the one before
+  for (std::size_t i = 0; i < network.layers.size(); ++i) {
+    Layer layer = network.layers[i];
+    if (std::holds_alternative<BatchNorm>(layer) && i > 0) {
+      if (auto* dense = std::get_if<Dense>(&kept.back())) dense->bias = true;
+      if (auto* conv = std::get_if<Conv2d>(&kept.back())) conv->bias = true;
+    } else {
+      if (auto* add = std::get_if<Add>(&layer)) add->back = kept.size() - place[i - add->back];
+      if (auto* shortcut = std::get_if<Shortcut>(&layer)) {
+        shortcut->back = kept.size() - place[i - shortcut->back];
+      }
+      kept.push_back(layer);
+    }
+    place.push_back(kept.size() - 1);
+  }
+  network.layers = std::move(kept);
+  return network;
+}
+
 }  // namespace
 
 BenchNetwork parse_network(std::string_view line) try {
   std::istringstream words{std::string(line)};
   BenchNetwork network;
-  std::string hidden, activation, task;
-  words >> network.name >> network.inputs >> hidden >> network.outputs >> activation >> network.batch >> task;
+  std::string input, hidden, activation, task;
+  words >> network.name >> input >> hidden >> network.outputs >> activation >> network.batch >> task;
   if (words.fail() || (task != "classify" && task != "regress")) {
     throw Error(ErrorKind::data, "not a network of the list: " + std::string(line));
   }
-  network.hidden = parse_hidden(hidden);
+  network.image = parse_input(input);
+  network.inputs = network.image.size();
+  if (hidden.ends_with(".json")) {
+    network.file = hidden;
+  } else {
+    network.hidden = parse_hidden(hidden);
+  }
   network.activation = activation_from_string(activation);
   network.task = task == "classify" ? Task::classify : Task::regress;
   return network;
 } catch (const std::logic_error&) {
-  throw Error(ErrorKind::data, "not hidden widths, in: " + std::string(line));
+  throw Error(ErrorKind::data, "not numbers, in: " + std::string(line));
 }
 
 std::vector<BenchNetwork> read_networks(const std::string& path, const std::vector<std::string>& names) {
@@ -72,6 +119,7 @@ double step_operations(const BenchNetwork& network) {
 }
 
 Network layers_of(const BenchNetwork& network, bool batch_norm) {
+  if (!network.file.empty()) return batch_norm ? from_file(network) : without_batch_norm(from_file(network));
   return dense_network({.inputs = network.inputs,
                         .outputs = network.outputs,
                         .hidden = network.hidden,

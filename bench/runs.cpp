@@ -32,9 +32,14 @@ Model make_model(const Network& network, const Dataset& data, Team& team) {
   model.statistic_batches.resize(statistic_slots(network).size());
   initialise_parameters(network, {}, 0, model.parameters);
   initialise_statistics(network, model.statistics);
-  const auto input =
-      std::span(model.statistics).subspan(statistic_slots(network)[0].offset, 2 * data.columns);
-  measure_inputs(whole(data), data.columns, team, input.first(data.columns), input.last(data.columns));
+  const StatisticSlot slot = statistic_slots(network)[0];
+  const auto input = std::span(model.statistics).subspan(slot.offset, 2 * slot.channels);
+  const auto mean = input.first(slot.channels), variance = input.last(slot.channels);
+  if (network.input_shape().pixels() > 1) {
+    measure_image_inputs(whole(data), network.input_shape(), team, mean, variance);
+  } else {
+    measure_inputs(whole(data), slot.channels, team, mean, variance);
+  }
   return model;
 }
 

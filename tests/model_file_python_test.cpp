@@ -56,6 +56,61 @@ Model a_model_of_a_table() {
   return model;
 }
 
+// Every kind of layer that works on images: a residual block, a flattened image of several channels with
+// batch norm before the dense.
+Model a_model_of_images() {
+  const BatchNorm norm{1e-3, 0.99};
+  const Activation relu;
+  Model model;
+  model.network = {16 * 10 * 2,
+                   {Standardise{},
+                    Conv2d{5, 3, 1, 1, false, false},
+                    norm,
+                    relu,
+                    MaxPool{},
+                    Conv2d{6, 3, 2, 1, false, true},
+                    norm,
+                    relu,
+                    Conv2d{6, 3, 1, 1, true, true},
+                    norm,
+                    Shortcut{6},
+                    Conv2d{6, 1, 2, 0, false, false},
+                    norm,
+                    Add{4},
+                    relu,
+                    AveragePool{2, 1},
+                    Flatten{},
+                    norm,
+                    Activation{ActivationKind::tanh},
+                    Dropout{0.3},
+                    Dense{7, false},
+                    norm,
+                    relu,
+                    Dense{3}},
+                   16,
+                   10};
+  model.parameters = testing_networks::random_parameters(model.network);
+  model.statistics = testing_networks::random_statistics(model.network);
+  model.statistic_batches.assign(statistic_slots(model.network).size(), 3);
+  model.target_name = "kind";
+  model.classes = {"x", "y", "z"};
+  model.test_inputs = testing_networks::random_inputs(model.network, 5);
+  model.test_outputs = outputs(model, model.test_inputs, 1);
+  return model;
+}
+
+// The same up to the last convolution, whose mean over all pixels is the output.
+Model a_model_of_pooled_images() {
+  Model model = a_model_of_images();
+  model.network.layers.resize(15);
+  model.network.layers.insert(model.network.layers.end(), {GlobalAveragePool{}, Dense{3}});
+  model.parameters = testing_networks::random_parameters(model.network);
+  model.statistics = testing_networks::random_statistics(model.network);
+  model.statistic_batches.assign(statistic_slots(model.network).size(), 3);
+  model.test_outputs = outputs(model, model.test_inputs, 1);
+  return model;
+}
+
 int run_script(const std::string& python, const std::string& script, const std::string& model_path) {
   const int status = std::system(
       (python + " " ZTILDE_SOURCE_DIR "/tests/python/" + script + " '" + model_path + "'").c_str());
@@ -80,6 +135,10 @@ TEST(ModelFilePython, torch_loads_it_strictly_and_computes_the_same) {
   EXPECT_EQ(run_script(python, "model_file_torch.py", folder / "model.ztilde"), 0);
   save(a_model_of_a_table(), folder / "table.ztilde");
   EXPECT_EQ(run_script(python, "model_file_torch.py", folder / "table.ztilde"), 0);
+  save(a_model_of_images(), folder / "images.ztilde");
+  EXPECT_EQ(run_script(python, "model_file_torch.py", folder / "images.ztilde"), 0);
+  save(a_model_of_pooled_images(), folder / "pooled.ztilde");
+  EXPECT_EQ(run_script(python, "model_file_torch.py", folder / "pooled.ztilde"), 0);
 }
 
 }  // namespace

@@ -48,6 +48,8 @@ def main() -> None:
     bytes_of = {name: numbers for name, *numbers in map(str.split, ours.stdout.splitlines())}
     print("| network | ztilde, bytes a row | with all scratch | PyTorch, bytes a row | ratio |\n|---|---|---|---|---|")
     for name, _, line in read_networks([]):
+        if name not in bytes_of:
+            continue  # of images
         own, scratch = map(float, bytes_of[name])
         other = bytes_at_peak(line)
         print(f"| {name} | {own:,.0f} | {scratch:,.0f} | {other:,.0f} | {own / other:.2f} |")

@@ -1,6 +1,7 @@
 """What all peers written in Python share: the network, its rows, and the talk with compare.py."""
 
 import dataclasses
+import json
 import os
 import statistics
 import sys
@@ -13,11 +14,12 @@ import numpy as np
 THREADS = int(os.environ.get("OMP_NUM_THREADS", "2"))
 RATE, DECAY = 1e-3, 0.01
 KEEP, EPSILON = 0.9, 1e-5
+NETWORKS = Path(__file__).resolve().parent.parent.parent / "networks"
 
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    """A line of bench/shapes/networks.txt."""
+    """A line of bench/shapes/networks.txt, or of image_networks.txt: with an image and layers."""
 
     name: str
     inputs: int
@@ -26,6 +28,8 @@ class Network:
     activation: str
     batch: int
     task: str
+    image: tuple[int, int, int] | None = None  # height, width, channels
+    layers: tuple[dict, ...] = ()  # of a file of networks/, without the standardise, instead of hidden widths
 
     @property
     def widths(self) -> list[int]:
@@ -34,6 +38,13 @@ class Network:
 
 def parse_network(line: str) -> Network:
     name, inputs, hidden, outputs, activation, batch, task = line.split()
+    if hidden.endswith(".json"):
+        height, width, channels = map(int, inputs.split("x"))
+        described = json.loads((NETWORKS / hidden).read_text(encoding="utf-8"))["layers"]
+        layers = tuple(layer for layer in described if layer["layer"] != "standardise")
+        size = height * width * channels
+        image = (height, width, channels)
+        return Network(name, size, (), int(outputs), activation, int(batch), task, image, layers)
     widths: list[int] = []
     for part in hidden.split(","):
         width, _, count = part.partition("x")
@@ -84,7 +95,8 @@ def repeat(work: Callable[[], object]) -> Work:
 
 
 def fastest(candidates: dict[str, Work]) -> tuple[str, Work]:
-    """The candidate with the smallest lower quartile, tried in turn. Those that fail are left out."""
+    """The candidate with the smallest lower quartile, tried in turn, and how much longer the others take.
+    Those that fail are left out."""
     calls: dict[str, int] = {}
     for name, work in candidates.items():
         try:
@@ -98,14 +110,17 @@ def fastest(candidates: dict[str, Work]) -> tuple[str, Work]:
     for _ in range(9 if len(calls) > 1 else 0):
         for name, count in calls.items():
             times[name].append(seconds_of(candidates[name], count) / count)
-    best = min(calls, key=lambda name: statistics.quantiles(times[name])[0] if times[name] else 0.0)
-    return best, candidates[best]
+    quartile = {name: statistics.quantiles(times[name])[0] if times[name] else 0.0 for name in calls}
+    best = min(calls, key=quartile.__getitem__)
+    others = [f"{name} {quartile[name] / quartile[best]:.2f}" for name in calls if name != best]
+    return best + (f" (times its time: {' · '.join(others)})" if others else ""), candidates[best]
 
 
 class Peer:
     """A system under comparison. prepare sets `train`; predictor makes a Work for so many rows."""
 
     version = ""
+    takes_images = False
     train: Work | None = None
 
     def prepare(self, network: Network, rows: Rows) -> str:
@@ -127,9 +142,11 @@ def serve(peer: Peer) -> None:
         try:
             if verb == "prepare":
                 network = parse_network(rest)
+                if network.layers and not peer.takes_images:
+                    raise ValueError("its program here has no networks of images")
                 predictors.clear()
                 notes = [peer.prepare(network, read_rows(folder, network))]
-                for count in (1, 10_000):
+                for count in () if network.layers else (1, 10_000):  # networks of images: training only
                     note, predictors[count] = peer.predictor(count)
                     notes.append(f"{count} rows: {note}")
                 print("ok", "; ".join(note for note in notes if note), file=answers)

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from peer_process import PeerFailure, PeerProcess, start_peers
+from peer_process import WITHOUT_NORM, PeerFailure, PeerProcess, start_peers
 
 HERE = Path(__file__).resolve().parent
 PEERS = ["ztilde", "torch", "jax", "keras", "onnxruntime", "dlib"]
@@ -35,7 +35,8 @@ def spread(values: list[float]) -> dict[str, float]:
 
 def read_networks(names: list[str]) -> Iterator[tuple[str, int, str]]:
     """Name, batch and line of each network asked for."""
-    lines = (HERE.parent / "shapes" / "networks.txt").read_text(encoding="utf-8").splitlines()
+    lists = [HERE.parent / "shapes" / name for name in ("networks.txt", "image_networks.txt")]
+    lines = "".join(path.read_text(encoding="utf-8") for path in lists).splitlines()
     found = {line.split()[0]: line for line in lines if line and not line.startswith("#")}
     for name in names or found:
         if name not in found:
@@ -119,12 +120,12 @@ def compare_network(peers: list[PeerProcess], line: str, batch: int, options: ar
         except PeerFailure as failure:
             notes[peer.name] = f"left out: {failure}"
     result: dict = {"how": notes, "load_average": os.getloadavg()[0], "kinds": {}}
-    for kind, request, rows in (
-        ("train", "train", batch),
-        ("predict 1 row", "predict 1", 1),
-        ("predict 10,000 rows", "predict 10000", 10_000),
-    ):
-        result["kinds"][kind] = summarise(measure(ready, request, options), rows)
+    kinds = [("train", "train", batch)]
+    if ".json" not in line:  # networks of images: training only
+        kinds += [("predict 1 row", "predict 1", 1), ("predict 10,000 rows", "predict 10000", 10_000)]
+    for kind, request, rows in kinds:
+        taking_part = [peer for peer in ready if kind == "train" or peer.name != WITHOUT_NORM]
+        result["kinds"][kind] = summarise(measure(taking_part, request, options), rows)
     return result
 
 
@@ -138,7 +139,7 @@ def cell(summary: dict, peer: str) -> str:
 
 def print_tables(results: dict, peers: list[str]) -> None:
     """Markdown: one row for each network and kind of work, one column for each peer."""
-    others = [name for name in peers if name != "ztilde"]
+    others = [name for name in peers if name not in ("ztilde", WITHOUT_NORM)]
     print("\nTimes as fast as the peer: median (10th–90th percentile) in quiet moments")
     print("\n| network | work | ztilde, rows/s | " + " | ".join(others) + " | best peer |")
     print("|---|---|---|" + "---|" * (len(others) + 1))
@@ -160,12 +161,25 @@ def print_tables(results: dict, peers: list[str]) -> None:
     for kind, ratios in best_of.items():
         mean = statistics.geometric_mean(ratios)
         print(f"\nGeometric mean over the best peer of each network, {kind}: {mean:.2f}")
+    print_norm_shares(results)
     loads = [result["load_average"] for result in results.values()]
     print(f"\nLoad average: {min(loads):.1f} to {max(loads):.1f}; about 1 to 2 when nothing else runs")
     print("\nHow each peer ran:")
     for network, result in results.items():
         for name, note in result["how"].items():
             print(f"- {network}, {name}: {note}")
+
+
+def print_norm_shares(results: dict) -> None:
+    """How much of ztilde's step the same network without batch norm does not need."""
+    shares = []
+    for network, result in results.items():
+        without = result["kinds"]["train"].get(WITHOUT_NORM)
+        if without:
+            share = {name: 1 - ratio for name, ratio in without["ztilde_is_faster_by"].items()}
+            shares.append(f"{network} {share['median']:.0%} ({share['p90']:.0%} to {share['p10']:.0%})")
+    if shares:
+        print(f"\nShare of batch norm in ztilde's training step: {'; '.join(shares)}")
 
 
 def processor() -> str:
@@ -178,7 +192,7 @@ def processor() -> str:
 def parse_options() -> argparse.Namespace:
     names = lambda text: [name for name in text.split(",") if name]
     parser = argparse.ArgumentParser(prog="scripts/bench-peers", description=__doc__.splitlines()[0])
-    parser.add_argument("--networks", type=names, default=[], help="of bench/shapes/networks.txt, by commas")
+    parser.add_argument("--networks", type=names, default=[], help="of bench/shapes/*networks.txt, by commas")
     parser.add_argument("--peers", type=names, default=PEERS, help=f"by commas; all: {','.join(PEERS)}")
     parser.add_argument("--steps", type=int, default=40, help="timed calls of each peer, at least (40)")
     parser.add_argument("--rounds", type=int, default=41, help="chunks of each peer, at least (41)")
@@ -203,7 +217,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no stopped process stays behind
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])
     networks = list(read_networks(options.networks))
-    peers, left_out = start_peers(options.peers, options)
+    peers, left_out = start_peers([*options.peers, WITHOUT_NORM], options)
     if not peers or peers[0].name != "ztilde":
         sys.exit(f"error: ztilde itself does not start: {left_out.get('ztilde')}")
     report = {

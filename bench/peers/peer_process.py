@@ -67,6 +67,9 @@ class PeerProcess:
         return line.strip()
 
 
+# ztilde again, training the same networks without their batch norms: what those cost.
+WITHOUT_NORM = "ztilde without batch norm"
+
 # PyTorch's OpenMP threads spin while they wait, which is best on cores of one's own, or sleep at once,
 # which is best where others want the cores. Both are run; the faster counts.
 VARIANTS = {"torch": {"torch/spinning": {}, "torch/sleeping": {"OMP_WAIT_POLICY": "passive"}}}
@@ -87,6 +90,8 @@ def environment_of(peer: str, options: argparse.Namespace) -> dict[str, str]:
 
 
 def command_of(peer: str, options: argparse.Namespace) -> list[str]:
+    if peer == WITHOUT_NORM:
+        return [*command_of("ztilde", options), "--without-norm"]
     if peer in ("ztilde", "dlib"):
         command = [str(options.build / "bench" / f"peer_{peer}"), str(options.rows)]
         return command + (["--threads", str(options.threads)] if peer == "ztilde" else [])
@@ -98,7 +103,7 @@ def start_peers(names: list[str], options: argparse.Namespace) -> tuple[list[Pee
     peers, left_out = [], {}
     for peer in names:
         for name, extra in VARIANTS.get(peer, {peer: {}}).items():
-            log = options.rows / f"{name.replace('/', '-')}.log"
+            log = options.rows / f"{name.replace('/', '-').replace(' ', '-')}.log"
             try:
                 environment = environment_of(peer, options) | extra
                 peers.append(PeerProcess(name, command_of(peer, options), environment, log))

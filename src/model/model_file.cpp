@@ -2,14 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 
 #include "base/files.hpp"
 #include "base/text.hpp"
 #include "model/checksum.hpp"
+#include "model/flattened.hpp"
 #include "model/model_check.hpp"
 #include "model/model_metadata.hpp"
 #include "model/safetensors.hpp"
@@ -106,6 +109,9 @@ std::string tensor_name(const ParameterSlot& slot) {
 std::string tensor_name(const EncodingSlot& slot) { return fmt::format("0.{}.{}", slot.column, slot.name); }
 
 std::vector<std::size_t> shape_of(const ParameterSlot& slot) {
+  if (slot.kernel > 0) {
+    return {slot.rows, slot.columns / (slot.kernel * slot.kernel), slot.kernel, slot.kernel};
+  }
   return slot.is_weight_matrix ? std::vector<std::size_t>{slot.rows, slot.columns}
                                : std::vector<std::size_t>{slot.rows};
 }
@@ -115,23 +121,37 @@ std::string_view bytes_of(const Number* numbers, std::size_t count) {
   return {reinterpret_cast<const char*>(numbers), count * sizeof(Number)};
 }
 
-// Views of the model's memory.
-std::vector<Tensor> tensors_of(const Model& model) {
+// The numbers of a model as its file has them.
+struct Arenas {
+  std::vector<float> parameters;
+  std::vector<double> statistics;
+};
+
+// Empty where the model's own memory has them so.
+std::shared_ptr<const Arenas> reordered(const Model& model) {
+  const std::vector<std::optional<Shape>> images = flattened_images(model.network);
+  const auto is_one = [](const std::optional<Shape>& image) { return image.has_value(); };
+  if (std::none_of(images.begin(), images.end(), is_one)) return nullptr;
+  auto arenas = std::make_shared<Arenas>(Arenas{model.parameters, model.statistics});
+  reorder_features(model.network, FeatureOrder::channels_first, arenas->parameters, arenas->statistics);
+  return arenas;
+}
+
+// Views of `parameters`, `statistics` and the model's memory.
+std::vector<Tensor> tensors_of(const Model& model, const float* parameters, const double* statistics) {
   std::vector<Tensor> tensors;
   for (const ParameterSlot& slot : parameter_slots(model.network)) {
-    tensors.push_back({tensor_name(slot), Dtype::f32, shape_of(slot),
-                       bytes_of(model.parameters.data() + slot.offset, slot.size())});
+    tensors.push_back(
+        {tensor_name(slot), Dtype::f32, shape_of(slot), bytes_of(parameters + slot.offset, slot.size())});
   }
   for (const EncodingSlot& slot : encoding_slots(model.network)) {
-    tensors.push_back({tensor_name(slot),
-                       Dtype::f64,
-                       {slot.size},
-                       bytes_of(model.statistics.data() + slot.offset, slot.size)});
+    tensors.push_back(
+        {tensor_name(slot), Dtype::f64, {slot.size}, bytes_of(statistics + slot.offset, slot.size)});
   }
   const std::vector<StatisticSlot> slots = statistic_slots(model.network);
   for (std::size_t i = 0; i < slots.size(); ++i) {
     const StatisticSlot& slot = slots[i];
-    const double* means = model.statistics.data() + slot.offset;
+    const double* means = statistics + slot.offset;
     tensors.push_back({tensor_name(slot.layer, "running_mean"),
                        Dtype::f64,
                        {slot.channels},
@@ -204,6 +224,7 @@ void take_tensors(const std::vector<Tensor>& tensors, const std::string& file_na
     std::memcpy(&model.statistic_batches[i], statistic_tensors[i].batches->bytes.data(),
                 sizeof(std::uint64_t));
   }
+  reorder_features(model.network, FeatureOrder::channels_last, model.parameters, model.statistics);
 }
 
 }  // namespace
@@ -214,7 +235,13 @@ safetensors::Pieces to_pieces(const Model& model, const std::string& file_name) 
   } catch (const Error& error) {
     refuse(file_name, fmt::format("this model cannot be saved: {}", error.what()));
   }
-  return pieces_with_checksum({to_metadata(model), tensors_of(model)});
+  const std::shared_ptr<const Arenas> other = reordered(model);
+  const float* parameters = other ? other->parameters.data() : model.parameters.data();
+  const double* statistics = other ? other->statistics.data() : model.statistics.data();
+  safetensors::Pieces all =
+      pieces_with_checksum({to_metadata(model), tensors_of(model, parameters, statistics)});
+  all.owner = other;
+  return all;
 }
 
 std::string to_bytes(const Model& model, const std::string& file_name) {

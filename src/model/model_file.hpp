@@ -12,7 +12,7 @@ namespace ztilde::model_file {
 // The same Model gives the same bytes. Throws Error(data) naming file_name for a model that load
 // would refuse: arrays that do not fit the network, a NaN, a negative variance, …
 safetensors::Pieces to_pieces(const Model& model,
-                              const std::string& file_name);  // views of the model's memory
+                              const std::string& file_name);  // views of the model's memory, mostly
 std::string to_bytes(const Model& model, const std::string& file_name);
 
 // Refuses with Error(data) naming file_name whatever is not an undamaged model of a known version

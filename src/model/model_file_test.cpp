@@ -5,6 +5,7 @@
 #include <bit>
 #include <filesystem>
 
+#include "base/files.hpp"
 #include "model/model_file_test_support.hpp"
 
 namespace ztilde::model_file {
@@ -81,6 +82,31 @@ TEST(ModelFile, tensors_are_those_of_the_torch_sequential) {
             "0.running_mean F64 [3]\n0.running_var F64 [3]\n0.num_batches_tracked I64 []\n"
             "2.running_mean F64 [2]\n2.running_var F64 [2]\n2.num_batches_tracked I64 []\n"
             "1.weight F32 [2, 3]\n2.weight F32 [2]\n2.bias F32 [2]\n5.weight F32 [3, 2]\n5.bias F32 [3]\n");
+}
+
+TEST(ModelFile, a_convolutions_weight_has_the_four_dimensions_of_torch) {
+  Model model;
+  model.network = {4 * 4 * 2,
+                   {Conv2d{3, 3, 1, 1, false, false}, Conv2d{3, 2, 2, 0, true, true}, Flatten{}, Dense{1}},
+                   4,
+                   4};
+  model.parameters.assign(parameter_arena_size(model.network), 0.5f);
+  model.task = Task::regress;
+  std::string listing;
+  const std::string content = to_bytes(model, "m.zt");
+  for (const safetensors::Tensor& tensor : safetensors::read(content, "m.zt").tensors) {
+    listing += fmt::format("{} [{}]\n", tensor.name, fmt::join(tensor.shape, ", "));
+  }
+  EXPECT_EQ(listing,
+            "0.weight [3, 2, 3, 3]\n1.weight [3, 1, 2, 2]\n1.bias [3]\n3.weight [1, 12]\n3.bias [1]\n");
+}
+
+// Written before there were networks of images.
+TEST(ModelFile, older_files_are_read_and_written_byte_for_byte) {
+  for (const std::string name : {"classify", "regress"}) {
+    const std::string content = read_file(ZTILDE_SOURCE_DIR "/fuzz/seeds/model_file/" + name);
+    EXPECT_EQ(to_bytes(from_bytes(content, "m.zt"), "m.zt"), content) << name;
+  }
 }
 
 TEST(ModelFile, conventions_say_what_pytorch_calls_momentum) {

@@ -224,7 +224,7 @@ Pieces pieces(const File& file) {
   text.append(used == 0 ? 0 : kDataAlignment - used, ' ');
 
   const std::uint64_t length = text.size();
-  Pieces all{std::string(kLengthBytes, '\0') + text, {}};
+  Pieces all{std::string(kLengthBytes, '\0') + text, {}, {}};
   std::memcpy(all.header.data(), &length, kLengthBytes);
   for (const Tensor* tensor : order) all.tensors.push_back(tensor->bytes);
   return all;

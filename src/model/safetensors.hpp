@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,6 +36,7 @@ std::string write(const File& file);
 struct Pieces {
   std::string header;                           // everything before the data
   std::vector<std::string_view> tensors;        // views of the File's
+  std::shared_ptr<const void> owner;            // of memory that they view, where it is nobody else's
   std::vector<std::string_view> parts() const;  // all of them, views of this too
   std::string joined() const;
 };

@@ -106,28 +106,88 @@ class Encode(nn.Module):
         return values[lower] + (values[upper] - values[lower]) * share
 
 
+class Layers(nn.Sequential):
+    """A Sequential whose add and shortcut layers, which have no tensors, take from earlier outputs."""
+
+    def __init__(self, modules, network):
+        super().__init__(*modules)
+        self.layers = network["layers"]
+
+    def forward(self, x):
+        outputs = []
+        for module, layer in zip(self, self.layers):
+            kind = layer["layer"]
+            earlier = outputs[len(outputs) - layer["back"]] if kind in ("add", "shortcut") else None
+            x = x + earlier if kind == "add" else earlier if kind == "shortcut" else module(x)
+            outputs.append(x)
+        return x
+
+
+def convolution(inputs, layer):
+    return nn.Conv2d(
+        inputs,
+        layer["outputs"],
+        layer["kernel"],
+        layer["stride"],
+        layer["padding"],
+        groups=inputs if layer["depthwise"] else 1,
+        bias=layer["bias"],
+    )
+
+
+def image_of(network):
+    """Height, width, channels of an input."""
+    height, width = network.get("height", 1), network.get("width", 1)
+    return height, width, network["inputs"] // (height * width)
+
+
+def after_windows(size, kernel, stride, padding=0):
+    return tuple((length + 2 * padding - kernel) // stride + 1 for length in size)
+
+
 def sequential(network):
-    layers = []
-    channels = network["inputs"]
+    layers, shapes = [], []  # shapes: height and width of what leaves each, and its channels
+    height, width, channels = image_of(network)
+    size = (height, width)
     for layer in network["layers"]:
         kind = layer["layer"]
+        norm = nn.BatchNorm2d if size != (1, 1) else nn.BatchNorm1d
         if kind == "encode":
             layers.append(Encode(layer["columns"]))
             channels = layers[-1].outputs()
         elif kind == "standardise":
-            layers.append(nn.BatchNorm1d(channels, affine=False, eps=0))
+            layers.append(norm(channels, affine=False, eps=0))
         elif kind == "dense":
             layers.append(nn.Linear(channels, layer["outputs"], bias=layer["bias"]))
             channels = layer["outputs"]
         elif kind == "batch_norm":
-            layers.append(nn.BatchNorm1d(channels, eps=layer["epsilon"], momentum=1 - layer["keep"]))
+            layers.append(norm(channels, eps=layer["epsilon"], momentum=1 - layer["keep"]))
         elif kind == "activation":
             layers.append(ACTIVATIONS[layer["kind"]]())
         elif kind == "dropout":
             layers.append(nn.Dropout(layer["probability"]))
+        elif kind == "conv2d":
+            layers.append(convolution(channels, layer))
+            channels = layer["outputs"]
+            size = after_windows(size, layer["kernel"], layer["stride"], layer["padding"])
+        elif kind in ("max_pool", "average_pool"):
+            pool = nn.MaxPool2d if kind == "max_pool" else nn.AvgPool2d
+            layers.append(pool(layer["kernel"], layer["stride"]))
+            size = after_windows(size, layer["kernel"], layer["stride"])
+        elif kind == "global_average_pool":
+            layers.append(nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()))
+            size = (1, 1)
+        elif kind == "flatten":
+            layers.append(nn.Flatten())
+            channels, size = channels * size[0] * size[1], (1, 1)
+        elif kind in ("add", "shortcut"):
+            layers.append(nn.Identity())
+            if kind == "shortcut":
+                size, channels = shapes[len(shapes) - layer["back"]]
         else:
             raise ValueError(f"an unknown layer: {layer}")
-    return nn.Sequential(*layers)
+        shapes.append((size, channels))
+    return Layers(layers, network)
 
 
 def relative_difference(now, then):
@@ -161,7 +221,7 @@ def main(path):
     # The statistics are doubles in the file; without this they would be rounded to float, and a
     # mean of 1.7e9 seconds with them.
     for module in model:
-        if isinstance(module, (nn.BatchNorm1d, Encode)):
+        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d, Encode)):
             module.double()
     model.load_state_dict(tensors, strict=True)
     model.double().eval()
@@ -176,6 +236,9 @@ def main(path):
     rows = json.loads(metadata["test_rows"])
     inputs = floats(rows["inputs"]).reshape(-1, network["inputs"])
     then = floats(rows["outputs"]).reshape(len(inputs), -1)
+    height, width, channels = image_of(network)
+    if height * width > 1:  # PyTorch has the channels of an image first
+        inputs = inputs.reshape(-1, height, width, channels).permute(0, 3, 1, 2)
     assert len(inputs) > 0, "the model carries no test rows"
     with torch.no_grad():
         now = model(inputs)
