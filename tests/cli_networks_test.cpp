@@ -116,7 +116,7 @@ TEST(Networks, that_are_not_there_or_do_not_fit_are_refused_in_one_line) {
   EXPECT_EQ(
       refused("resnt8"),
       "error: --net resnt8: no such file, and no network of this name; did you mean resnet8?; known are cnn, "
-      "cnn-small, resmlp:DEPTH, resnet20, resnet56, resnet8; or give a JSON file\n");
+      "cnn-small, plain20, resmlp:DEPTH, resnet20, resnet56, resnet8; or give a JSON file\n");
   EXPECT_EQ(refused("resmlp"),
             "error: --net resmlp: how deep is missing; give --net resmlp:8, or another depth\n");
   EXPECT_EQ(refused("resmlp:x"),

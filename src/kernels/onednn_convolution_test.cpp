@@ -107,7 +107,7 @@ TEST(Convolution, an_image_has_the_same_bits_whatever_images_are_beside_it) {
       for (std::size_t n = 0; n < kImages; ++n)
         run(one, from.data() + n * from_size, alone.data() + n * to_size);
 
-      for (const std::size_t images : {2, 3, 4, 8}) {
+      for (const std::size_t images : {3, 8}) {
         shape.images = images;
         Ready many(shape, weight);
         ASSERT_EQ(many.packed.size(), one.packed.size()) << text(shape);
