@@ -18,6 +18,7 @@ class TrainSession {
   // Of the options, epochs matter only to the schedule, and patience, statistics and checkpoint not at
   // all: the session ends when its user stops. data outlives it. Throws Error(data) as train() does.
   TrainSession(const Dataset& data, const TrainOptions& options);
+  TrainSession(const Dataset&&, const TrainOptions&) = delete;  // would outlive it
   ~TrainSession();
   TrainSession(TrainSession&&) noexcept;
 

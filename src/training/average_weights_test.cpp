@@ -64,7 +64,8 @@ TEST(AverageWeights, are_the_mean_of_the_weights_after_each_step) {
 }
 
 TEST(AverageWeights, before_the_first_step_are_the_first_weights) {
-  const TrainSession session(spirals(300), averaging(0.9));
+  const Dataset data = spirals(300);
+  const TrainSession session(data, averaging(0.9));
   EXPECT_EQ(session.model_with_population_statistics().parameters, session.model().parameters);
 }
 
@@ -130,7 +131,8 @@ TEST(AverageWeights, follow_changes_that_a_float_average_would_lose) {
   options.batch_norm = false;
   options.valid_fraction = 0;
   options.optimizer = OptimizerKind::sgd;
-  TrainSession session(spirals(300), options);
+  const Dataset data = spirals(300);
+  TrainSession session(data, options);
   double sum = 0, weights = 0;
   for (int step = 0; step < 1000; ++step) {
     session.find_gradients();
