@@ -7,6 +7,7 @@
 #include <random>
 #include <thread>
 
+#include "base/one_openmp_thread.hpp"
 #include "kernels/kernels_test_support.hpp"
 #include "kernels/onednn_convolution_reference.hpp"
 #include "tensor/aligned_buffer.hpp"
@@ -73,7 +74,9 @@ void for_each_shape(const Visit& visit) {
 }
 
 // A convolution with one worker, its weights packed.
+// oneDNN does all of it on the calling thread, as on the threads of a team.
 struct Ready {
+  OneOpenMpThread one_thread;
   Convolution convolution;
   AlignedBuffer<float> packed;
   AlignedBuffer<std::byte> scratch;
@@ -222,6 +225,7 @@ TEST(Convolution, two_workers_at_the_same_time_give_what_one_gives) {
               AlignedBuffer<std::byte>(convolution.scratch_bytes())};
     }
     const auto work = [&](std::size_t worker, Own& mine) {
+      const OneOpenMpThread one_thread;
       for (int repeat = 0; repeat < 50; ++repeat) {
         if (kind != ConvolutionKind::weight_gradient)
           convolution.pack_weight(worker, weight.data(), mine.packed.data());
