@@ -3,6 +3,7 @@
 
 #include <limits>
 
+#include "layers/network_test_support.hpp"
 #include "ztilde/error.hpp"
 #include "ztilde/network.hpp"
 
@@ -11,16 +12,6 @@ namespace {
 
 // 5 × 4 pixels of 2 channels.
 Network over_images(std::vector<Layer> layers) { return {5 * 4 * 2, std::move(layers), 5, 4}; }
-
-std::string complaint(const Network& network) {
-  try {
-    validate(network);
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), ErrorKind::data);
-    return error.what();
-  }
-  return "";
-}
 
 // Of the layer, with what makes a network of it.
 std::string complaint_about(const Layer& layer) {

@@ -4,20 +4,11 @@
 
 #include <limits>
 
+#include "layers/network_test_support.hpp"
 #include "ztilde/error.hpp"
 
 namespace ztilde {
 namespace {
-
-std::string complaint(const Network& network) {
-  try {
-    validate(network);
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), ErrorKind::data);
-    return error.what();
-  }
-  return "";
-}
 
 TEST(dense_network, has_norm_before_activation_and_no_bias_before_norm) {
   DenseNetworkOptions options;

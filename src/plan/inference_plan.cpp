@@ -126,8 +126,7 @@ void InferencePlan::place_scratch(std::size_t workers) {
     outputs = std::max(outputs, row_stride(stage.outputs));
     if (stage.pool) pooled = std::max(pooled, rows * stage.input.size());
     // Read by prologues, at even times; contractions write at odd ones.
-    const std::size_t last =
-        std::max({s, stage.norm_reader.value_or(0), stage.last_direct_reader.value_or(0)});
+    const std::size_t last = stage.last_reader().value_or(s);
     lifetimes.push_back({rows * stage.output.size(), 2 * s + 1, std::max(2 * s + 1, 2 * last)});
   }
   const Placement placement = place(lifetimes);

@@ -37,8 +37,7 @@ std::optional<Fault> measure_rows(const Network& network, const float* parameter
   const std::vector<std::size_t>& groups = forward.groups();
   std::vector<Lifetime> lifetimes;
   for (std::size_t s = 0; s < stages.size(); ++s) {
-    const std::size_t last =
-        std::max({s, stages[s].norm_reader.value_or(0), stages[s].last_direct_reader.value_or(0)});
+    const std::size_t last = stages[s].last_reader().value_or(s);
     lifetimes.push_back({all_rows.rows * row_stride(stages[s].outputs), groups[s], groups[last]});
   }
   const Placement placement = place(lifetimes);

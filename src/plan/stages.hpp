@@ -2,6 +2,7 @@
 // batch statistics is where one stage ends and the next begins (docs/design.md, section 1).
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -62,6 +63,7 @@ struct Stage {
   std::size_t norm_layer = 0;  // with sums: whose
   // Readers of z_out, later stages: the one that normalises it, the last one that does not.
   std::optional<std::size_t> norm_reader, last_direct_reader;
+  std::optional<std::size_t> last_reader() const { return std::max(norm_reader, last_direct_reader); }
 
   std::size_t table_inputs() const { return raw_columns > 0 ? inputs - tables : 0; }
   bool works_on_pixels() const { return conv_layer || source.pixels() > 1; }

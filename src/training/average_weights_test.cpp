@@ -8,6 +8,7 @@
 
 #include "base/test_support.hpp"
 #include "model/model_file.hpp"
+#include "training/session_test_support.hpp"
 #include "training/test_tables.hpp"
 #include "ztilde/train_session.hpp"
 
@@ -22,12 +23,6 @@ TrainOptions averaging(double keep) {
   options.threads = 2;
   options.average_weights = keep;
   return options;
-}
-
-std::string bytes(Model model) {
-  model.training.train_loss = 0;
-  model.training.valid_loss = 0;
-  return model_file::to_bytes(model, "model");
 }
 
 // From the definition, over the parameters after each step. Rounded to float once; double sums of 60 terms

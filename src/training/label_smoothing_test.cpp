@@ -7,6 +7,7 @@
 
 #include "base/test_support.hpp"
 #include "data/shuffle.hpp"
+#include "training/session_test_support.hpp"
 #include "training/test_tables.hpp"
 #include "ztilde/reference.hpp"
 #include "ztilde/train_session.hpp"
@@ -72,15 +73,7 @@ TEST(LabelSmoothing, gradients_are_those_of_the_reference) {
         for (std::size_t i = 0; i < expected.size(); ++i) expected[i] += share * of_group[i];
       }
       EXPECT_NEAR(loss, expected_loss, 1e-5 * expected_loss);
-      for (const ParameterSlot& slot : parameter_slots(session.network())) {
-        double largest = 0, worst = 0;
-        for (std::size_t i = slot.offset; i < slot.offset + slot.size(); ++i) {
-          largest = std::max(largest, std::abs(expected[i]));
-          worst = std::max(worst, std::abs(expected[i] - double{session.gradients()[i]}));
-        }
-        EXPECT_GT(largest, 0) << slot.layer;
-        EXPECT_LT(worst, 1e-4 * largest) << "layer " << slot.layer << " " << slot.name;
-      }
+      expect_gradients(session, expected);
     }
   }
 }

@@ -51,6 +51,9 @@ void require_none_missing(const Dataset& data, const std::vector<std::size_t>& m
                      counted(names.size(), "column"), listed(names)));
 }
 
+// Without pixels where the rows are no images.
+Shape image_of(const Dataset& data) { return {data.image_height, data.image_width, data.image_channels()}; }
+
 std::optional<Encode> encode_for(const Dataset& data, const TrainOptions& options) {
   const std::vector<std::size_t> missing = missing_numbers(data);
   if (data.rules.missing == MissingUse::refuse) require_none_missing(data, missing);
@@ -248,10 +251,7 @@ void require_label_smoothing(double smoothing, Task task) {
 
 NetworkGaps network_gaps(const Dataset& data, const TrainOptions& options) {
   NetworkGaps gaps;
-  gaps.input = {1, 1, data.columns};
-  if (data.image_width > 0) {
-    gaps.input = {data.image_height, data.image_width, data.columns / (data.image_height * data.image_width)};
-  }
+  gaps.input = data.image_width > 0 ? image_of(data) : Shape{1, 1, data.columns};
   gaps.outputs = outputs_for(data.task, data.classes.size());
   if (data.task == Task::classify && data.classes.size() != gaps.outputs)
     gaps.more_outputs = data.classes.size();
@@ -361,7 +361,7 @@ PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOp
     if (!constant.empty()) run.warnings.push_back(zero_columns_warning(constant, "constant", data));
   }
 
-  run.image = {data.image_height, data.image_width, data.image_channels()};
+  run.image = image_of(data);
   run.optimiser = {options.optimizer, options.weight_decay.value_or(default_weight_decay(options.optimizer)),
                    options.decay_all, options.clip_norm, options.average_weights};
   run.schedule = {options.schedule, options.learning_rate.value_or(default_learning_rate(options.optimizer)),

@@ -7,7 +7,7 @@
 
 #include "base/test_support.hpp"
 #include "data/shuffle.hpp"
-#include "model/model_file.hpp"
+#include "training/session_test_support.hpp"
 #include "training/test_tables.hpp"
 #include "ztilde/reference.hpp"
 
@@ -21,13 +21,6 @@ TrainOptions options_for(std::size_t batch, std::size_t epochs) {
   options.epochs = epochs;
   options.threads = 2;
   return options;
-}
-
-// As train() makes it, but for what only train() knows: losses, and the options' own words.
-std::string bytes(Model model) {
-  model.training.train_loss = 0;
-  model.training.valid_loss = 0;
-  return model_file::to_bytes(model, "model");
 }
 
 TEST(TrainSession, takes_the_steps_of_train) {
@@ -114,15 +107,7 @@ TEST(Ghost, gradients_are_those_of_the_groups_together) {
     first += size;
   }
   EXPECT_NEAR(loss, expected_loss, 1e-5 * expected_loss);
-  for (const ParameterSlot& slot : parameter_slots(session.network())) {
-    double largest = 0, worst = 0;
-    for (std::size_t i = slot.offset; i < slot.offset + slot.size(); ++i) {
-      largest = std::max(largest, std::abs(expected[i]));
-      worst = std::max(worst, std::abs(expected[i] - double{session.gradients()[i]}));
-    }
-    EXPECT_GT(largest, 0) << slot.layer;
-    EXPECT_LT(worst, 1e-4 * largest) << "layer " << slot.layer << " " << slot.name;
-  }
+  expect_gradients(session, expected);
 }
 
 TEST(Ghost, groups_as_large_as_the_batch_change_nothing) {
