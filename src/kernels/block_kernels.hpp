@@ -52,7 +52,8 @@ void gather(const float* source, std::size_t source_stride, const std::uint32_t*
 
 // Per channel over the block's rows, accumulated in double:
 //   sum[c] = Σ (x - shift[c]),  sum_squares[c] = Σ (x - shift[c])², with shift = the block's first row.
-void shifted_sums(ConstView x, float* shift, double* sum, double* sum_squares);
+// moved: where x is written besides, past the caches; whole cache lines a row, and none of x. Empty: nowhere.
+void shifted_sums(ConstView x, float* shift, double* sum, double* sum_squares, View moved = {});
 
 // The same where rows count by weights [rows], at least 0: sum = Σ w (x - shift), sum_squares =
 // Σ w (x - shift)², with shift = the first row that counts.
@@ -76,8 +77,10 @@ void column_sums(ConstView d, double* sum);
 // Backward through g(affine(x)): d ← d · g'(affine(x)), and in double
 //   sum_d[c] = Σ d,  sum_dx[c] = Σ d · (x - centre[c]).
 // Where y.data is not null it also writes y = g(affine(x)), as normalise_activate does. y is not x.
+// Where moved.data is not null the new d goes there instead, past the caches; whole cache lines a row, and no
+// y.
 void normalise_activate_backward(ConstView x, const Affine& affine, ActivationKind g, View d, double* sum_d,
-                                 double* sum_dx, View y = {});
+                                 double* sum_dx, View y = {}, View moved = {});
 // Backward through g: d ← d · g'(x).
 void activate_backward(ConstView x, ActivationKind g, View d);
 // The input gradient of batch norm: d ← scale[c] · (d + slope[c] · (x - centre[c]) + offset[c]).

@@ -8,6 +8,7 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/block_kernels_sums.cpp"
+#include "hwy/cache_control.h"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 #include "kernels/activations-inl.hpp"
@@ -26,7 +27,19 @@ struct ShiftedSums {
   }
 };
 
-void ShiftedSumsOf(ConstView x, float* shift, double* sum, double* sum_squares) {
+// Where a kernel's result goes besides: nowhere, or past the caches to memory.
+struct Nowhere {
+  HWY_INLINE void operator()(VF, std::size_t, std::size_t) const {}
+};
+struct PastCaches {
+  View out;
+  HWY_INLINE void operator()(VF v, std::size_t r, std::size_t c) const {
+    hn::Stream(v, DF(), out.row(r) + c);
+  }
+};
+
+template <class Put>
+HWY_INLINE void shifted_sums_of(ConstView x, float* shift, double* sum, double* sum_squares, const Put& put) {
   std::copy_n(x.data, x.channels, shift);
   std::size_t c = 0;
   // Two vectors at a time hide the latency of the additions.
@@ -34,8 +47,11 @@ void ShiftedSumsOf(ConstView x, float* shift, double* sum, double* sum_squares) 
     ShiftedSums a{widen(hn::LoadU(DF(), x.data + c))};
     ShiftedSums b{widen(hn::LoadU(DF(), x.data + c + kLanes))};
     for (std::size_t r = 0; r < x.rows; ++r) {
-      a.add_row(hn::LoadU(DF(), x.row(r) + c));
-      b.add_row(hn::LoadU(DF(), x.row(r) + c + kLanes));
+      const VF of_a = hn::LoadU(DF(), x.row(r) + c), of_b = hn::LoadU(DF(), x.row(r) + c + kLanes);
+      put(of_a, r, c);
+      put(of_b, r, c + kLanes);
+      a.add_row(of_a);
+      b.add_row(of_b);
     }
     store_wide(a.sum, kLanes, sum + c);
     store_wide(a.squares, kLanes, sum_squares + c);
@@ -44,10 +60,20 @@ void ShiftedSumsOf(ConstView x, float* shift, double* sum, double* sum_squares) 
   }
   for_each_vector(x.channels - c, [&](const auto& at, std::size_t i) HWY_ATTR {
     ShiftedSums a{widen(at.load(x.data + c + i))};
-    for (std::size_t r = 0; r < x.rows; ++r) a.add_row(at.load(x.row(r) + c + i));
+    for (std::size_t r = 0; r < x.rows; ++r) {
+      const VF of_a = at.load(x.row(r) + c + i);
+      put(of_a, r, c + i);
+      a.add_row(of_a);
+    }
     store_wide(a.sum, at.count(), sum + c + i);
     store_wide(a.squares, at.count(), sum_squares + c + i);
   });
+}
+
+void ShiftedSumsOf(ConstView x, float* shift, double* sum, double* sum_squares, View moved) {
+  if (moved.data == nullptr) return shifted_sums_of(x, shift, sum, sum_squares, Nowhere());
+  shifted_sums_of(x, shift, sum, sum_squares, PastCaches{moved});
+  hwy::FlushStream();
 }
 
 // One vector at a time: weights are rare.
@@ -80,7 +106,7 @@ void ColumnSums(ConstView d, double* sum) {
 }
 
 // One vector of channels on its way down the rows.
-template <bool kKeepsValue, class G, class Access>
+template <bool kKeepsValue, bool kMoves, class G, class Access>
 struct BackwardVector {
   Access at;
   std::size_t c;
@@ -93,11 +119,15 @@ struct BackwardVector {
         centre(at.load(affine.centre + c)),
         scale(at.load(affine.scale + c)),
         shift(at.load(affine.shift + c)) {}
-  HWY_INLINE void add_row(const float* x, float* d, float* y) {
+  HWY_INLINE void add_row(const float* x, float* d, float* y, float* moved) {
     const VF distance = hn::Sub(at.load(x + c), centre);
     const VF z = hn::MulAdd(distance, scale, shift);
     const VF d_z = G::slope(z, at.load(d + c));
-    at.store(d_z, d + c);
+    if constexpr (kMoves) {
+      hn::Stream(d_z, DF(), moved + c);
+    } else {
+      at.store(d_z, d + c);
+    }
     if constexpr (kKeepsValue) at.store(G::value(z), y + c);
     const Wide wide_d = widen(d_z);
     add(wide_d, total_d);
@@ -109,36 +139,39 @@ struct BackwardVector {
   }
 };
 
-template <bool kKeepsValue>
+template <bool kKeepsValue, bool kMoves>
 HWY_INLINE void normalise_activate_backward_of(ConstView x, const Affine& affine, ActivationKind kind, View d,
-                                               double* sum_d, double* sum_dx, View y) {
+                                               double* sum_d, double* sum_dx, View y, View moved) {
   with_activation(kind, [&](auto g) HWY_ATTR {
     using G = decltype(g);
     std::size_t c = 0;
     // Two vectors at a time: half as many walks down the rows.
     for (; c + 2 * kLanes <= x.channels; c += 2 * kLanes) {
-      BackwardVector<kKeepsValue, G, Whole> a(affine, Whole(), c), b(affine, Whole(), c + kLanes);
+      BackwardVector<kKeepsValue, kMoves, G, Whole> a(affine, Whole(), c), b(affine, Whole(), c + kLanes);
       for (std::size_t r = 0; r < x.rows; ++r) {
-        a.add_row(x.row(r), d.row(r), y.row(r));
-        b.add_row(x.row(r), d.row(r), y.row(r));
+        a.add_row(x.row(r), d.row(r), y.row(r), moved.row(r));
+        b.add_row(x.row(r), d.row(r), y.row(r), moved.row(r));
       }
       a.store(sum_d, sum_dx);
       b.store(sum_d, sum_dx);
     }
     for_each_vector(x.channels - c, [&](const auto& at, std::size_t i) HWY_ATTR {
-      BackwardVector<kKeepsValue, G, std::decay_t<decltype(at)>> a(affine, at, c + i);
-      for (std::size_t r = 0; r < x.rows; ++r) a.add_row(x.row(r), d.row(r), y.row(r));
+      BackwardVector<kKeepsValue, kMoves, G, std::decay_t<decltype(at)>> a(affine, at, c + i);
+      for (std::size_t r = 0; r < x.rows; ++r) a.add_row(x.row(r), d.row(r), y.row(r), moved.row(r));
       a.store(sum_d, sum_dx);
     });
   });
 }
 
 void NormaliseActivateBackward(ConstView x, const Affine& affine, ActivationKind kind, View d, double* sum_d,
-                               double* sum_dx, View y) {
+                               double* sum_dx, View y, View moved) {
   if (y.data != nullptr) {
-    normalise_activate_backward_of<true>(x, affine, kind, d, sum_d, sum_dx, y);
+    normalise_activate_backward_of<true, false>(x, affine, kind, d, sum_d, sum_dx, y, moved);
+  } else if (moved.data != nullptr) {
+    normalise_activate_backward_of<false, true>(x, affine, kind, d, sum_d, sum_dx, y, moved);
+    hwy::FlushStream();
   } else {
-    normalise_activate_backward_of<false>(x, affine, kind, d, sum_d, sum_dx, y);
+    normalise_activate_backward_of<false, false>(x, affine, kind, d, sum_d, sum_dx, y, moved);
   }
 }
 
@@ -192,8 +225,8 @@ HWY_EXPORT(NormaliseActivateBackward);
 HWY_EXPORT(ActivateBackward);
 HWY_EXPORT(InputGradientOf);
 
-void shifted_sums(ConstView x, float* shift, double* sum, double* sum_squares) {
-  HWY_DYNAMIC_DISPATCH(ShiftedSumsOf)(x, shift, sum, sum_squares);
+void shifted_sums(ConstView x, float* shift, double* sum, double* sum_squares, View moved) {
+  HWY_DYNAMIC_DISPATCH(ShiftedSumsOf)(x, shift, sum, sum_squares, moved);
 }
 void weighted_sums(ConstView x, const float* weights, float* shift, double* sum, double* sum_squares) {
   HWY_DYNAMIC_DISPATCH(WeightedSumsOf)(x, weights, shift, sum, sum_squares);
@@ -203,8 +236,8 @@ void weighted_input_gradient(ConstView x, const float* weights, const InputGradi
 }
 void column_sums(ConstView d, double* sum) { HWY_DYNAMIC_DISPATCH(ColumnSums)(d, sum); }
 void normalise_activate_backward(ConstView x, const Affine& affine, ActivationKind g, View d, double* sum_d,
-                                 double* sum_dx, View y) {
-  HWY_DYNAMIC_DISPATCH(NormaliseActivateBackward)(x, affine, g, d, sum_d, sum_dx, y);
+                                 double* sum_dx, View y, View moved) {
+  HWY_DYNAMIC_DISPATCH(NormaliseActivateBackward)(x, affine, g, d, sum_d, sum_dx, y, moved);
 }
 void activate_backward(ConstView x, ActivationKind g, View d) {
   HWY_DYNAMIC_DISPATCH(ActivateBackward)(x, g, d);

@@ -6,6 +6,7 @@
 
 #include "kernels/block_kernels_reference.hpp"
 #include "kernels/kernels_test_support.hpp"
+#include "tensor/aligned_buffer.hpp"
 
 namespace ztilde::kernels::test {
 namespace {
@@ -226,6 +227,38 @@ TEST(BlockKernels, backward_keeps_the_values_that_forward_computes) {
         }
       });
     }
+  }
+}
+
+TEST(BlockKernels, what_is_moved_past_the_caches_has_the_same_bits) {
+  for (const std::size_t channels : {16u, 48u, 96u}) {
+    const Coefficients k = coefficients(channels);
+    const std::size_t rows = 13;
+    const Guarded x = normal_matrix(rows, channels, 0, 3, 5),
+                  d_before = normal_matrix(rows, channels, 0, 1, 6);
+    on_every_target([&] {
+      AlignedBuffer<float> memory(rows * channels);
+      const View moved(memory.data(), rows, channels);
+      std::vector<float> shift(channels), shift_moved(channels);
+      std::vector<double> sums(2 * channels), sums_moved(2 * channels);
+      shifted_sums(x.cview(), shift.data(), sums.data(), sums.data() + channels);
+      shifted_sums(x.cview(), shift_moved.data(), sums_moved.data(), sums_moved.data() + channels, moved);
+      EXPECT_EQ(shift, shift_moved);
+      EXPECT_EQ(sums, sums_moved);
+      for (std::size_t r = 0; r < rows; ++r) {
+        for (std::size_t c = 0; c < channels; ++c) ASSERT_EQ(moved(r, c), x(r, c));
+      }
+
+      Guarded d = d_before, source = d_before;
+      normalise_activate_backward(x.cview(), k.affine(), ActivationKind::relu, d.view(), sums.data(),
+                                  sums.data() + channels);
+      normalise_activate_backward(x.cview(), k.affine(), ActivationKind::relu, source.view(),
+                                  sums_moved.data(), sums_moved.data() + channels, {}, moved);
+      EXPECT_EQ(sums, sums_moved);
+      for (std::size_t r = 0; r < rows; ++r) {
+        for (std::size_t c = 0; c < channels; ++c) ASSERT_EQ(moved(r, c), d(r, c));
+      }
+    });
   }
 }
 

@@ -86,7 +86,8 @@ BatchForward::BatchForward(const Network& network, std::vector<std::size_t> batc
     slice = std::max(slice, row_stride(products.largest_slice()));
     blocks = std::max(blocks, products.blocks.parts);
   }
-  std::size_t source = 0, pooled = 0, inner = 0, second = 0, pixels = 0, places = 0;  // of one tile
+  std::size_t source = 0, pooled = 0, inner = 0, second = 0, result = 0, pixels = 0,
+              places = 0;  // of one tile
   for (const Stage& stage : stages_) {
     const std::size_t rows = stage.works_on_pixels() ? block_rows : tile_rows;
     source = std::max(source, rows * stage.source.size());
@@ -96,6 +97,7 @@ BatchForward::BatchForward(const Network& network, std::vector<std::size_t> batc
       inner = std::max(inner, rows * stage.output.size());
       second = std::max(second, rows * stage.output.size());
     }
+    if (moves(norms.size())) result = std::max(result, rows * stage.output.size());
     if (stage.sums) pixels = std::max(pixels, stage.output.pixels() > 1 ? rows * stage.output.pixels() : 0);
     const auto epsilon = stage.sums ? std::get<BatchNorm>(network.layers[stage.norm_layer]).epsilon : 0.0;
     const StageTensors& t = tensors[norms.size()];
@@ -116,11 +118,20 @@ BatchForward::BatchForward(const Network& network, std::vector<std::size_t> batc
     mine.pooled = AlignedBuffer<float>(pooled);
     mine.inner = AlignedBuffer<float>(inner);
     mine.second = AlignedBuffer<float>(second);
+    mine.result = AlignedBuffer<float>(result);
     mine.slice = AlignedBuffer<float>(largest_batch_ * slice);
     mine.pixel_weights = AlignedBuffer<float>(pixels);
     mine.product = AlignedBuffer<std::byte>(cache_.largest_scratch());
     mine.places = AlignedBuffer<std::byte>(places);
   }
+}
+
+bool BatchForward::moves(std::size_t s) const {
+  const Stage& stage = stages_[s];
+  constexpr std::size_t kBytes = 4 * 1024 * 1024;  // of a batch's z: more than the workers' own caches hold
+  return stage.conv_layer && stage.sums && stage.inner_activation == ActivationKind::identity &&
+         stage.outputs % kFloatsPerLine == 0 &&
+         sizeof(float) * largest_batch_ * stage.output.size() >= kBytes;
 }
 
 const BatchProducts& BatchForward::products(std::size_t rows) const {
@@ -134,7 +145,7 @@ std::size_t BatchForward::scratch_bytes() const {
   std::size_t bytes = 0;
   for (const WorkerScratch& worker : scratch) {
     bytes += (worker.source.size() + worker.pooled.size() + worker.inner.size() + worker.second.size() +
-              worker.slice.size() + worker.pixel_weights.size()) *
+              worker.result.size() + worker.slice.size() + worker.pixel_weights.size()) *
                  sizeof(float) +
              worker.product.size() + worker.places.size();
   }
@@ -277,7 +288,9 @@ void BatchForward::run_tile(const Worker& worker, std::size_t s, const Batch& ba
   const StageProducts& products = batch_products.stages[s];
   WorkerScratch& mine = scratch[worker.index];
   const std::size_t first = tile.first_row, rows = tile.rows;
-  const View result = z(s, first, rows);
+  const bool moving = moves(s) && !weighted;
+  const View stored = z(s, first, rows);
+  const View result = moving ? View(mine.result.data(), stored.rows, stored.channels) : stored;
   const bool into_result = !stage.weight_layer() && !stage.pool;
   const std::size_t stride =
       into_result && !stage.works_on_pixels() ? result.row_stride : row_stride(stage.source.channels);
@@ -297,7 +310,13 @@ void BatchForward::run_tile(const Worker& worker, std::size_t s, const Batch& ba
     // Flatten reads the same numbers as rows of another length.
     std::copy_n(x.data, x.rows * x.channels, result.data);
   }
-  if (stage.sums) sum_tile(s, batch_products, tile, weighted, mine);
+  if (moving) {
+    kernels::shifted_sums(result, sums[s].shift_of(tile.first_block), sums[s].sum_of(tile.first_block),
+                          sums[s].squares_of(tile.first_block), stored);
+    mine.watch.lap(Work::normalisation);
+  } else if (stage.sums) {
+    sum_tile(s, batch_products, tile, weighted, mine);
+  }
 }
 
 void BatchForward::sum_tile(std::size_t s, const BatchProducts& products, const Tile& tile, bool weighted,

@@ -37,6 +37,7 @@ struct WorkerScratch {
   AlignedBuffer<float> pooled;         // [tile rows, stage input]: that, pooled
   AlignedBuffer<float> inner;          // [tile rows, stage outputs]: z after the inner activation
   AlignedBuffer<float> second;         // the same of a shortcut
+  AlignedBuffer<float> result;         // [tile rows, stage outputs]: z on its way to memory
   AlignedBuffer<float> slice;          // [batch rows, slice columns]: a prologue's result, a few channels
   AlignedBuffer<float> pixel_weights;  // [tile rows, pixels]: each its row's
   AlignedBuffer<std::byte> product, places;
@@ -82,6 +83,9 @@ class BatchForward {
   void run(const Worker& worker, const Batch& batch);
 
   const BatchProducts& products(std::size_t rows) const;
+  // Whether z of stage s and the gradient with respect to it, which are read when the caches have long
+  // forgotten them, are written past the caches: a plain store would first read what it overwrites.
+  bool moves(std::size_t s) const;
   // How the rows of the batch count, once the first statistics are known.
   const RowWeights& weights() const { return weights_; }
   std::optional<Fault> fault() const { return fault_; }

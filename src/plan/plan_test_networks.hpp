@@ -124,6 +124,9 @@ inline std::vector<Case> of_images() {
         6,
         6}},
       {"all convolutions", {6 * 6, {Conv2d{3, 5, 2, 2}, norm, relu, Conv2d{2, 3, 1, 0}}, 6, 6}},
+      // Batches of more than 202 are written past the caches.
+      {"large", {18 * 18, {conv(16), norm, relu, Conv2d{2, 3, 2, 1}, GlobalAveragePool{}, Dense{2}}, 18, 18}},
+      {"large pooled", {18 * 18, {conv(16), norm, relu, MaxPool{}, Flatten{}, Dense{2}}, 18, 18}},
       {"flatten first", {4 * 4 * 2, {Standardise{}, Flatten{}, Dense{6, false}, norm, relu, Dense{2}}, 4, 4}},
       {"norm of flat", {4 * 4 * 2, {Conv2d{3}, Flatten{}, norm, relu, Dense{2}}, 4, 4}},
       // Post-activation: a projection, then an identity.

@@ -86,7 +86,8 @@ class TrainPlan {
                       kernels::View d_source);
   // Adds up what a normalisation's backward pass needs of d, which goes through `activation` first.
   void sum_norm(std::size_t s, const BatchProducts& products, const Tile& tile, const Operand& x,
-                ActivationKind activation, kernels::View d, kernels::View kept, WorkerScratch& mine);
+                ActivationKind activation, kernels::View d, kernels::View kept, kernels::View moved,
+                WorkerScratch& mine);
   // Where the gradient of an operand goes, and whether another reader has left a part of it there.
   kernels::View operand_gradient(const Operand& x, std::size_t first_row, std::size_t rows) const;
   bool adds_to_operand(std::size_t s, const Operand& x) const;

@@ -212,7 +212,7 @@ void TrainPlan::contraction_backward(const Worker& worker, std::size_t s, const 
 }
 
 void TrainPlan::sum_norm(std::size_t s, const BatchProducts& products, const Tile& tile, const Operand& x,
-                         ActivationKind activation, View d, View kept, WorkerScratch& mine) {
+                         ActivationKind activation, View d, View kept, View moved, WorkerScratch& mine) {
   const std::size_t pixels = stages()[s].source.pixels();
   const ConstView z = forward_.inner(*x.stage, tile.first_row, tile.rows, mine.inner.data());
   BlockSums& sums = norm_sums_[*x.stage];
@@ -220,7 +220,8 @@ void TrainPlan::sum_norm(std::size_t s, const BatchProducts& products, const Til
     const std::size_t first = row * pixels, all = count * pixels;
     kernels::normalise_activate_backward(z.block(first, all), forward_.norms[*x.stage].affine(), activation,
                                          d.block(first, all), sums.sum_of(block), sums.squares_of(block),
-                                         kept.data ? kept.block(first, all) : kept);
+                                         kept.data ? kept.block(first, all) : kept,
+                                         moved.data ? moved.block(first, all) : moved);
   });
 }
 
@@ -241,7 +242,7 @@ void TrainPlan::split_gradient(const Worker& worker, std::size_t s, const BatchP
       copy_rows(d_source, target);
     }
     if (operand.norm == StageNorm::batch) {
-      sum_norm(s, products, tile, operand, ActivationKind::identity, target, {}, mine);
+      sum_norm(s, products, tile, operand, ActivationKind::identity, target, {}, {}, mine);
     }
     both_direct_of_one = stage.x.stage == stage.shortcut->stage && stage.x.norm == stage.shortcut->norm;
   }
@@ -256,7 +257,9 @@ void TrainPlan::go_below(const Worker& worker, std::size_t s, const BatchProduct
   if (!stage.x.stage) return contraction_backward(worker, s, products, tile, batch, {});
   const bool adds = adds_to_operand(s, stage.x);
   View d_below = operand_gradient(stage.x, first, rows);
-  if (stage.shortcut || adds)
+  View moved;
+  if (stage.x.norm == StageNorm::batch && forward_.moves(*stage.x.stage) && !stage.shortcut) moved = d_below;
+  if (stage.shortcut || adds || moved.data)
     d_below = View(block_gradients_[worker.index].source.data(), rows * stage.source.pixels(),
                    stage.source.channels);
   contraction_backward(worker, s, products, tile, batch, d_below);
@@ -264,7 +267,7 @@ void TrainPlan::go_below(const Worker& worker, std::size_t s, const BatchProduct
   if (stage.shortcut) return split_gradient(worker, s, products, tile, d_below);
   const View kept = forward_.order().keeps_source[s] ? forward_.z(s, first, rows) : View();
   if (stage.x.norm == StageNorm::batch) {
-    sum_norm(s, products, tile, stage.x, stage.activation, d_below, kept, mine);
+    sum_norm(s, products, tile, stage.x, stage.activation, d_below, kept, moved, mine);
     mine.watch.lap(Work::normalisation);
     if (kept.data) forward_.drop_out(stage, first, 0, kept, mine.watch);
     return;
