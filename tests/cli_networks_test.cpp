@@ -1,4 +1,5 @@
 // The program with networks of images and residual connections, by name and by file.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -82,6 +83,26 @@ TEST(Networks, have_the_same_bits_on_any_number_of_threads_and_after_a_break) {
     ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
     EXPECT_EQ(one, stripes().read("n")) << net;
   }
+}
+
+TEST(Networks, with_convolutions_have_standards_of_their_own_that_any_option_overrides) {
+  const auto said = [](const std::string& net, std::vector<std::string> more) {
+    std::vector<std::string> all = {"train", "--data", "data",    "--net",    net,
+                                    "--out", "s",      "--force", "--epochs", "1"};
+    all.insert(all.end(), more.begin(), more.end());
+    const Result run = ztilde(stripes(), all);
+    EXPECT_EQ(run.exit_code, 0) << run.err;
+    return run.err;
+  };
+  const auto has = [](const std::string& text) { return testing::HasSubstr(text); };
+  EXPECT_THAT(said("cnn-small", {}), has("adamw, learning rate 0.01, onecycle"));
+  EXPECT_THAT(said("cnn-small", {"--lr", "0.003", "--schedule", "constant"}),
+              has("adamw, learning rate 0.003, constant"));
+  EXPECT_THAT(said("cnn-small", {"--optimizer", "sgd"}), has("sgd, learning rate 0.1, onecycle"));
+  EXPECT_THAT(said("resmlp:2", {}), has("adamw, learning rate 0.002, cosine"));
+  const Result model = ztilde(stripes(), training("cnn-small", "s"));
+  ASSERT_EQ(model.exit_code, 0) << model.err;
+  EXPECT_THAT(ztilde(stripes(), {"inspect", "s", "--json"}).out, has("onecycle"));
 }
 
 TEST(Networks, printed_by_their_name_are_files_for_train) {

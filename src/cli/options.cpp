@@ -132,6 +132,14 @@ bool OptionTable::given(std::string_view name) const {
                              [&](const Option& option) { return option.given && option.name == name; });
 }
 
+void OptionTable::use_standard(std::string_view name, const std::string& text) {
+  for (Option& option : options_) {
+    if (option.name != name || option.given) continue;
+    option.standard = text;
+    option.set(option.name, text);
+  }
+}
+
 bool OptionTable::is_flag(std::string_view name) const {
   return std::ranges::any_of(
       options_, [&](const Option& option) { return option.value.empty() && option.name == name; });

@@ -69,6 +69,8 @@ class OptionTable {
   std::string help() const;
 
   bool given(std::string_view name) const;
+  // Another standard, for an option that is not given and after parsing.
+  void use_standard(std::string_view name, const std::string& text);
   bool is_flag(std::string_view name) const;
   // The text of an option, given or standard; "true" or "false" for a flag.
   std::string text_of(std::string_view name) const;

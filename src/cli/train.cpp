@@ -191,6 +191,11 @@ std::string final_words(const TrainArguments& arguments, Task task, const std::o
   return text;
 }
 
+bool has_convolutions(const Network& network) {
+  return std::ranges::any_of(network.layers,
+                             [](const Layer& layer) { return std::holds_alternative<Conv2d>(layer); });
+}
+
 }  // namespace
 
 Outcome run_train(const Arguments& arguments_given) {
@@ -211,7 +216,10 @@ Outcome run_train(const Arguments& arguments_given) {
     arguments.training.class_weights = read_class_weights(arguments.class_weights_file);
   const Dataset data = read_labelled_rows(table, arguments.input, arguments.target, arguments.task,
                                           arguments.training.threads);
-  if (net) arguments.training.network = network_for(*net, data, arguments.training);
+  if (net) {
+    arguments.training.network = network_for(*net, data, arguments.training);
+    if (has_convolutions(*arguments.training.network)) use_image_standards(table, arguments);
+  }
   std::optional<Dataset> valid;
   if (!arguments.valid.data.empty()) valid = read_validation_rows(arguments, data, messages);
 

@@ -18,6 +18,10 @@ constexpr double kMostPixels = 4096;  // of a shift or a hole
 constexpr Range kAnyShare = {.least = 0, .most = 1, .most_excluded = true};
 
 // "0.1 for sgd, 0.05 for momentum and nesterov, …": whatever the library says.
+constexpr const char* kImageSchedule = "onecycle";
+constexpr const char* kImageRate = "0.01";
+constexpr const char* kImageBatch = "128";
+
 std::string standard_rates() {
   std::string text;
   for (std::size_t i = 0; i < kOptimizers.size(); ++i) {
@@ -126,13 +130,14 @@ void list_training(OptionTable& table, TrainArguments& arguments) {
   table.group("Training", true);
   table.choice("--optimizer", training.optimizer, kOptimizers, "of weights, biases, gamma and beta alike");
   table.real("--lr", "R", training.learning_rate, {.least = 0, .least_excluded = true},
-             "the largest learning rate", standard_rates());
+             "the largest learning rate",
+             fmt::format("{}; {} for adamw with convolutions", standard_rates(), kImageRate));
   table.choice("--schedule", training.schedule,
                {{"constant", ScheduleKind::constant},
                 {"cosine", ScheduleKind::cosine},
                 {"step", ScheduleKind::step},
                 {"onecycle", ScheduleKind::onecycle}},
-               "how the learning rate changes");
+               fmt::format("how the learning rate changes; with convolutions {} by itself", kImageSchedule));
   table.whole("--warmup", "STEPS", training.warmup_steps, {},
               "steps over which the learning rate rises to --lr first");
   table.real("--weight-decay", "D", training.weight_decay, {}, "of the weights",
@@ -155,7 +160,9 @@ void list_training(OptionTable& table, TrainArguments& arguments) {
              "save the mean of the weights after each step, the last ones counting most: average = A average "
              "+ (1 - A) weights; 0: those of the last step");
   table.whole("--epochs", "N", training.epochs, {.least = 1}, "passes over the training rows");
-  table.whole("--batch", "N", training.batch, {.least = 1}, "rows in a step; from 2 with batch norm");
+  table.whole(
+      "--batch", "N", training.batch, {.least = 1},
+      fmt::format("rows in a step; from 2 with batch norm; with convolutions {} by itself", kImageBatch));
   table.custom({"--ghost", "N", "normalise a batch in groups of at most N rows (ghost batch norm)", "off",
                 "off, from 2", [&training](const std::string& label, const std::string& text) {
                   training.ghost = text == "off" ? 0 : parse_whole(label, text, {.least = 2});
@@ -238,6 +245,12 @@ OptionTable train_options(TrainArguments& arguments) {
   table.example("ztilde train --data train-images-idx3-ubyte.gz \\");
   table.example("    --labels train-labels-idx1-ubyte.gz --hidden 512,256 --epochs 10");
   return table;
+}
+
+void use_image_standards(OptionTable& table, const TrainArguments& arguments) {
+  if (!table.given("--warmup")) table.use_standard("--schedule", kImageSchedule);
+  table.use_standard("--batch", kImageBatch);
+  if (arguments.training.optimizer == OptimizerKind::adamw) table.use_standard("--lr", kImageRate);
 }
 
 void check_train_options(const OptionTable& table, const TrainArguments& arguments) {

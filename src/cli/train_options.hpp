@@ -34,6 +34,10 @@ extern const std::vector<std::string> kNetworkOptions;
 // Binds every option to a member of `arguments`, which must outlive the table.
 OptionTable train_options(TrainArguments& arguments);
 
+// What trains a network with convolutions well, for those of --schedule, --batch and --lr that were left open
+// (docs/images.md has the measurements).
+void use_image_standards(OptionTable& table, const TrainArguments& arguments);
+
 // Throws Error(data) for options that contradict each other. Reads no file.
 void check_train_options(const OptionTable& table, const TrainArguments& arguments);
 
