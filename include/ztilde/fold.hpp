@@ -17,8 +17,8 @@ struct FoldOptions {
 };
 
 // The folded model, its test rows made anew and with its certificate, which may not hold.
-//   into a layer before:  W' = a W,  b' = a (b − mean) + beta,  a = gamma / sqrt(variance + epsilon) per output
-//   into one after:       W' = W a,  b' = b + W (beta − a mean), where that is exact
+//   into a layer before:  W' = a W,  b' = a (b − mean) + beta,  a = gamma / sqrt(variance + epsilon) per
+//   output into one after:       W' = W a,  b' = b + W (beta − a mean), where that is exact
 // in double, rounded to float once. The difference is that to the unfolded model in double, on the rows of
 // `data` (its targets do not matter), or where there are none on the model's test rows and built-in ones.
 // Throws Error(data) where there is no batch norm to fold, or the data's columns are not the model's.

@@ -223,7 +223,9 @@ Model fold(const Model& model, const Dataset& data, const FoldOptions& options) 
     require_columns(model, data);
     certificate.data_rows = data.rows;
   }
-  const Subject subject{model, folding, layer_outputs(model.network).back(),
+  const Subject subject{model,
+                        folding,
+                        layer_outputs(model.network).back(),
                         {model.parameters.begin(), model.parameters.end()}};
   const Findings findings =
       compare(subject, whole(data.rows == 0 ? made : data, model.network), options.threads);

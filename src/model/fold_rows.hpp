@@ -10,8 +10,8 @@
 namespace ztilde {
 
 // [rows, model.network.inputs] by counter-based random numbers. A number is normal with its column's mean and
-// variance, standard normal where nothing is standardised; through a map of quantiles, uniform among its knots;
-// categories are uniform, unseen ones included; of numbers that may be missing one in 16 is.
+// variance, standard normal where nothing is standardised; through a map of quantiles, uniform among its
+// knots; categories are uniform, unseen ones included; of numbers that may be missing one in 16 is.
 std::vector<float> built_in_rows(const Model& model, std::size_t rows, std::uint64_t seed);
 
 }  // namespace ztilde

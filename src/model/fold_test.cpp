@@ -97,8 +97,9 @@ std::vector<std::size_t> unfolded_layers(const Model& folded) {
   return layers;
 }
 
-// Rounding weights of a few layers to float, and computing in float: some 1e-6 of what they add up to. A gamma of
-// a constant channel (variance 0) is 1 / sqrt(1e-5) = 316 times that, once for each such norm in a row.
+// Rounding weights of a few layers to float, and computing in float: some 1e-6 of what they add up to. A
+// gamma of a constant channel (variance 0) is 1 / sqrt(1e-5) = 316 times that, once for each such norm in a
+// row.
 double bound(const Network& network) { return norms_in(network) > 3 ? 1e-2 : 2e-4; }
 
 TEST(Fold, gives_the_outputs_of_every_network_and_says_truly_how_far_they_are_off) {
@@ -162,9 +163,10 @@ TEST(Fold, leaves_what_no_weights_can_take_up_and_says_why) {
   // Each has a norm in front that folds, so that there is a model to ask.
   EXPECT_EQ(reasons({6, {d6, norm, relu, norm, relu, d6}}),
             "3: before it: the relu of layer 2 is in between; after it: the relu of layer 4 is in between\n");
-  EXPECT_EQ(reasons({6, {d6, norm, relu, d6, norm, relu, d6, Add{4}}}),
-            "4: before it: layer 7 (add) reads layer 3 (dense) without it; after it: the relu of layer 5 is in "
-            "between\n");
+  EXPECT_EQ(
+      reasons({6, {d6, norm, relu, d6, norm, relu, d6, Add{4}}}),
+      "4: before it: layer 7 (add) reads layer 3 (dense) without it; after it: the relu of layer 5 is in "
+      "between\n");
   EXPECT_EQ(reasons({6, {d6, norm, relu, norm, d6, Add{2}}}),
             "3: before it: the relu of layer 2 is in between; after it: layer 5 (add) is in between\n");
   EXPECT_EQ(reasons({6, {d6, norm, relu, norm}}),
@@ -172,12 +174,14 @@ TEST(Fold, leaves_what_no_weights_can_take_up_and_says_why) {
   EXPECT_EQ(reasons(image({Conv2d{4}, norm, relu, norm, Conv2d{4}, GlobalAveragePool{}})),
             "3: before it: the relu of layer 2 is in between; after it: the padding of layer 4 (conv2d) is 0 "
             "behind the norm, not before it\n");
-  EXPECT_EQ(reasons(image({Conv2d{4}, norm, relu, norm, MaxPool{}, Flatten{}, d6})),
-            "3: before it: the relu of layer 2 is in between; after it: layer 4 (max_pool) is in between, which "
-            "a gamma below 0 would turn into the smallest\n");
-  EXPECT_EQ(reasons(image({Conv2d{4}, norm, relu, Conv2d{4}, Flatten{}, norm, relu, d6})),
-            "5: before it: layer 4 (flatten) gave each pixel channels of its own; after it: the relu of layer 6 "
-            "is in between\n");
+  EXPECT_EQ(
+      reasons(image({Conv2d{4}, norm, relu, norm, MaxPool{}, Flatten{}, d6})),
+      "3: before it: the relu of layer 2 is in between; after it: layer 4 (max_pool) is in between, which "
+      "a gamma below 0 would turn into the smallest\n");
+  EXPECT_EQ(
+      reasons(image({Conv2d{4}, norm, relu, Conv2d{4}, Flatten{}, norm, relu, d6})),
+      "5: before it: layer 4 (flatten) gave each pixel channels of its own; after it: the relu of layer 6 "
+      "is in between\n");
 }
 
 TEST(Fold, takes_up_all_that_stands_beside_weights_residual_and_pooled) {
@@ -188,7 +192,10 @@ TEST(Fold, takes_up_all_that_stands_beside_weights_residual_and_pooled) {
       {8 * 8, {conv, norm, relu, bare, AveragePool{}, norm, relu, norm, Flatten{}, Dense{3}}, 8, 8},
       {8 * 8, {Standardise{}, norm, bare, relu, norm, Dropout{0.2}, GlobalAveragePool{}, Dense{3}}, 8, 8},
       {8 * 8, {conv, relu, norm, Conv2d{4, 3, 2, 0, true}, relu, norm, bare, Flatten{}, Dense{3}}, 8, 8},
-      {8 * 8, {conv, norm, relu, conv, norm, Add{3}, Shortcut{4}, conv, norm, Add{4}, Flatten{}, Dense{3}}, 8, 8},
+      {8 * 8,
+       {conv, norm, relu, conv, norm, Add{3}, Shortcut{4}, conv, norm, Add{4}, Flatten{}, Dense{3}},
+       8,
+       8},
       {6, {norm, norm, Dense{5}, norm, norm, Activation{A::tanh}, norm, norm, Dense{3, false}, norm, norm}},
       // One norm into two layers that read it.
       {6, {Dense{5}, Activation{A::tanh}, norm, Dense{5}, Shortcut{2}, Dense{5}, Add{3}, Dense{2}}},
@@ -235,8 +242,8 @@ TEST(Fold, computes_the_weights_worked_out_by_hand) {
   EXPECT_EQ(certificate.built_in_rows, 256u);
 }
 
-// A deviation of a thousandth of the mean: what normalising takes away, the folded weights must cancel in float,
-// and lose a thousand times what float rounds by.
+// A deviation of a thousandth of the mean: what normalising takes away, the folded weights must cancel in
+// float, and lose a thousand times what float rounds by.
 TEST(Fold, certifies_no_fold_that_is_off_by_more_than_the_tolerance) {
   Model model = model_of({1, {Dense{2, false}, BatchNorm{0}, Activation{}, Dense{2}}});
   model.parameters[0] = model.parameters[1] = 1.0f / 3;
@@ -251,7 +258,8 @@ TEST(Fold, certifies_no_fold_that_is_off_by_more_than_the_tolerance) {
 }
 
 TEST(Fold, leaves_a_norm_whose_weights_would_be_too_large_for_a_float) {
-  Model model = model_of({4, {Dense{3}, BatchNorm{0}, Activation{}, Dense{4}, BatchNorm{}, Activation{}, Dense{3}}});
+  Model model =
+      model_of({4, {Dense{3}, BatchNorm{0}, Activation{}, Dense{4}, BatchNorm{}, Activation{}, Dense{3}}});
   model.statistics[3] = 1e-90;
   const Model folded = fold(model);
   ASSERT_EQ(unfolded_layers(folded), std::vector<std::size_t>{1});
@@ -264,10 +272,10 @@ TEST(Fold, counts_the_rows_whose_class_is_another) {
   // Two outputs that differ by far less than the float in front of them is rounded by.
   Model model = model_of({1, {Dense{2}, BatchNorm{0}, Dense{2}}});
   std::ranges::fill(model.parameters, 0.0f);
-  model.parameters[0] = model.parameters[1] = 1;           // W of layer 0
+  model.parameters[0] = model.parameters[1] = 1;                    // W of layer 0
   for (const std::size_t c : {0, 1}) model.parameters[32 + c] = 1;  // gamma
-  model.parameters[64] = model.parameters[67] = 1;         // W of layer 2: the identity
-  model.statistics = {0, 0, 1, 1 + 1e-12};                 // double sees output 1 below output 0
+  model.parameters[64] = model.parameters[67] = 1;                  // W of layer 2: the identity
+  model.statistics = {0, 0, 1, 1 + 1e-12};                          // double sees output 1 below output 0
   Dataset data;
   data.rows = 4;
   data.columns = 1;
@@ -289,7 +297,8 @@ TEST(Fold, refuses_rows_that_are_not_the_models) {
 }
 
 TEST(FoldCertificate, goes_with_the_model_that_it_is_about_and_no_other) {
-  const Model folded = fold(model_of({4, {Dense{3}, BatchNorm{}, Activation{}, BatchNorm{}, Activation{}, Dense{3}}}));
+  const Model folded =
+      fold(model_of({4, {Dense{3}, BatchNorm{}, Activation{}, BatchNorm{}, Activation{}, Dense{3}}}));
   EXPECT_TRUE(folded.fold_certificate.has_value());
   EXPECT_FALSE(first_layers(folded, 2).fold_certificate.has_value());
   EXPECT_FALSE(with_population_statistics(folded, rows_for(folded)).fold_certificate.has_value());
