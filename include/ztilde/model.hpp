@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "ztilde/dataset.hpp"
+#include "ztilde/fold_certificate.hpp"
 #include "ztilde/network.hpp"
 
 namespace ztilde {
@@ -47,6 +48,7 @@ struct Model {
   std::vector<std::string> classes;  // 2 classes: one output (logistic), else one output a class
 
   TrainingRecord training;
+  std::optional<FoldCertificate> fold_certificate;  // of a folded model
 
   // A few raw input rows and the outputs (logits) they give, re-run whenever a model is loaded.
   std::vector<float> test_inputs;   // [test_rows, network.inputs]

@@ -5,6 +5,8 @@
 #include "ztilde/cross_validate.hpp"
 #include "ztilde/dataset.hpp"
 #include "ztilde/error.hpp"
+#include "ztilde/fold.hpp"
+#include "ztilde/fold_certificate.hpp"
 #include "ztilde/matrix_view.hpp"
 #include "ztilde/model.hpp"
 #include "ztilde/network.hpp"

@@ -20,6 +20,7 @@ enum class Purpose : std::uint32_t {
   split = 4,
   probe = 5,
   augment = 6,
+  fold = 7,
 };
 
 using PhiloxBlock = std::array<std::uint32_t, 4>;

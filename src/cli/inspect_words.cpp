@@ -9,10 +9,12 @@
 
 #include "base/files.hpp"
 #include "base/text.hpp"
+#include "cli/fold_words.hpp"
 #include "cli/json_text.hpp"
 #include "cli/layout.hpp"
 #include "cli/values.hpp"
 #include "layers/encode.hpp"
+#include "model/model_metadata.hpp"
 #include "plan/stages.hpp"
 
 namespace ztilde::cli {
@@ -278,6 +280,7 @@ std::string inspect_words(const Model& model, const std::string& path) {
   if (const std::string options = option_words(model.training); !options.empty())
     text += field("options", options);
   if (const std::string rules = rules_words(model.rules); !rules.empty()) text += field("table", rules);
+  if (model.fold_certificate) text += fold_words(*model.fold_certificate);
   if (!model.column_names.empty()) text += column_table(model);
   return text;
 }
@@ -335,6 +338,8 @@ std::string inspect_json(const Model& model, const std::string& path) {
       {"rows", training.rows}, {"epochs", training.epochs},         {"steps", training.steps},
       {"seed", training.seed}, {"train_loss", training.train_loss}, {"valid_loss", training.valid_loss},
       {"options", options}};
+  if (model.fold_certificate)
+    object["fold"] = ordered_json::parse(model_file::to_json(*model.fold_certificate));
   object["network"] = ordered_json::parse(to_json(network));
   object["plan"] = ordered_json::array();
   const std::string plan = describe(lower(network));

@@ -29,6 +29,7 @@ constexpr Verb kVerbs[] = {
     {"report", "a page that shows how a training went, from its log", run_report},
     {"inspect-data", "what a table holds, column by column, before training on it", run_inspect_data},
     {"inspect", "what is in a model: layers, parameters, conventions, columns", run_inspect},
+    {"fold", "batch norm into the weights beside it, with a certificate", run_fold},
     {"lab", "the claims about batch norm, measured", run_lab},
 };
 

@@ -21,6 +21,7 @@ Outcome run_predict(const Arguments& arguments);
 Outcome run_report(const Arguments& arguments);
 Outcome run_inspect_data(const Arguments& arguments);
 Outcome run_inspect(const Arguments& arguments);
+Outcome run_fold(const Arguments& arguments);
 Outcome run_lab(const Arguments& arguments);
 
 }  // namespace ztilde::cli

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <span>
+#include <vector>
 
 #include "layers/fields.hpp"
 #include "layers/scalar.hpp"
@@ -60,16 +61,31 @@ void for_each_product(const Conv2d& layer, const Shape& image, std::size_t image
 
 }  // namespace detail
 
-// image: the shape of one that enters; a, z: a row for each pixel.
+// image: the shape of one that enters; a, z: a row for each pixel. The weights are taken with the outputs
+// side by side, so that compilers make vector code of the innermost loop; every sum keeps its order.
 template <class T>
 void conv2d_forward(const Conv2d& layer, const Shape& image, MatrixView<const T> a, std::span<const T> weight,
                     std::span<const T> bias, MatrixView<T> z) {
-  for (std::size_t r = 0; r < z.rows; ++r) {
-    for (std::size_t o = 0; o < z.channels; ++o) z(r, o) = bias.empty() ? T(0) : bias[o];
+  const std::size_t area = layer.kernel * layer.kernel, outputs = z.channels;
+  const std::size_t summed = layer.depthwise ? 1 : a.channels;
+  std::vector<T> by_place(weight.size());  // [area, summed, outputs]
+  for (std::size_t w = 0; w < weight.size(); ++w) {
+    const std::size_t o = w / (summed * area), i = w / area % summed, place = w % area;
+    by_place[(place * summed + i) * outputs + o] = weight[w];
   }
-  detail::for_each_product(layer, image, a.rows / image.pixels(),
-                           [&](std::size_t to, std::size_t o, std::size_t from, std::size_t i,
-                               std::size_t w) { z(to, o) += a(from, i) * weight[w]; });
+  for (std::size_t r = 0; r < z.rows; ++r) {
+    for (std::size_t o = 0; o < outputs; ++o) z(r, o) = bias.empty() ? T(0) : bias[o];
+  }
+  layers::for_each_place(image, a.rows / image.pixels(), layer.kernel, layer.stride, layer.padding,
+                         [&](std::size_t window, std::size_t place, std::size_t pixel) {
+                           T* sums = z.row(window);
+                           for (std::size_t i = 0; i < summed; ++i) {
+                             const T* weights = by_place.data() + (place * summed + i) * outputs;
+                             for (std::size_t o = 0; o < outputs; ++o) {
+                               sums[o] += a(pixel, layer.depthwise ? o : i) * weights[o];
+                             }
+                           }
+                         });
 }
 
 // Overwrites d_a; adds into d_weight and d_bias.

@@ -208,6 +208,40 @@ TrainingRecord training_from_json(const json& value) {
   return training;
 }
 
+std::vector<std::size_t> layers_member(const json& object, const char* name) {
+  std::vector<std::size_t> layers;
+  for (const json& layer : member(object, name)) {
+    if (!layer.is_number_unsigned()) throw NotThat{fmt::format("whole numbers in '{}'", name)};
+    layers.push_back(layer.get<std::size_t>());
+  }
+  return layers;
+}
+
+FoldCertificate certificate_from_json(const json& value) {
+  FoldCertificate certificate;
+  for (const json& norm : member(value, "folded")) {
+    certificate.folded.push_back(
+        {count_member(norm, "layer"), layers_member(norm, "into"), number_member(norm, "amplification")});
+  }
+  for (const json& norm : member(value, "unfolded"))
+    certificate.unfolded.push_back({count_member(norm, "layer"), text_from_json(member(norm, "reason"))});
+  certificate.data_rows = count_member(value, "data_rows");
+  certificate.test_rows = count_member(value, "test_rows");
+  certificate.built_in_rows = count_member(value, "built_in_rows");
+  certificate.seed = count_member(value, "seed");
+  certificate.tolerance = number_member(value, "tolerance");
+  certificate.largest_output = number_member(value, "largest_output");
+  certificate.absolute = number_member(value, "absolute");
+  certificate.relative = number_member(value, "relative");
+  certificate.float_absolute = number_member(value, "float_absolute");
+  certificate.argmax_changes = count_member(value, "argmax_changes");
+  for (const json& layer : member(value, "layers")) {
+    certificate.layers.push_back(
+        {count_member(layer, "layer"), number_member(layer, "absolute"), number_member(layer, "relative")});
+  }
+  return certificate;
+}
+
 // The metadata of one file, with errors that name the file and the key.
 class Reader {
  public:
@@ -269,6 +303,31 @@ void require_known_version(const Reader& reader) {
 
 }  // namespace
 
+std::string to_json(const FoldCertificate& certificate) {
+  ordered_json folded = ordered_json::array(), unfolded = folded, layers = folded;
+  for (const FoldedNorm& norm : certificate.folded)
+    folded.push_back({{"layer", norm.layer}, {"into", norm.into}, {"amplification", norm.amplification}});
+  for (const UnfoldedNorm& norm : certificate.unfolded)
+    unfolded.push_back({{"layer", norm.layer}, {"reason", norm.reason}});
+  for (const LayerDifference& layer : certificate.layers) {
+    layers.push_back({{"layer", layer.layer}, {"absolute", layer.absolute}, {"relative", layer.relative}});
+  }
+  return ordered_json({{"folded", folded},
+                       {"unfolded", unfolded},
+                       {"data_rows", certificate.data_rows},
+                       {"test_rows", certificate.test_rows},
+                       {"built_in_rows", certificate.built_in_rows},
+                       {"seed", certificate.seed},
+                       {"tolerance", certificate.tolerance},
+                       {"largest_output", certificate.largest_output},
+                       {"absolute", certificate.absolute},
+                       {"relative", certificate.relative},
+                       {"float_absolute", certificate.float_absolute},
+                       {"argmax_changes", certificate.argmax_changes},
+                       {"layers", layers}})
+      .dump();
+}
+
 Metadata to_metadata(const Model& model) {
   ordered_json columns =
       model.column_names.empty() ? ordered_json(model.network.inputs) : texts_to_json(model.column_names);
@@ -298,6 +357,7 @@ Metadata to_metadata(const Model& model) {
                             .dump();
   }
   if (model.rules != TableRules{}) metadata["table"] = to_json(model.rules).dump();
+  if (model.fold_certificate) metadata["fold"] = to_json(*model.fold_certificate);
   return metadata;
 }
 
@@ -329,6 +389,7 @@ Model from_metadata(const Metadata& metadata, const std::string& file_name) {
   model.target_name = reader.decoded("target", text_from_json);
   model.classes = reader.decoded("classes", texts_from_json);
   model.training = reader.decoded("training", training_from_json);
+  if (reader.has("fold")) model.fold_certificate = reader.decoded("fold", certificate_from_json);
   reader.decoded("test_rows", [&](const json& value) {
     model.test_inputs = floats_member(value, "inputs");
     model.test_outputs = floats_member(value, "outputs");

@@ -16,6 +16,9 @@ inline constexpr int kFormatVersion = 1;
 // What metadata 'format' says in the other kind of file that ztilde writes.
 inline constexpr std::string_view kCheckpointFormat = "ztilde checkpoint";
 
+// What metadata "fold" holds.
+std::string to_json(const FoldCertificate& certificate);
+
 // All keys but "checksum".
 Metadata to_metadata(const Model& model);
 

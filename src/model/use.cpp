@@ -36,6 +36,10 @@ void require_sound_weights(const Dataset& data) {
   if (sum == 0) throw Error(ErrorKind::data, "all weights are 0; give some rows a weight above 0");
 }
 
+std::size_t output_count(const Model& model) { return layer_outputs(model.network).back(); }
+
+}  // namespace
+
 void require_columns(const Model& model, const Dataset& data) {
   if (data.columns != model.network.inputs) {
     throw Error(ErrorKind::data,
@@ -58,10 +62,6 @@ void require_columns(const Model& model, const Dataset& data) {
                 "the data's categories are not the model's; read the table with the columns of the model");
   }
 }
-
-std::size_t output_count(const Model& model) { return layer_outputs(model.network).back(); }
-
-}  // namespace
 
 struct Predictor::Implementation {
   static std::optional<Encode> encode_of(const Network& network) {
@@ -183,6 +183,7 @@ Model with_population_statistics(const Model& model, const Dataset& data, std::s
                             layers::label(model.network, fault->layer), fault->channel));
   }
   measured.statistics_source = StatisticsSource::population;
+  measured.fold_certificate.reset();
   measured.test_outputs = outputs(measured, measured.test_inputs, 1);
   return measured;
 }
@@ -199,6 +200,7 @@ Model first_layers(const Model& model, std::size_t layers) {
   first.statistic_batches.resize(statistic_slots(first.network).size());
   first.test_inputs.clear();
   first.test_outputs.clear();
+  first.fold_certificate.reset();
   return first;
 }
 

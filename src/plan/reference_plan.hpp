@@ -66,14 +66,24 @@ class ReferencePlan {
   // Known statistics everywhere and no dropout. Forgets what backward would need.
   std::vector<T> forward_inference(const std::vector<T>& x, std::size_t rows,
                                    const std::vector<T>& parameters, const std::vector<T>& statistics) {
+    return forward_inference(x, rows, parameters, statistics, [](std::size_t, MatrixView<const T>) {});
+  }
+
+  // And look(layer, its output [rows · pixels, channels]) for each layer in turn.
+  template <class Look>
+  std::vector<T> forward_inference(const std::vector<T>& x, std::size_t rows,
+                                   const std::vector<T>& parameters, const std::vector<T>& statistics,
+                                   Look&& look) {
     assert(x.size() == rows * network_.inputs && parameters.size() == parameter_arena_size(network_));
     assert(statistics.size() == statistic_arena_size(network_));
     values_.clear();
     parameters_ = parameters;
     statistics_ = statistics;
     std::vector<std::vector<T>> values(1, x);
-    for (std::size_t i = 0; i < network_.layers.size(); ++i)
+    for (std::size_t i = 0; i < network_.layers.size(); ++i) {
       values.push_back(forward_layer(i, values, rows, false));
+      look(i, view(std::as_const(values.back()), i + 1));
+    }
     return values.back();
   }
 
