@@ -23,6 +23,9 @@ Batch whole(const Dataset& data, const Network& network = {});
 // 0, so that a file with fewer of them still means the same ones.
 bool are_first_classes(const std::vector<std::string>& some, const std::vector<std::string>& all);
 
+// Throws Error(data) where these are not rows of the model's columns and categories.
+void require_columns(const Model& model, const Dataset& data);
+
 // Throws Error(data) where these are not labelled rows of the model's columns and classes.
 void require_labelled(const Model& model, const Dataset& data);
 
