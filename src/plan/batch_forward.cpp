@@ -297,7 +297,7 @@ void BatchForward::run_tile(const Worker& worker, std::size_t s, const Batch& ba
     // Flatten reads the same numbers as rows of another length.
     std::copy_n(x.data, x.rows * x.channels, result.data);
   }
-  if (stage.sums) sum_tile(s, batch_products, tile, weighted, mine);
+  if (stage.sums && !norms[s].known) sum_tile(s, batch_products, tile, weighted, mine);
 }
 
 void BatchForward::sum_tile(std::size_t s, const BatchProducts& products, const Tile& tile, bool weighted,
