@@ -464,6 +464,24 @@ inline std::vector<Refusal> refusals() {
        {"inspect-data", "folder"},
        2,
        "folder: holds no images; put the images of each class into a folder of its own in it"},
+      // measured anew
+      {{}, {"recalibrate", "m", "--data", "t.csv"}, 2, "--out: missing; name the file of the new model"},
+      {{},
+       {"recalibrate", "m", "--data", "t.csv", "--out", "-"},
+       2,
+       "--out: a model cannot go to standard output; name a file"},
+      {{},
+       {"recalibrate", "m", "--data", "t.csv", "--out", "m", "--force"},
+       2,
+       "--out: m is also the file of MODEL; choose another name"},
+      {{},
+       {"recalibrate", "m", "--data", "t.csv", "--out", "old"},
+       2,
+       "old: exists already; choose another name, or overwrite it with --force"},
+      {"a,b\n1,2\n",
+       {"recalibrate", "m", "--data", "bad", "--out", "new"},
+       2,
+       "the data have 1 row, which has no variance; give 2 rows or more"},
   };
 }
 

@@ -28,6 +28,8 @@ struct TrainingRecord {
   double train_loss = 0;
   double valid_loss = 0;                                     // NaN without validation rows
   std::vector<std::pair<std::string, std::string>> options;  // name, value
+  // Rows that its statistics were measured anew over after training; 0: they are training's own.
+  std::uint64_t recalibrated_rows = 0;
   bool operator==(const TrainingRecord&) const = default;
 };
 
@@ -82,9 +84,27 @@ class Predictor {
 // Throws Error(data) where it has not as many.
 Model first_layers(const Model& model, std::size_t layers);
 
-// The model with population statistics measured anew over these rows, which may be unlabelled.
-// Throws Error(data) where the columns do not fit, Error(diverged) for NaN or infinity on the way.
+// The model with population statistics of every BatchNorm measured anew over these rows, which may be
+// unlabelled and count by their weights; Standardise and Encode stay as they are. Throws Error(data) for
+// fewer than 2 rows or columns that do not fit, Error(diverged) for NaN or infinity on the way.
+// threads 0: all cores; the result does not depend on it.
 Model with_population_statistics(const Model& model, const Dataset& data, std::size_t threads = 0);
+
+// Of one number a channel: the median, the most, and the channel that has it.
+struct ChannelRange {
+  double median = 0, most = 0;
+  std::size_t channel = 0;
+};
+
+// How far a BatchNorm layer's statistics are from those that they take the place of.
+struct StatisticsMove {
+  std::size_t layer = 0;  // its index in the network
+  std::size_t channels = 0;
+  ChannelRange mean;       // |difference of the means| / sqrt(variance + epsilon), the variance of before
+  ChannelRange deviation;  // sqrt(variance + epsilon): the larger of before and after over the smaller
+};
+// By BatchNorm layer, in the order of the network. Throws Error(data) where the networks differ.
+std::vector<StatisticsMove> statistics_moves(const Model& before, const Model& after);
 
 struct Predictions {
   std::vector<float> values;         // [rows]: class index, or the value for regression

@@ -47,7 +47,25 @@ struct Augmentation {
   bool operator==(const Augmentation&) const = default;
 };
 
+// Which parameters stay as they are, to the bit; none of their gradients count. layers: all of these,
+// by index in the network; norms: gamma and beta of every BatchNorm.
+enum class FreezeKind { none, layers, norms, all_but_norms };
+struct Freeze {
+  FreezeKind kind = FreezeKind::none;
+  std::vector<std::size_t> layers;  // of FreezeKind::layers
+  bool operator==(const Freeze&) const = default;
+};
+
 struct TrainOptions {
+  // Goes on from this model: its network, parameters, statistics, encoding and standardisation of the
+  // inputs, columns and classes, which the data must have. The optimiser starts anew. The thirteen that
+  // describe and initialise a network count for nothing then.
+  std::optional<Model> from;
+  Freeze freeze;
+  // Every BatchNorm normalises with the statistics of `from`, in training too: constants in both directions,
+  // and what the trained model has.
+  bool freeze_statistics = false;
+
   std::optional<Network> network;  // instead of the ten that follow
   std::vector<std::size_t> hidden = {256, 256};
   ActivationKind activation = ActivationKind::relu;
@@ -104,8 +122,9 @@ struct TrainPlanSummary {
   std::size_t steps_per_epoch = 0;
   std::string batches;  // "1,001 rows = 4 batches of 250 or 251"
   std::size_t parameters = 0;
-  std::size_t memory_bytes = 0;  // parameters, gradients, optimiser state and buffers
-  std::string stages;            // the plan, one stage a line
+  std::size_t frozen_parameters = 0;  // of these
+  std::size_t memory_bytes = 0;       // parameters, gradients, optimiser state and buffers
+  std::string stages;                 // the plan, one stage a line
   Network network;
   double learning_rate = 0;
   double weight_decay = 0;
@@ -204,9 +223,10 @@ struct TrainResult {
   std::string checkpoint_problem;  // why not; the one before is as it was
 };
 
-// Throws Error(data) for what cannot work, before the first step; Error(diverged) naming layer,
-// channel and step when NaN or infinity is born: a checkpoint stays as it was then. An interrupted run
-// whose data would take seconds to pass over again gives a model with running statistics.
+// Throws Error(data) for what cannot work, before the first step; Error(diverged) where a frozen tensor is
+// not as it was, and, naming layer, channel and step, when NaN or infinity is born: a checkpoint stays as it
+// was then. An interrupted run whose data would take seconds to pass over again gives a model with running
+// statistics.
 TrainResult train(const Dataset& data, const TrainOptions& options, const TrainObserver& observer = {});
 TrainResult train(const Dataset& data, const Dataset& valid, const TrainOptions& options,
                   const TrainObserver& observer = {});

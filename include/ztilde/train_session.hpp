@@ -38,6 +38,7 @@ class TrainSession {
 
   // Both by parameter_slots(network()); gradients are those of the last step, of its mean loss. For
   // regression the target is standardised inside, so that the last layer is in units of its deviation.
+  // Frozen parameters have gradients too; no step follows them.
   std::span<float> parameters();
   std::span<float> gradients();
   const Network& network() const;

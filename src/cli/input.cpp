@@ -21,6 +21,16 @@ bool is_folder(const std::string& path) {
   return std::filesystem::is_directory(path, ignored);
 }
 
+// Whether some of its images are sorted by class.
+bool has_folders(const std::string& path) {
+  std::error_code failed;
+  const std::filesystem::directory_iterator entries(path, failed);
+  return !failed && std::ranges::any_of(entries, [](const std::filesystem::directory_entry& entry) {
+    std::error_code ignored;
+    return entry.is_directory(ignored) && !entry.path().filename().string().starts_with('.');
+  });
+}
+
 bool starts_like_idx(std::string_view start) {
   // Of any type of element, so that read_idx says which is not read.
   return start.size() >= kStart && start[0] == 0 && start[1] == 0 && start[2] >= '\x08' &&
@@ -74,12 +84,21 @@ Dataset read_folder_for(const Model& model, const InputFiles& files, CsvOptions:
            fmt::format("holds images, and the model takes such of {}; name an IDX file",
                        counted(channels, "channel")));
   }
-  return read_image_folder(files.data, {.size = size,
-                                        .resize = model.images_resized || files.images.size.has_value(),
-                                        .channels = channels,
-                                        .labelled = use == CsvOptions::Target::required,
-                                        .classes = model.classes,
-                                        .threads = threads});
+  return read_image_folder(files.data,
+                           {.size = size,
+                            .resize = model.images_resized || files.images.size.has_value(),
+                            .channels = channels,
+                            .labelled = use == CsvOptions::Target::required ||
+                                        (use == CsvOptions::Target::if_present && has_folders(files.data)),
+                            .classes = model.classes,
+                            .threads = threads});
+}
+
+// The column of --weight-column, "" where it was not given.
+std::string given_weight(const InputFiles& files) {
+  const auto found =
+      std::ranges::find(files.table.roles, ColumnRole::weight, &std::pair<std::string, ColumnRole>::second);
+  return found == files.table.roles.end() ? "" : found->first;
 }
 
 std::vector<Column> columns_of(const Model& model) {
@@ -175,6 +194,8 @@ CsvOptions csv_options_for(const Model& model, const InputFiles& files, CsvOptio
   options.task = model.task;
   options.columns = columns_of(model);
   options.rules = model.rules;
+  if (const std::string weight = given_weight(files); !weight.empty()) options.rules.weight_name = weight;
+  options.roles.clear();
   options.classes = model.classes;
   return options;
 }
@@ -197,6 +218,16 @@ Dataset read_for_model(const Model& model, const InputFiles& files, CsvOptions::
   options.keep = keep;
   options.threads = threads;
   return read_csv(files.data, options);
+}
+
+void require_given_weights(const Dataset& data, const InputFiles& files) {
+  const std::string weight = given_weight(files);
+  if (weight.empty() || !data.weights.empty()) return;
+  refuse("--weight-column",
+         data.column_names.empty()
+             ? "images have no columns; leave it out"
+             : fmt::format("no column of {} is called '{}'; name the one that has the weights",
+                           shown_path(files.data), printable(weight)));
 }
 
 void warn_about_columns(const Dataset& data, const std::string& path, const Messages& messages) {

@@ -53,9 +53,13 @@ Dataset read_labelled_rows(const OptionTable& table, const InputFiles& files, co
 
 // What the reader must know of a model to read its tables.
 CsvOptions csv_options_for(const Model& model, const InputFiles& files, CsvOptions::Target use);
-// The rows with their target where use says so, in the model's columns, order and classes.
+// The rows with their target where use says so, weighted by --weight-column or else the model's own, in the
+// model's columns, order and classes.
 Dataset read_for_model(const Model& model, const InputFiles& files, CsvOptions::Target use,
                        std::size_t threads, const std::vector<std::string>& keep = {});
+
+// Refuses a --weight-column that read_for_model did not find.
+void require_given_weights(const Dataset& data, const InputFiles& files);
 
 // Says what the reader decided about the columns, once each.
 void warn_about_columns(const Dataset& data, const std::string& path, const Messages& messages);

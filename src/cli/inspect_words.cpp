@@ -146,7 +146,11 @@ std::string convention_words(const Network& network) {
   return text;
 }
 
-const char* statistics_words(const Model& model) {
+std::string statistics_words(const Model& model) {
+  if (model.training.recalibrated_rows > 0) {
+    return fmt::format("population: mean and variance of {}, measured anew after training",
+                       counted(model.training.recalibrated_rows, "row"));
+  }
   return model.statistics_source == StatisticsSource::population
              ? "population: mean and variance of all training rows, with the final weights"
              : "running: averages over the batches of training";
@@ -338,6 +342,7 @@ std::string inspect_json(const Model& model, const std::string& path) {
       {"rows", training.rows}, {"epochs", training.epochs},         {"steps", training.steps},
       {"seed", training.seed}, {"train_loss", training.train_loss}, {"valid_loss", training.valid_loss},
       {"options", options}};
+  if (training.recalibrated_rows > 0) object["training"]["recalibrated_rows"] = training.recalibrated_rows;
   if (model.fold_certificate)
     object["fold"] = ordered_json::parse(model_file::to_json(*model.fold_certificate));
   object["network"] = ordered_json::parse(to_json(network));

@@ -26,10 +26,11 @@ constexpr Verb kVerbs[] = {
     {"train", "learn from labelled rows and write a model file", run_train},
     {"evaluate", "loss and metrics of a model on labelled rows", run_evaluate},
     {"predict", "the answers of a model for raw rows, as CSV", run_predict},
+    {"recalibrate", "batch norm's statistics measured anew over other rows", run_recalibrate},
+    {"fold", "batch norm into the weights beside it, with a certificate", run_fold},
     {"report", "a page that shows how a training went, from its log", run_report},
     {"inspect-data", "what a table holds, column by column, before training on it", run_inspect_data},
     {"inspect", "what is in a model: layers, parameters, conventions, columns", run_inspect},
-    {"fold", "batch norm into the weights beside it, with a certificate", run_fold},
     {"lab", "the claims about batch norm, measured", run_lab},
 };
 

@@ -82,6 +82,11 @@ void add_unseen_option(OptionTable& table, TableArguments& arguments) {
                "a category that was not there in training: its own slot in the model, or an error");
 }
 
+void add_weight_option(OptionTable& table, TableArguments& arguments) {
+  add_role_option(table, arguments, "--weight-column", "NAME", ColumnRole::weight,
+                  "the column that says how much each row counts");
+}
+
 void add_role_options(OptionTable& table, TableArguments& arguments) {
   table.text("--columns", "FILE", arguments.columns_file,
              "roles of columns as JSON; ztilde inspect-data --write-columns starts one");
@@ -89,8 +94,7 @@ void add_role_options(OptionTable& table, TableArguments& arguments) {
                   "columns whose texts or numbers are categories");
   add_role_option(table, arguments, "--numeric", "NAME,…", ColumnRole::numeric, "columns that hold numbers");
   add_role_option(table, arguments, "--ignore", "NAME,…", ColumnRole::ignored, "columns to leave out");
-  add_role_option(table, arguments, "--weight-column", "NAME", ColumnRole::weight,
-                  "the column that says how much each row counts");
+  add_weight_option(table, arguments);
   table
       .custom({"--missing-values", "WORD,…",
                "spellings of a missing value besides the usual (empty, NA, ?, …)", "none", "",

@@ -27,6 +27,7 @@ void add_format_options(OptionTable& table, TableArguments& arguments);
 void add_unseen_option(OptionTable& table, TableArguments& arguments);
 // --columns, --categorical, --numeric, --ignore, --weight-column, --missing-values.
 void add_role_options(OptionTable& table, TableArguments& arguments);
+void add_weight_option(OptionTable& table, TableArguments& arguments);
 void add_missing_option(OptionTable& table, TableArguments& arguments);
 void add_target_option(OptionTable& table, std::string& target);
 // auto is no task.

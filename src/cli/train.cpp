@@ -28,6 +28,23 @@ namespace {
 // By whose activations the log tells what the normalisation did.
 constexpr std::size_t kProbeRows = 500;
 
+// The rows to learn from: in the columns, order and classes of the model that --from names.
+Dataset read_rows(const OptionTable& table, const TrainArguments& arguments, const Messages& messages) {
+  const std::size_t threads = arguments.training.threads;
+  if (!arguments.training.from)
+    return read_labelled_rows(table, arguments.input, arguments.target, arguments.task, threads);
+  if (kind_of(arguments.input) == InputKind::table) {
+    table.exclude("a table", kAugmentOptions, "it has no pixels; leave it out");
+  } else {
+    table.exclude("images", kTableOptions, "they have no columns; leave it out");
+  }
+  Dataset data =
+      read_for_model(*arguments.training.from, arguments.input, CsvOptions::Target::required, threads);
+  require_given_weights(data, arguments.input);
+  warn_about_columns(data, arguments.input.data, messages);
+  return data;
+}
+
 // In the training rows' columns, order and classes.
 Dataset read_validation_rows(const TrainArguments& arguments, const Dataset& data, const Messages& messages) {
   Model described;
@@ -57,11 +74,14 @@ std::vector<std::pair<std::string, std::string>> recorded_options(const OptionTa
                                                                   const TrainPlanSummary& plan,
                                                                   const std::vector<std::string>& classes) {
   std::vector<std::pair<std::string, std::string>> options = table.recorded();
-  if (table.given("--net")) {
-    std::erase_if(options, [](const auto& option) {
-      return std::ranges::find(kNetworkOptions, "--" + option.first) != kNetworkOptions.end();
+  const bool from = table.given("--from");
+  if (table.given("--net") || from) {
+    std::erase_if(options, [&](const auto& option) {
+      return std::ranges::find(kNetworkOptions, "--" + option.first) != kNetworkOptions.end() ||
+             (from && option.first == "init");
     });
   }
+  if (!from) std::erase_if(options, [](const auto& option) { return option.first == "from"; });
   for (auto& [name, text] : options) {
     if (name == "lr") text = fmt::format("{}", plan.learning_rate);
     if (name == "weight-decay") text = fmt::format("{}", plan.weight_decay);
@@ -214,8 +234,9 @@ Outcome run_train(const Arguments& arguments_given) {
   if (!arguments.net.empty()) net = read_network_file(arguments.net);
   if (!arguments.class_weights_file.empty())
     arguments.training.class_weights = read_class_weights(arguments.class_weights_file);
-  const Dataset data = read_labelled_rows(table, arguments.input, arguments.target, arguments.task,
-                                          arguments.training.threads);
+  if (arguments.only_norm) arguments.training.freeze.kind = FreezeKind::all_but_norms;
+  if (!arguments.from.empty()) arguments.training.from = load(arguments.from);
+  const Dataset data = read_rows(table, arguments, messages);
   if (net) {
     arguments.training.network = network_for(*net, data, arguments.training);
     if (has_convolutions(*arguments.training.network)) use_image_standards(table, arguments);

@@ -125,6 +125,41 @@ void list_network(OptionTable& table, TrainArguments& arguments) {
        }});
 }
 
+// "norm", "all-but-norm", or layers by index.
+Freeze parse_freeze(const std::string& label, const std::string& text) {
+  if (text == "none") return {};
+  if (text == "norm") return {.kind = FreezeKind::norms, .layers = {}};
+  if (text == "all-but-norm") return {.kind = FreezeKind::all_but_norms, .layers = {}};
+  if (text.empty() || text.find_first_not_of("0123456789,") != text.npos) {
+    const std::string known[] = {"none", "norm", "all-but-norm", "1,2"};
+    refuse(label, fmt::format("unknown value '{}'{}", printable(text), did_you_mean(text, known)));
+  }
+  Freeze freeze{.kind = FreezeKind::layers, .layers = {}};
+  for (const std::string& layer : split_list(text)) freeze.layers.push_back(parse_whole(label, layer, {}));
+  return freeze;
+}
+
+void list_start(OptionTable& table, TrainArguments& arguments) {
+  TrainOptions& training = arguments.training;
+  table.group("Fine-tuning", true);
+  table.text("--from", "MODEL", arguments.from,
+             "go on from this model: its network, weights, statistics, columns and classes");
+  table
+      .custom(
+          {"--freeze-parameters", "LAYERS",
+           "parameters to keep as they are: layers by number, as ztilde inspect lists them; norm (gamma and "
+           "beta), or all-but-norm",
+           "none", "none, N,N,…, norm, all-but-norm",
+           [&training](const std::string& label, const std::string& text) {
+             training.freeze = parse_freeze(label, text);
+           }})
+      .is_list = true;
+  table.flag("--only-norm", arguments.only_norm,
+             "train gamma and beta alone: --freeze-parameters all-but-norm");
+  table.flag("--freeze-statistics", training.freeze_statistics,
+             "with --from: batch norm uses the model's statistics in training too, and keeps them");
+}
+
 void list_training(OptionTable& table, TrainArguments& arguments) {
   TrainOptions& training = arguments.training;
   table.group("Training", true);
@@ -235,12 +270,14 @@ OptionTable train_options(TrainArguments& arguments) {
                     "Learns from labelled rows and writes a model file.");
   list_data(table, arguments);
   list_network(table, arguments);
+  list_start(table, arguments);
   list_training(table, arguments);
   list_images(table, arguments);
   list_output(table, arguments);
   table.example("ztilde train --data iris.csv --target species --out iris.ztilde");
   table.example("ztilde train --data iris.csv --report iris.html --watch");
   table.example("ztilde train --data iris.csv --checkpoint iris.ckpt --resume");
+  table.example("ztilde train --from iris.ztilde --data more.csv --lr 2e-4 --out more.ztilde");
   table.example("ztilde train --data photos --image-size 32 --out photos.ztilde");
   table.example("ztilde train --data train-images-idx3-ubyte.gz \\");
   table.example("    --labels train-labels-idx1-ubyte.gz --hidden 512,256 --epochs 10");
@@ -253,9 +290,33 @@ void use_image_standards(OptionTable& table, const TrainArguments& arguments) {
   if (arguments.training.optimizer == OptimizerKind::adamw) table.use_standard("--lr", kImageRate);
 }
 
+namespace {
+
+void check_start(const OptionTable& table, const TrainArguments& arguments) {
+  if (arguments.only_norm) table.exclude("--only-norm", {"--freeze-parameters"}, "give one of the two");
+  if (arguments.from.empty()) {
+    if (arguments.training.freeze_statistics)
+      refuse("--freeze-statistics", "given without --from; a new network has no statistics yet");
+    return;
+  }
+  table.exclude("--from", kNetworkOptions, "the model has its network");
+  table.exclude("--from", {"--net", "--init"}, "the model has its network and weights");
+  table.exclude("--from", {"--target", "--task"}, "the model has them");
+  table.exclude("--from",
+                {"--columns", "--categorical", "--numeric", "--ignore", "--missing", "--missing-values"},
+                "tables are read as the model's was");
+  table.exclude("--from", {"--folds"}, "the model may know the rows of every fold");
+  if (!arguments.training.freeze_statistics) return;
+  table.exclude("--freeze-statistics", {"--statistics"}, "the model's are kept");
+  table.exclude("--freeze-statistics", {"--ghost"}, "its groups have statistics of their own");
+}
+
+}  // namespace
+
 void check_train_options(const OptionTable& table, const TrainArguments& arguments) {
   require_data(arguments.input);
   check_folds(table, arguments);
+  check_start(table, arguments);
   if (!arguments.valid.data.empty()) {
     table.exclude("--valid", {"--valid-fraction"}, "give one of the two");
   } else if (!arguments.valid.labels.empty()) {
@@ -280,6 +341,7 @@ void check_train_options(const OptionTable& table, const TrainArguments& argumen
                                    {"--valid", arguments.valid.data},
                                    {"--valid-labels", arguments.valid.labels},
                                    {"--net", is_network_name(arguments.net) ? "" : arguments.net},
+                                   {"--from", arguments.from},
                                    {"--config", table.config_file()},
                                    {"--columns", arguments.input.table.columns_file},
                                    {"--class-weights", arguments.class_weights_file}};

@@ -17,7 +17,7 @@ struct TrainArguments {
   InputFiles input, valid;
   std::string target;
   std::optional<Task> task;
-  std::string net, class_weights_file;
+  std::string net, from, class_weights_file;
   TrainOptions training;
   std::uint64_t folds = 0;                // 0: no cross-validation
   std::string out = "model.ztilde", log;  // out is empty where --folds is to save no model
@@ -25,10 +25,11 @@ struct TrainArguments {
   bool watch = false;
   int watch_port = 0;  // 0: any that is free
   ProgressStyle progress = ProgressStyle::automatic;
+  bool only_norm = false;
   bool quiet = false, json = false, force = false;
 };
 
-// The options that describe a network, and that --net stands in place of.
+// The options that describe a network, and that --net and --from stand in place of.
 extern const std::vector<std::string> kNetworkOptions;
 
 // Binds every option to a member of `arguments`, which must outlive the table.

@@ -78,6 +78,16 @@ std::string rows_words(const TrainArguments& arguments, const Dataset& data, con
          fmt::format("held out{}", data.task == Task::classify ? ", the same share of each class" : "");
 }
 
+// How many there are, where they come from and which of them stay.
+std::string parameter_words(const TrainArguments& arguments, const TrainPlanSummary& plan) {
+  std::string text = counted(plan.parameters, "parameter");
+  if (!arguments.from.empty()) text += ", from " + shown_path(arguments.from);
+  if (plan.frozen_parameters > 0)
+    text += fmt::format(", {} of them frozen", with_commas(plan.frozen_parameters));
+  if (arguments.training.freeze_statistics) text += ", its statistics frozen";
+  return text;
+}
+
 std::string steps_words(const TrainArguments& arguments, const TrainPlanSummary& plan) {
   const std::size_t epochs = arguments.training.epochs;
   std::string text = fmt::format("{}; {} = {}", plan.batches, counted(epochs, "epoch"),
@@ -161,7 +171,7 @@ std::string plan_words(const OptionTable& table, const TrainArguments& arguments
                        const TrainPlanSummary& plan) {
   std::string text = field("data", data_words(arguments, data));
   if (const std::string categories = category_words(data); !categories.empty()) text += field("", categories);
-  if (!data.rules.weight_name.empty()) {
+  if (!data.weights.empty()) {
     text += field("", fmt::format("rows count by '{}'", printable(data.rules.weight_name)));
   }
   text += field("target", target_words(data));
@@ -170,7 +180,7 @@ std::string plan_words(const OptionTable& table, const TrainArguments& arguments
   if (const std::string balance = class_balance_words(data.classes, plan); !balance.empty())
     text += field("classes", balance);
   text += field("network", network_words(plan.network));
-  text += field("", counted(plan.parameters, "parameter"));
+  text += field("", parameter_words(arguments, plan));
   text += field("batches", steps_words(arguments, plan));
   if (arguments.training.augment.any()) text += field("augment", augment_words(arguments.training.augment));
   text += field("optimizer",
@@ -222,7 +232,8 @@ std::string interruption_words(const TrainArguments& arguments, const TrainResul
   if (checkpoint_steps == result.steps)
     text += fmt::format("all of it is in {}, ", shown_path(arguments.training.checkpoint.path));
   text += fmt::format("the best model so far is in {}", shown_path(arguments.out));
-  if (result.model.statistics_source != arguments.training.statistics)
+  if (result.model.statistics_source != arguments.training.statistics &&
+      !arguments.training.freeze_statistics)
     text += ", with running statistics, as measuring those of all rows would have taken long";
   return text;
 }

@@ -187,9 +187,12 @@ ordered_json to_json(const TrainingRecord& training) {
   for (const auto& [name, value] : training.options) {
     options.push_back(ordered_json::array({text_to_json(name), text_to_json(value)}));
   }
-  return {{"rows", training.rows}, {"epochs", training.epochs},         {"steps", training.steps},
-          {"seed", training.seed}, {"train_loss", training.train_loss}, {"valid_loss", training.valid_loss},
-          {"options", options}};
+  ordered_json object = {
+      {"rows", training.rows}, {"epochs", training.epochs},         {"steps", training.steps},
+      {"seed", training.seed}, {"train_loss", training.train_loss}, {"valid_loss", training.valid_loss},
+      {"options", options}};
+  if (training.recalibrated_rows > 0) object["recalibrated_rows"] = training.recalibrated_rows;
+  return object;
 }
 
 TrainingRecord training_from_json(const json& value) {
@@ -205,6 +208,8 @@ TrainingRecord training_from_json(const json& value) {
     if (pair.size() != 2) throw NotThat{"pairs in 'options'"};
     training.options.emplace_back(pair[0], pair[1]);
   }
+  if (value.contains("recalibrated_rows"))
+    training.recalibrated_rows = count_member(value, "recalibrated_rows");
   return training;
 }
 

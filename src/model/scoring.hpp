@@ -23,7 +23,7 @@ Batch whole(const Dataset& data, const Network& network = {});
 // 0, so that a file with fewer of them still means the same ones.
 bool are_first_classes(const std::vector<std::string>& some, const std::vector<std::string>& all);
 
-// Throws Error(data) where the data's columns, or the size of its images, are not the model's.
+// Throws Error(data) where the data's columns and categories, or the size of its images, are not the model's.
 void require_columns(const Model& model, const Dataset& data);
 
 // Throws Error(data) where these are not labelled rows of the model's columns and classes.

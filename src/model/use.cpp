@@ -10,7 +10,6 @@
 #include "model/objective.hpp"
 #include "model/scoring.hpp"
 #include "plan/inference_plan.hpp"
-#include "plan/population.hpp"
 #include "ztilde/error.hpp"
 #include "ztilde/model.hpp"
 
@@ -168,24 +167,6 @@ Scores evaluate(const Model& model, const Dataset& data, std::size_t threads) {
                      model.statistics.data());
   return score_fully(plan, team, whole(data, model.network), objective_of(model.task, output_count(model)),
                      model.classes.size());
-}
-
-Model with_population_statistics(const Model& model, const Dataset& data, std::size_t threads) {
-  require_columns(model, data);
-  if (data.rows == 0) throw Error(ErrorKind::data, "the data have no rows; there is nothing to measure");
-  Model measured = model;
-  Team team(InferencePlan::workers_for(model.network, data.rows, threads));
-  const auto fault = measure_population(model.network, model.parameters.data(), whole(data, model.network),
-                                        team, measured.statistics, measured.statistic_batches);
-  if (fault) {
-    throw Error(ErrorKind::diverged,
-                fmt::format("NaN or infinity in {}, channel {}; there are no statistics to keep",
-                            layers::label(model.network, fault->layer), fault->channel));
-  }
-  measured.statistics_source = StatisticsSource::population;
-  measured.fold_certificate.reset();
-  measured.test_outputs = outputs(measured, measured.test_inputs, 1);
-  return measured;
 }
 
 Model first_layers(const Model& model, std::size_t layers) {

@@ -314,7 +314,7 @@ void BatchForward::run_tile(const Worker& worker, std::size_t s, const Batch& ba
     kernels::shifted_sums(result, sums[s].shift_of(tile.first_block), sums[s].sum_of(tile.first_block),
                           sums[s].squares_of(tile.first_block), stored);
     mine.watch.lap(Work::normalisation);
-  } else if (stage.sums) {
+  } else if (stage.sums && !norms[s].known) {
     sum_tile(s, batch_products, tile, weighted, mine);
   }
 }

@@ -39,6 +39,12 @@ void NormState::refresh() {
                        scale.data(), shift.data(), inv_std.data());
 }
 
+void NormState::know(const double* known_mean, const double* known_variance) {
+  std::copy_n(known_mean, channels, mean.data());
+  std::copy_n(known_variance, channels, variance.data());
+  known = true;
+}
+
 void RowWeights::sum_block(const Cut& blocks, std::size_t block) {
   double sum = 0, sum_squares = 0;
   for (std::size_t r = blocks.first(block); r < blocks.first(block) + blocks.size(block); ++r) {
@@ -59,6 +65,10 @@ void RowWeights::sum_all(const Cut& blocks) {
 
 std::size_t NormState::merge(BlockSums& sums, const Cut& blocks, const RowWeights& weights,
                              std::size_t pixels) {
+  if (known) {
+    refresh();
+    return channels;
+  }
   double rows = 0;
   take(sums, blocks, weights, pixels, rows);
   return finish(rows);
@@ -102,6 +112,10 @@ void NormState::merge_backward(BlockSums& sums, const Cut& blocks, const RowWeig
   for (std::size_t c = 0; weights.used && c < channels; ++c) {
     gradient_slope[c] = static_cast<float>(gradient_slope[c] * share);
     gradient_offset[c] = static_cast<float>(gradient_offset[c] * share);
+  }
+  if (known) {  // d_x = gamma · inv_std · d
+    std::fill_n(gradient_slope.data(), channels, 0.0f);
+    std::fill_n(gradient_offset.data(), channels, 0.0f);
   }
   for (std::size_t c = 0; c < channels; ++c) {
     if (d_gamma) d_gamma[c] = static_cast<float>(d_gamma_exact[c]);

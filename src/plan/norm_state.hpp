@@ -53,6 +53,7 @@ struct NormState {
   double epsilon = 0;
   const float* gamma = nullptr;  // null: 1, 0
   const float* beta = nullptr;
+  bool known = false;         // mean and variance are given, whatever the rows
   std::uint64_t clamped = 0;  // variances that came out below 0 and were set to 0
 
   AlignedBuffer<double> mean, variance, inv_std;
@@ -72,8 +73,10 @@ struct NormState {
   }
   // The affine map of mean and variance as they stand.
   void refresh();
-  // mean and variance of the rows whose block sums these are (Chan, Golub & LeVeque 1979), then
-  // refresh(). Returns the first channel that is not finite, or `channels`. pixels: of each row.
+  // From now on mean and variance are these, [channels] each, and constants of the backward pass.
+  void know(const double* mean, const double* variance);
+  // mean and variance of the rows whose block sums these are (Chan, Golub & LeVeque 1979), unless they are
+  // known, then refresh(). Returns the first channel that is not finite, or `channels`. pixels: of each row.
   std::size_t merge(BlockSums& sums, const Cut& blocks, const RowWeights& weights, std::size_t pixels = 1);
   // The same in parts: takes more blocks into mean and `variance`, which is the sum of squared distances
   // until finish(). rows: the (weighted) pixels taken so far.

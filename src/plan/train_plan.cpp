@@ -115,6 +115,13 @@ void TrainPlan::make_block_gradients(const std::vector<std::size_t>& batch_sizes
   }
 }
 
+void TrainPlan::keep_statistics(std::span<const double> statistics) {
+  for (const RunningSlot& running : running_) {
+    const double* mean = statistics.data() + running.slot.offset;
+    forward_.norms[running.stage].know(mean, mean + running.slot.channels);
+  }
+}
+
 void TrainPlan::begin(std::uint64_t step) {
   forward_.begin(step);
   for (TaskQueue& queue : slice_queues_) queue.refill();
@@ -137,6 +144,7 @@ void TrainPlan::update_running(std::size_t rows, std::span<double> statistics,
                                        : static_cast<double>(rows);
   for (const RunningSlot& running : running_) {
     const NormState& norm = forward_.norms[running.stage];
+    if (norm.known) continue;
     const std::size_t channels = running.slot.channels;
     const bool unbiased = running.layer.running_variance == VarianceKind::unbiased;
     const double numbers = counting * static_cast<double>(stages()[running.stage].output.pixels());

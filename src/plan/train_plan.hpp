@@ -21,6 +21,9 @@ class TrainPlan {
   TrainPlan(const Network& network, const std::vector<std::size_t>& batch_sizes, std::size_t workers,
             const float* parameters, float* gradients, const double* fixed_statistics, std::uint64_t seed);
 
+  // From now on every BatchNorm normalises with its part of this arena, and update_running changes nothing.
+  void keep_statistics(std::span<const double> statistics);
+
   // Before the team starts on a step.
   void begin(std::uint64_t step);
   // Ends without a barrier: each worker has the output rows of its own blocks.

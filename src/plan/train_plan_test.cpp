@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <complex>
 
 #include "plan/plan_test_networks.hpp"
 #include "plan/reference_plan.hpp"
@@ -21,11 +22,13 @@ struct StepResult {
 // One forward and backward pass; the loss is Σ output · w for fixed random w.
 StepResult run_step(const Network& network, const std::vector<float>& x, std::size_t rows,
                     std::size_t threads, const std::vector<float>& parameters,
-                    const std::vector<double>& statistics, const std::vector<float>& w, std::uint64_t step) {
+                    const std::vector<double>& statistics, const std::vector<float>& w, std::uint64_t step,
+                    bool keep_statistics = false) {
   const std::size_t outputs = layer_outputs(network).back();
   StepResult result{std::vector<float>(rows * outputs), std::vector<float>(parameters.size()), statistics};
   TrainPlan plan(network, {rows, rows + 1}, threads, parameters.data(), result.gradients.data(),
                  statistics.data(), 3);
+  if (keep_statistics) plan.keep_statistics(statistics);
   Team team(threads);
   const Batch batch{{nullptr, x.data(), network.inputs}, nullptr, rows, nullptr};
   plan.begin(step);
@@ -50,7 +53,51 @@ StepResult run_step(const Network& network, const std::vector<float>& x, std::si
   return result;
 }
 
+bool drops_out(const Network& network) {
+  return std::ranges::any_of(network.layers,
+                             [](const Layer& layer) { return std::holds_alternative<Dropout>(layer); });
+}
+
 class EveryNetwork : public testing::TestWithParam<Case> {};
+
+// With known statistics the forward pass is that of use, and the gradient is its derivative: complex steps
+// of the oracle at some parameters of every tensor.
+TEST_P(EveryNetwork, with_its_statistics_kept_is_the_network_in_use) {
+  const Network& network = GetParam().network;
+  if (drops_out(network)) GTEST_SKIP() << "dropping out is no part of use";
+  using Complex = std::complex<double>;
+  constexpr std::size_t kRows = 31;
+  const std::vector<float> parameters = testing_networks::random_parameters(network);
+  const std::vector<double> statistics = testing_networks::random_statistics(network);
+  const std::vector<float> x = testing_networks::random_inputs(network, kRows);
+  const std::vector<float> w = testing_networks::random_rows(kRows, layer_outputs(network).back(), 9);
+  const StepResult fast = run_step(network, x, kRows, 2, parameters, statistics, w, 4, true);
+  EXPECT_EQ(fast.statistics, statistics);
+
+  ReferencePlan<Complex> reference(network);
+  std::vector<Complex> at(parameters.begin(), parameters.end());
+  const std::vector<Complex> inputs(x.begin(), x.end()), known(statistics.begin(), statistics.end());
+  const std::vector<Complex> exact = reference.forward_inference(inputs, kRows, at, known);
+  double largest = 1;
+  for (const Complex& value : exact) largest = std::max(largest, std::abs(value.real()));
+  for (std::size_t i = 0; i < exact.size(); ++i) ASSERT_NEAR(fast.output[i], exact[i].real(), 5e-5 * largest);
+
+  constexpr double kStep = 1e-30;
+  double whole = 0;
+  for (const float gradient : fast.gradients) whole = std::max(whole, std::abs(double{gradient}));
+  for (const ParameterSlot& slot : parameter_slots(network)) {
+    for (const std::size_t i : {std::size_t{0}, slot.size() / 3, slot.size() - 1}) {
+      at[slot.offset + i] = {parameters[slot.offset + i], kStep};
+      Complex sum = 0;
+      const std::vector<Complex> moved = reference.forward_inference(inputs, kRows, at, known);
+      for (std::size_t k = 0; k < moved.size(); ++k) sum += moved[k] * double{w[k]};
+      at[slot.offset + i] = parameters[slot.offset + i];
+      // Sums of floats over the rows, as in the next test.
+      EXPECT_NEAR(fast.gradients[slot.offset + i], sum.imag() / kStep, 2e-4 * whole)
+          << "layer " << slot.layer << " " << slot.name << " " << i;
+    }
+  }
+}
 
 TEST_P(EveryNetwork, forward_and_backward_equal_the_reference_in_double) {
   const Network& network = GetParam().network;

@@ -20,7 +20,7 @@ AveragedModel::AveragedModel(const Model& start, const Batch& rows, std::size_t 
 
 void AveragedModel::refresh(const Trainer& trainer) {
   take_average(trainer, model.statistics, model.parameters);
-  measure_population_of(model, batch_, team_, trainer.steps());
+  if (batch_.rows > 0) measure_population_of(model, batch_, team_, trainer.steps());
 }
 
 std::size_t AveragedModel::bytes() const {

@@ -17,7 +17,7 @@ void take_average(const Trainer& trainer, std::span<const double> statistics, st
 // ones are of the weights of the last steps, and all rows would cost a third of an epoch.
 class AveragedModel {
  public:
-  // most: of `rows`, all that are trained on, how many it is measured with.
+  // most: of `rows`, all that are trained on, how many it is measured with; 0: its statistics stay.
   AveragedModel(const Model& start, const Batch& rows, std::size_t most, std::uint64_t seed, Team& team);
   AveragedModel(const AveragedModel&) = delete;  // the batch points to the rows
   AveragedModel& operator=(const AveragedModel&) = delete;

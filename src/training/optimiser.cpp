@@ -36,7 +36,10 @@ double default_weight_decay(OptimizerKind optimizer) { return optimizer == Optim
 
 Optimiser::Optimiser(const Network& network, const OptimiserOptions& options, std::size_t workers)
     : options_(options), norm_queue_(workers), step_queue_(workers) {
-  for (const ParameterSlot& slot : parameter_slots(network)) {
+  const std::vector<ParameterSlot> slots = parameter_slots(network);
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    const ParameterSlot& slot = slots[i];
+    if (!options.frozen.empty() && options.frozen[i]) continue;
     const bool decays = slot.is_weight_matrix || options.decay_all;
     for (std::size_t first = 0; first < slot.size(); first += kChunk) {
       chunks_.push_back({slot.offset + first, std::min(kChunk, slot.size() - first),

@@ -15,9 +15,10 @@ namespace ztilde {
 struct OptimiserOptions {
   OptimizerKind kind = OptimizerKind::adamw;
   double weight_decay = 0;
-  bool decay_all = false;  // γ, β and biases too
-  double clip_norm = 0;    // largest norm of the whole gradient; 0: no clipping
-  double average = 0;      // what an average of the parameters keeps of itself in a step; 0: none is kept
+  bool decay_all = false;         // γ, β and biases too
+  double clip_norm = 0;           // largest norm of the whole gradient; 0: no clipping
+  std::vector<bool> frozen = {};  // by parameter slot: no step changes it; empty: none is
+  double average = 0;  // what an average of the parameters keeps of itself in a step; 0: none is kept
 };
 
 class Optimiser {

@@ -16,6 +16,7 @@
 #include "training/encoding.hpp"
 #include "training/initialise.hpp"
 #include "training/memory_needed.hpp"
+#include "training/start.hpp"
 #include "ztilde/error.hpp"
 
 namespace ztilde {
@@ -81,6 +82,7 @@ void require_encoding_fits(const Network& network, const Dataset& data) {
 }
 
 Network network_for(const Dataset& data, const TrainOptions& options) {
+  if (options.from) return options.from->network;
   const std::size_t outputs = outputs_for(data.task, data.classes.size());
   if (!options.network) {
     const Network network = dense_network({.inputs = data.columns,
@@ -239,6 +241,47 @@ void require_average(const Network& network, const TrainOptions& options) {
         "--average-weights");
 }
 
+// Statistics that stay are those of a model, and of no part of a batch.
+void require_frozen_statistics(const TrainOptions& options) {
+  if (!options.freeze_statistics) return;
+  if (!options.from)
+    refuse(
+        "a new network has no statistics to freeze; give the model to start --from, or leave out "
+        "--freeze-statistics");
+  if (!has_batch_norm(options.from->network))
+    refuse("the model has no batch norm, whose statistics --freeze-statistics would keep; leave it out");
+  if (options.ghost > 0)
+    refuse(
+        "groups of --ghost have statistics of their own, and --freeze-statistics keeps the model's; leave "
+        "one "
+        "of the two out");
+}
+
+// Everything as the model has it.
+void go_on_from(const Model& from, PreparedRun& run) {
+  run.model.parameters = from.parameters;
+  run.model.statistics = from.statistics;
+  run.model.statistic_batches = from.statistic_batches;
+  if (run.model.task == Task::regress && can_fold_target(run.model.network))
+    unfold_target(run.model.network, run.objective, run.model.parameters);
+}
+
+// Parameters as the options say, what is fixed before training as the rows do.
+void begin_anew(const Dataset& data, const TrainOptions& options, Team& team, PreparedRun& run) {
+  initialise_parameters(run.model.network, {options.init, options.init_std, options.init_scale}, options.seed,
+                        run.model.parameters);
+  initialise_statistics(run.model.network, run.model.statistics);
+  const std::vector<std::size_t> missing =
+      measure_encoding(run.model.network, run.batcher.all(), team, run.model.statistics);
+  if (!missing.empty()) run.warnings.push_back(zero_columns_warning(missing, "missing", data));
+  for (const StatisticSlot& slot : statistic_slots(run.model.network)) {
+    if (!std::holds_alternative<Standardise>(run.model.network.layers[slot.layer])) continue;
+    const std::vector<std::size_t> constant = measure_standardise(slot, run.batcher.all(), team, run.model);
+    run.model.statistic_batches.front() = 1;
+    if (!constant.empty()) run.warnings.push_back(zero_columns_warning(constant, "constant", data));
+  }
+}
+
 }  // namespace
 
 void require_label_smoothing(double smoothing, Task task) {
@@ -279,8 +322,12 @@ PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOp
     require_same_classes(data, *valid);
   }
 
+  require_frozen_statistics(options);
+  if (options.from) require_same_kind(*options.from, data);
+
   Model model;
   model.network = network_for(data, options);
+  std::vector<bool> frozen = frozen_slots(model.network, options.freeze);
   check_augmentation(data, model.network, options.augment);
   require_average(model.network, options);
   const RowSource source = whole(data, model.network).source;
@@ -295,6 +342,15 @@ PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOp
   model.images_resized = data.images_resized;
   model.target_name = data.target_name;
   model.classes = data.classes;
+  if (options.from) {
+    model.rules = options.from->rules;
+    if (!data.rules.weight_name.empty()) model.rules.weight_name = data.rules.weight_name;
+    model.image_width = options.from->image_width;
+    model.image_height = options.from->image_height;
+    model.images_resized = options.from->images_resized;
+    model.target_name = options.from->target_name;
+    model.column_names = options.from->column_names;
+  }
   model.parameters.resize(parameter_arena_size(model.network));
   model.statistics.resize(statistic_arena_size(model.network));
   model.statistic_batches.resize(statistic_slots(model.network).size());
@@ -348,22 +404,20 @@ PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOp
         "batches of 2 rows leave batch norm with signs only (x_norm is ±1); give --batch 16 or more");
   }
 
-  initialise_parameters(run.model.network, {options.init, options.init_std, options.init_scale}, options.seed,
-                        run.model.parameters);
-  initialise_statistics(run.model.network, run.model.statistics);
-  const std::vector<std::size_t> missing =
-      measure_encoding(run.model.network, run.batcher.all(), team, run.model.statistics);
-  if (!missing.empty()) run.warnings.push_back(zero_columns_warning(missing, "missing", data));
-  for (const StatisticSlot& slot : statistic_slots(run.model.network)) {
-    if (!std::holds_alternative<Standardise>(run.model.network.layers[slot.layer])) continue;
-    const std::vector<std::size_t> constant = measure_standardise(slot, run.batcher.all(), team, run.model);
-    run.model.statistic_batches.front() = 1;
-    if (!constant.empty()) run.warnings.push_back(zero_columns_warning(constant, "constant", data));
+  if (options.from) {
+    go_on_from(*options.from, run);
+  } else {
+    begin_anew(data, options, team, run);
   }
+  // A frozen table has the last row that training would end with.
+  if (options.freeze.kind != FreezeKind::none)
+    average_unseen(run.model.network, run.model.statistics, run.model.parameters);
+  run.frozen = std::move(frozen);
 
   run.image = image_of(data);
   run.optimiser = {options.optimizer, options.weight_decay.value_or(default_weight_decay(options.optimizer)),
-                   options.decay_all, options.clip_norm, options.average_weights};
+                   options.decay_all, options.clip_norm,
+                   run.frozen,        options.average_weights};
   run.schedule = {options.schedule, options.learning_rate.value_or(default_learning_rate(options.optimizer)),
                   static_cast<std::uint64_t>(batches.batches) * options.epochs, options.warmup_steps};
   return run;

@@ -25,7 +25,8 @@ struct PreparedRun {
   OptimiserOptions optimiser;
   Schedule schedule;
   std::vector<std::string> warnings;
-  Shape image = {};  // of the data; without pixels where they are no images
+  std::vector<bool> frozen = {};  // by parameter slot
+  Shape image = {};               // of the data; without pixels where they are no images
 };
 
 // Throws Error(data) unless the smoothing is a share below 1, and 0 for numbers.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <set>
 #include <span>
 #include <string_view>
 
@@ -70,6 +71,19 @@ std::string text_of(const ClassWeights& weights) {
     text += fmt::format("{}{}={}", text.empty() ? "" : ",", printable(name), weight);
   return text.empty() ? "none" : text;
 }
+std::string text_of(const Freeze& freeze) {
+  switch (freeze.kind) {
+    case FreezeKind::none:
+      return "none";
+    case FreezeKind::norms:
+      return "norm";
+    case FreezeKind::all_but_norms:
+      return "all-but-norm";
+    case FreezeKind::layers:
+      break;
+  }
+  return fmt::format("{}", fmt::join(std::set<std::size_t>(freeze.layers.begin(), freeze.layers.end()), ","));
+}
 std::string text_of(std::uint64_t value) { return fmt::format("{}", value); }
 
 }  // namespace
@@ -104,6 +118,14 @@ RunIdentity identity_of(const Dataset& data, const Dataset* valid, const Network
   }
   identity.emplace_back("the validation set", apart);
   identity.emplace_back("the network", shown(layers));
+  std::string start = "none";
+  if (options.from) {
+    Fingerprint numbers;
+    numbers.add(std::span(options.from->parameters));
+    numbers.add(std::span(options.from->statistics));
+    start = shown(numbers);
+  }
+  identity.emplace_back("the starting model", start);
   for_each_option(options, [&](const char* name, const auto& value) {
     // Counts for nothing beside validation rows of their own.
     if (valid && std::string_view(name) == "--valid-fraction") return;

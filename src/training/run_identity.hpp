@@ -48,6 +48,8 @@ void for_each_option(const TrainOptions& options, Visit&& visit) {
   visit("--patience", options.patience);
   visit("--valid-fraction", options.valid_fraction);
   visit("--statistics", options.statistics);
+  visit("--freeze-parameters", options.freeze);
+  visit("--freeze-statistics", options.freeze_statistics);
   visit("--seed", options.seed);
 }
 

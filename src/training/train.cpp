@@ -21,6 +21,7 @@
 #include "training/memory_needed.hpp"
 #include "training/norm_probe.hpp"
 #include "training/prepare.hpp"
+#include "training/start.hpp"
 #include "training/train_rows.hpp"
 #include "training/train_state.hpp"
 #include "training/trainer.hpp"
@@ -60,12 +61,18 @@ TrainPlanSummary summarise(const PreparedRun& run, const Trainer& trainer,
   if (options.ghost > 0 && options.ghost < run.batcher.plan().largest())
     summary.batches += fmt::format(", normalised in groups of at most {}", with_commas(options.ghost));
   summary.parameters = parameter_count(trainer.model.network);
+  const std::vector<ParameterSlot> slots = parameter_slots(trainer.model.network);
+  for (std::size_t i = 0; i < slots.size(); ++i)
+    summary.frozen_parameters += run.frozen[i] ? slots[i].size() : 0;
   const std::size_t rows = run.batcher.plan().rows;
   const std::size_t best = validation ? trainer.model.parameters.size() * sizeof(float) : 0;
   const std::size_t training =
       trainer.bytes() + best + looks_bytes + std::max(validation ? validation->bytes() : 0, resumed_bytes);
+  // The model that it goes on from, and what is compared with its end.
+  const std::size_t start = (options.from ? options.from->parameters.size() : 0) + summary.frozen_parameters;
   summary.memory_bytes =
-      memory_of(data) + (valid ? memory_of(*valid) : 0) + 2 * rows * sizeof(std::uint32_t) +
+      start * sizeof(float) + memory_of(data) + (valid ? memory_of(*valid) : 0) +
+      2 * rows * sizeof(std::uint32_t) +
       std::max(training, static_cast<std::size_t>(population_memory(trainer.model.network, rows, options)));
   summary.stages = describe(trainer.plan().stages());
   summary.network = trainer.model.network;
@@ -128,8 +135,13 @@ bool would_take_long(const PreparedRun& run, std::uint64_t rows_here, double sec
 void finish(const PreparedRun& run, const TrainOptions& options, Team& team, bool hurried, bool averaged,
             TrainResult& result) {
   Model& model = result.model;
-  model.statistics_source = hurried ? StatisticsSource::running : options.statistics;
-  if (model.statistics_source == StatisticsSource::population) {
+  if (options.freeze_statistics) {
+    model.statistics_source = options.from->statistics_source;
+    model.training.recalibrated_rows = options.from->training.recalibrated_rows;
+  } else {
+    model.statistics_source = hurried ? StatisticsSource::running : options.statistics;
+  }
+  if (model.statistics_source == StatisticsSource::population && !options.freeze_statistics) {
     const std::vector<double> running = model.statistics;
     measure_population_of(model, run.batcher.all(), team, result.steps);
     if (!averaged) result.running_error = running_errors(model.network, running, model.statistics);
@@ -154,6 +166,7 @@ void finish(const PreparedRun& run, const TrainOptions& options, Team& team, boo
   }
   require_sound(model, result.train_loss, result.steps);
   if (model.task == Task::regress) fold_target(model, run.objective);
+  if (options.from) copy_frozen(model.network, run.frozen, options.from->parameters, model.parameters);
 
   model.training.rows = run.batcher.all().rows;
   model.training.epochs = result.epochs;
@@ -212,9 +225,14 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const Split*
   if (!options.checkpoint.path.empty()) lock.emplace(options.checkpoint.path);
   Team team(options.threads);
   PreparedRun run = prepare_run(data, valid, options, team, chosen);
+  const std::vector<float> start_parameters =
+      frozen_numbers(run.model.network, run.frozen, run.model.parameters);
+  const std::vector<double> start_statistics =
+      options.freeze_statistics ? run.model.statistics : std::vector<double>();
   std::optional<Trainer> trainer(std::in_place, std::move(run.model), run.minimised, run.optimiser,
                                  run.batcher.plan(), options.ghost, team, options.seed);
   trainer->augment(options.augment, run.image);
+  if (options.freeze_statistics) trainer->keep_statistics();
   const Network& network = trainer->model.network;
   TrainState state;
   if (run.valid) state.best = trainer->model;
@@ -225,7 +243,9 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const Split*
   const Batch train_rows = run.batcher.all();
   const std::size_t average_rows = average_probe_rows(network, train_rows.rows, options);
   std::optional<AveragedModel> averaged;
-  if (run.valid && averages) averaged.emplace(trainer->model, train_rows, average_rows, options.seed, team);
+  if (run.valid && averages)
+    averaged.emplace(trainer->model, train_rows, options.freeze_statistics ? 0 : average_rows, options.seed,
+                     team);
   const Model& validated = averaged ? averaged->model : trainer->model;
   std::optional<InferencePlan> validation;
   if (run.valid) {
@@ -335,6 +355,9 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const Split*
   result.best_epoch = keep_best ? state.best_epoch : state.epoch;
   result.model = keep_best ? std::move(state.best) : std::move(trainer->model);
   result.history = std::move(state.history);
+  require_unchanged(result.model.network, run.frozen, start_parameters, result.model.parameters);
+  if (options.freeze_statistics)
+    require_unchanged_statistics(result.model.network, start_statistics, result.model.statistics);
   validation.reset();
   averaged.reset();
   probe.reset();

@@ -3,6 +3,7 @@
 #include "training/encoding.hpp"
 #include "training/finished_model.hpp"
 #include "training/prepare.hpp"
+#include "training/start.hpp"
 #include "training/trainer.hpp"
 
 namespace ztilde {
@@ -10,11 +11,14 @@ namespace ztilde {
 struct TrainSession::Implementation {
   Implementation(const Dataset& data, const TrainOptions& options)
       : seed(options.seed),
+        from(options.from),
+        keeps_statistics(options.freeze_statistics),
         team(options.threads),
         run(prepare_run(data, nullptr, options, team)),
         trainer(std::move(run.model), run.minimised, run.optimiser, run.batcher.plan(), options.ghost, team,
                 options.seed) {
     trainer.augment(options.augment, run.image);
+    if (keeps_statistics) trainer.keep_statistics();
     const Batch rows = run.batcher.all();
     split = {{rows.row_index, rows.row_index + rows.rows}, run.valid_rows};
     run.batcher.begin_epoch(0);
@@ -36,8 +40,14 @@ struct TrainSession::Implementation {
     average_unseen(model.network, model.statistics, model.parameters);
     model.statistics_source = population ? StatisticsSource::population : StatisticsSource::running;
     const Batch rows = run.batcher.all();
-    if (population) measure_population_of(model, rows, team, trainer.steps());
+    if (keeps_statistics) {
+      model.statistics_source = from->statistics_source;
+      model.training.recalibrated_rows = from->training.recalibrated_rows;
+    } else if (population) {
+      measure_population_of(model, rows, team, trainer.steps());
+    }
     if (model.task == Task::regress) fold_target(model, run.objective);
+    if (from) copy_frozen(model.network, run.frozen, from->parameters, model.parameters);
     model.training.rows = rows.rows;
     model.training.epochs = trainer.steps() / run.batcher.plan().batches;
     model.training.steps = trainer.steps();
@@ -47,6 +57,8 @@ struct TrainSession::Implementation {
   }
 
   std::uint64_t seed;
+  std::optional<Model> from;
+  bool keeps_statistics;
   Team team;
   PreparedRun run;
   Trainer trainer;

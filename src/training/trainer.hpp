@@ -32,6 +32,9 @@ class Trainer {
   // From now on images of this shape are changed by chance, anew in every step.
   void augment(const Augmentation& augmentation, const Shape& image);
 
+  // From now on every BatchNorm normalises with the statistics that the model has, which stay.
+  void keep_statistics() { plan_.keep_statistics(model.statistics); }
+
   // Forward, loss, backward, optimiser and running statistics for one batch. Returns the mean loss,
   // weighted where rows or classes have weights.
   // Throws Error(diverged), with nothing changed by this step, when NaN or infinity is met.
