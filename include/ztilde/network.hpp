@@ -154,6 +154,15 @@ struct Network {
   bool operator==(const Network&) const = default;
 };
 
+// Whether one of its layers is of this kind: has_layer<BatchNorm>(network).
+template <class Kind>
+bool has_layer(const Network& network) {
+  for (const Layer& layer : network.layers) {
+    if (std::holds_alternative<Kind>(layer)) return true;
+  }
+  return false;
+}
+
 enum class NormPlace { before, after };  // the activation
 
 // The networks that the options of `ztilde train` describe. A Dense that a BatchNorm directly follows

@@ -58,8 +58,7 @@ OptionTable fold_options(FoldArguments& options) {
 }
 
 void require_sense(const OptionTable& table, const FoldArguments& options) {
-  if (options.out.empty()) refuse("--out", "missing; name the file of the folded model");
-  if (options.out == "-") refuse("--out", "a model cannot go to standard output; name a file");
+  require_model_out(options.out, "folded", options.model, options.input);
   if (!options.input.data.empty()) {
     return table.exclude("--data", {"--seed"}, "no rows are made up");
   }
@@ -102,9 +101,6 @@ Outcome run_fold(const Arguments& arguments) {
   OptionTable table = fold_options(options);
   if (!table.parse(arguments)) return {table.help()};
   require_sense(table, options);
-  require_other_file(
-      {"--out", options.out},
-      {{"MODEL", options.model}, {"--data", options.input.data}, {"--labels", options.input.labels}});
   require_writable(options.out, true);
   const OutputLock lock(options.out);
   require_writable(options.out, options.force);

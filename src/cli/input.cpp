@@ -262,4 +262,11 @@ void require_other_file(const NamedPath& output, const std::vector<NamedPath>& o
   }
 }
 
+void require_model_out(const std::string& out, const std::string& kind, const std::string& model,
+                       const InputFiles& input) {
+  if (out.empty()) refuse("--out", fmt::format("missing; name the file of the {} model", kind));
+  if (out == "-") refuse("--out", "a model cannot go to standard output; name a file");
+  require_other_file({"--out", out}, {{"MODEL", model}, {"--data", input.data}, {"--labels", input.labels}});
+}
+
 }  // namespace ztilde::cli

@@ -67,5 +67,9 @@ void warn_about_columns(const Dataset& data, const std::string& path, const Mess
 using NamedPath = std::pair<std::string, std::string>;  // "--data", "rows.csv"
 // Refuses an output that is one of the other files, whatever --force says.
 void require_other_file(const NamedPath& output, const std::vector<NamedPath>& others);
+// Throws Error(data) unless --out names the file of a model made from another one and none of what is read.
+// kind: "folded", as the message calls it.
+void require_model_out(const std::string& out, const std::string& kind, const std::string& model,
+                       const InputFiles& input);
 
 }  // namespace ztilde::cli

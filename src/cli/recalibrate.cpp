@@ -154,11 +154,7 @@ std::string json(const RecalibrateOptions& options, const Model& model, const Da
 
 void check_options(const OptionTable& table, const RecalibrateOptions& options) {
   require_data(options.input);
-  if (options.out.empty()) refuse("--out", "missing; name the file of the new model");
-  if (options.out == "-") refuse("--out", "a model cannot go to standard output; name a file");
-  require_other_file(
-      {"--out", options.out},
-      {{"MODEL", options.model}, {"--data", options.input.data}, {"--labels", options.input.labels}});
+  require_model_out(options.out, "new", options.model, options.input);
   if (kind_of(options.input) != InputKind::table)
     table.exclude("images", kTableOptions, "they have no columns; leave it out");
 }
@@ -176,8 +172,7 @@ Outcome run_recalibrate(const Arguments& arguments) {
   const Messages messages(options.quiet);
 
   const Model model = load(options.model);
-  const auto is_norm = [](const Layer& layer) { return std::holds_alternative<BatchNorm>(layer); };
-  if (std::ranges::none_of(model.network.layers, is_norm)) {
+  if (!has_layer<BatchNorm>(model.network)) {
     refuse(shown_path(options.model),
            "has no batch norm, so there are no statistics to measure; use it as it is");
   }

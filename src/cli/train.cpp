@@ -211,11 +211,6 @@ std::string final_words(const TrainArguments& arguments, Task task, const std::o
   return text;
 }
 
-bool has_convolutions(const Network& network) {
-  return std::ranges::any_of(network.layers,
-                             [](const Layer& layer) { return std::holds_alternative<Conv2d>(layer); });
-}
-
 }  // namespace
 
 Outcome run_train(const Arguments& arguments_given) {
@@ -239,7 +234,7 @@ Outcome run_train(const Arguments& arguments_given) {
   const Dataset data = read_rows(table, arguments, messages);
   if (net) {
     arguments.training.network = network_for(*net, data, arguments.training);
-    if (has_convolutions(*arguments.training.network)) use_image_standards(table, arguments);
+    if (has_layer<Conv2d>(*arguments.training.network)) use_image_standards(table, arguments);
   }
   std::optional<Dataset> valid;
   if (!arguments.valid.data.empty()) valid = read_validation_rows(arguments, data, messages);

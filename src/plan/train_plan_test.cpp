@@ -53,18 +53,13 @@ StepResult run_step(const Network& network, const std::vector<float>& x, std::si
   return result;
 }
 
-bool drops_out(const Network& network) {
-  return std::ranges::any_of(network.layers,
-                             [](const Layer& layer) { return std::holds_alternative<Dropout>(layer); });
-}
-
 class EveryNetwork : public testing::TestWithParam<Case> {};
 
 // With known statistics the forward pass is that of use, and the gradient is its derivative: complex steps
 // of the oracle at some parameters of every tensor.
 TEST_P(EveryNetwork, with_its_statistics_kept_is_the_network_in_use) {
   const Network& network = GetParam().network;
-  if (drops_out(network)) GTEST_SKIP() << "dropping out is no part of use";
+  if (has_layer<Dropout>(network)) GTEST_SKIP() << "dropping out is no part of use";
   using Complex = std::complex<double>;
   constexpr std::size_t kRows = 31;
   const std::vector<float> parameters = testing_networks::random_parameters(network);

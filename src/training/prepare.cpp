@@ -24,11 +24,6 @@ namespace {
 
 [[noreturn]] void refuse(const std::string& message) { throw Error(ErrorKind::data, message); }
 
-bool has_batch_norm(const Network& network) {
-  return std::any_of(network.layers.begin(), network.layers.end(),
-                     [](const Layer& layer) { return std::holds_alternative<BatchNorm>(layer); });
-}
-
 std::string column_label(const Dataset& data, std::size_t column) {
   return data.column_names.empty() ? fmt::format("{}", column + 1) : printable(data.column_names[column]);
 }
@@ -235,7 +230,7 @@ void require_average(const Network& network, const TrainOptions& options) {
         fmt::format("an average that keeps {} of itself is none; give --average-weights 0 up to less than 1",
                     options.average_weights));
   if (options.average_weights == 0 || options.statistics == StatisticsSource::population) return;
-  if (has_batch_norm(network))
+  if (has_layer<BatchNorm>(network))
     refuse(
         "running statistics do not belong to averaged weights; leave out --statistics running or "
         "--average-weights");
@@ -248,7 +243,7 @@ void require_frozen_statistics(const TrainOptions& options) {
     refuse(
         "a new network has no statistics to freeze; give the model to start --from, or leave out "
         "--freeze-statistics");
-  if (!has_batch_norm(options.from->network))
+  if (!has_layer<BatchNorm>(options.from->network))
     refuse("the model has no batch norm, whose statistics --freeze-statistics would keep; leave it out");
   if (options.ghost > 0)
     refuse(
@@ -375,7 +370,7 @@ PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOp
   }
 
   const BatchPlan batches =
-      plan_batches(train_rows.size(), options.batch, has_batch_norm(model.network) ? 2 : 1);
+      plan_batches(train_rows.size(), options.batch, has_layer<BatchNorm>(model.network) ? 2 : 1);
   const float* weights = data.weights.empty() ? nullptr : data.weights.data();
   const Objective objective = objective_of(data.task, layer_outputs(model.network).back());
   PreparedRun run{std::move(model),
@@ -399,7 +394,7 @@ PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOp
   }
   run.minimised = run.objective;
   run.minimised.label_smoothing = options.label_smoothing;
-  if (has_batch_norm(run.model.network) && batches.smaller == 2) {
+  if (has_layer<BatchNorm>(run.model.network) && batches.smaller == 2) {
     run.warnings.push_back(
         "batches of 2 rows leave batch norm with signs only (x_norm is ±1); give --batch 16 or more");
   }
