@@ -28,6 +28,8 @@ constexpr Verb kVerbs[] = {
     {"predict", "the answers of a model for raw rows, as CSV", run_predict},
     {"recalibrate", "batch norm's statistics measured anew over other rows", run_recalibrate},
     {"fold", "batch norm into the weights beside it, with a certificate", run_fold},
+    {"export", "a model as ONNX, as C source or for PyTorch", run_export},
+    {"import", "a model of others: ONNX, or PyTorch's weights", run_import},
     {"report", "a page that shows how a training went, from its log", run_report},
     {"inspect-data", "what a table holds, column by column, before training on it", run_inspect_data},
     {"inspect", "what is in a model: layers, parameters, conventions, columns", run_inspect},

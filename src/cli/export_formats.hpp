@@ -1,0 +1,31 @@
+// The formats of ztilde export, one file each: export_onnx.cpp, export_c.cpp, export_pytorch.cpp.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "cli/options.hpp"
+#include "cli/streams.hpp"
+#include "ztilde/model.hpp"
+
+namespace ztilde::cli {
+
+struct ExportArguments {
+  std::string model;
+  std::string onnx, c, pytorch;  // what is written; one of them is given
+  bool force = false, json = false, quiet = false;
+  std::uint64_t threads = 0;
+};
+
+// Each adds the options of its format, the first of which names the file written.
+void add_onnx_export_options(OptionTable& table, ExportArguments& arguments);
+void add_c_export_options(OptionTable& table, ExportArguments& arguments);
+void add_pytorch_export_options(OptionTable& table, ExportArguments& arguments);
+
+// Each writes its file, which is locked and may be replaced, and returns what is to be said on standard
+// output, with --json as one line.
+std::string export_onnx(const Model& model, const ExportArguments& arguments, const Messages& messages);
+std::string export_c(const Model& model, const ExportArguments& arguments, const Messages& messages);
+std::string export_pytorch(const Model& model, const ExportArguments& arguments, const Messages& messages);
+
+}  // namespace ztilde::cli

@@ -1,0 +1,35 @@
+// The formats of ztilde import, one file each: import_onnx.cpp, import_pytorch.cpp.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "cli/options.hpp"
+#include "cli/streams.hpp"
+#include "ztilde/model.hpp"
+
+namespace ztilde::cli {
+
+struct ImportArguments {
+  std::string file;     // an ONNX file
+  std::string pytorch;  // or a PyTorch state dict; one of the two is given
+  std::string net;      // the network of --pytorch
+  std::string out;
+  bool force = false, json = false, quiet = false;
+  std::uint64_t threads = 0;
+};
+
+// A model, and what is said about it: a line for each convention that differs, and what was done about it.
+struct Imported {
+  Model model;
+  std::string words;  // for standard output
+  std::string json;   // an object, of the members that --json adds
+};
+
+void add_onnx_import_options(OptionTable& table, ImportArguments& arguments);
+void add_pytorch_import_options(OptionTable& table, ImportArguments& arguments);
+
+Imported import_onnx(const ImportArguments& arguments, const Messages& messages);
+Imported import_pytorch(const ImportArguments& arguments, const Messages& messages);
+
+}  // namespace ztilde::cli

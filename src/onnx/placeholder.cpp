@@ -1,0 +1,2 @@
+// What the formats of this room share.
+namespace ztilde {}
