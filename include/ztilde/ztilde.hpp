@@ -10,6 +10,7 @@
 #include "ztilde/matrix_view.hpp"
 #include "ztilde/model.hpp"
 #include "ztilde/network.hpp"
+#include "ztilde/pytorch.hpp"
 #include "ztilde/reference.hpp"
 #include "ztilde/train.hpp"
 #include "ztilde/train_session.hpp"

@@ -13,6 +13,8 @@ namespace ztilde::cli {
 struct ExportArguments {
   std::string model;
   std::string onnx, c, pytorch;  // what is written; one of them is given
+  std::string module;            // of --pytorch: the Python file beside it
+  bool double_statistics = false;
   bool force = false, json = false, quiet = false;
   std::uint64_t threads = 0;
 };

@@ -2,13 +2,25 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "cli/options.hpp"
 #include "cli/streams.hpp"
 #include "ztilde/model.hpp"
+#include "ztilde/pytorch.hpp"
 
 namespace ztilde::cli {
+
+// What only --pytorch asks for.
+struct PytorchArguments {
+  std::string map;  // a file
+  std::optional<ImageSize> image_size;
+  std::optional<double> scale;          // of the inputs
+  std::vector<double> mean, deviation;  // the same; empty: not given
+  PytorchImportOptions options;
+};
 
 struct ImportArguments {
   std::string file;     // an ONNX file
@@ -17,6 +29,7 @@ struct ImportArguments {
   std::string out;
   bool force = false, json = false, quiet = false;
   std::uint64_t threads = 0;
+  PytorchArguments of_pytorch;
 };
 
 // A model, and what is said about it: a line for each convention that differs, and what was done about it.

@@ -1,16 +1,209 @@
-// ztilde import of PyTorch.
+// ztilde import --pytorch: a state dict and a network become a model.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/files.hpp"
 #include "base/text.hpp"
 #include "cli/import_formats.hpp"
+#include "cli/json_text.hpp"
+#include "cli/network_file.hpp"
+#include "cli/table_options.hpp"
+#include "layers/json_reading.hpp"
+#include "layers/layer.hpp"
 
 namespace ztilde::cli {
+namespace {
+
+constexpr double kMostImageSide = 4096;
+constexpr double kMostLayer = 100'000;
+
+using Json = nlohmann::ordered_json;
+
+std::vector<double> parse_reals(const std::string& label, const std::string& text, const Range& range) {
+  std::vector<double> numbers;
+  for (const std::string& part : split_list(text)) numbers.push_back(parse_real(label, part, range));
+  if (numbers.empty()) refuse(label, "no number; give one, or one for each column or channel");
+  return numbers;
+}
+
+void add_list(OptionTable& table, const char* name, std::vector<double>& target, const Range& range,
+              const char* help, const char* standard) {
+  table
+      .custom({name, "X,…", help, standard, range.words(),
+               [&target, range](const std::string& label, const std::string& text) {
+                 target = parse_reals(label, text, range);
+               }})
+      .is_list = true;
+}
+
+void add_names(OptionTable& table, const char* name, std::vector<std::string>& target, const char* help,
+               const char* standard) {
+  table
+      .custom({name, "NAME,…", help, standard, "",
+               [&target](const std::string& label, const std::string& text) {
+                 target = parse_names(label, text);
+               }})
+      .is_list = true;
+}
+
+// {"encoder.fc": 3, "auxiliary": null}
+void read_map(const std::string& path, PytorchImportOptions& options) {
+  const std::string name = shown_path(path);
+  const nlohmann::json root = layers::parse_json(read_file(path), name);
+  const char* const what =
+      "it must be an object of tensors' prefixes and layers, as in {\"fc1\": 0, \"head\": null}";
+  if (!root.is_object()) refuse(name, what);
+  for (const auto& [prefix, layer] : root.items()) {
+    if (layer.is_null()) {
+      options.layers[prefix] = std::nullopt;
+    } else if (layer.is_number_unsigned() && layer.get<double>() <= kMostLayer) {
+      options.layers[prefix] = layer.get<std::size_t>();
+    } else {
+      refuse(name, fmt::format("'{}' is {}; it must be a layer's number, or null to leave the tensors out",
+                               printable(prefix), layers::described(layer)));
+    }
+  }
+}
+
+PytorchImportOptions import_options(const ImportArguments& arguments) {
+  const PytorchArguments& given = arguments.of_pytorch;
+  PytorchImportOptions options = given.options;
+  if (!arguments.net.empty()) {
+    const NetworkFile file = read_network_file(arguments.net);
+    options.network = file.text;
+    options.network_name = file.name;
+    options.depth = file.depth;
+  }
+  if (!given.map.empty()) read_map(given.map, options);
+  if (given.image_size) {
+    options.image_width = given.image_size->width;
+    options.image_height = given.image_size->height;
+  }
+  if (given.scale || !given.mean.empty() || !given.deviation.empty()) {
+    InputScaling scaling;
+    scaling.scale = given.scale.value_or(1);
+    if (!given.mean.empty()) scaling.mean = given.mean;
+    if (!given.deviation.empty()) scaling.deviation = given.deviation;
+    options.input_scaling = scaling;
+  }
+  options.threads = arguments.threads;
+  return options;
+}
+
+std::string line(const std::string& topic, const std::string& text) {
+  return fmt::format("{:<11} {}\n", topic, text);
+}
+
+// "fc1  layer 0 (dense): 20 to 64 channels, with bias"
+std::string layer_words(const Model& model, std::size_t layer) {
+  const std::string label = layers::label(model.network, layer);
+  std::vector<std::string> tensors;
+  for (const ParameterSlot& slot : parameter_slots(model.network)) {
+    if (slot.layer != layer) continue;
+    const std::size_t area = slot.kernel * slot.kernel;
+    std::string shape = fmt::format("{}", slot.rows);
+    if (slot.is_weight_matrix) shape += fmt::format(", {}", area > 0 ? slot.columns / area : slot.columns);
+    if (area > 0) shape += fmt::format(", {}, {}", slot.kernel, slot.kernel);
+    tensors.push_back(fmt::format("{} [{}]", slot.name, shape));
+  }
+  const std::vector<StatisticSlot> slots = statistic_slots(model.network);
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    if (slots[i].layer == layer)
+      tensors.push_back(fmt::format("statistics of {}", counted(model.statistic_batches[i], "batch")));
+  }
+  return fmt::format("{}: {}", label, fmt::join(tensors, ", "));
+}
+
+std::string words(const PytorchImport& imported) {
+  const Model& model = imported.model;
+  std::string text = line("network", fmt::format("{}, {}, {}, {}", counted(model.network.inputs, "input"),
+                                                 counted(model.network.layers.size(), "layer"),
+                                                 counted(layer_outputs(model.network).back(), "output"),
+                                                 counted(parameter_count(model.network), "parameter")));
+  std::size_t width = 0;
+  for (const auto& [prefix, layer] : imported.layers) width = std::max(width, printable(prefix, 60).size());
+  for (std::size_t i = 0; i < imported.layers.size(); ++i) {
+    const auto& [prefix, layer] = imported.layers[i];
+    text += line(i == 0 ? "tensors" : "",
+                 fmt::format("{:<{}}  {}", printable(prefix, 60), width, layer_words(model, layer)));
+  }
+  for (const auto& [topic, sentence] : imported.notes) text += line(topic, sentence);
+  return text;
+}
+
+std::string json(const PytorchImport& imported) {
+  const Model& model = imported.model;
+  Json of_layers = Json::object(), notes = Json::array();
+  for (const auto& [prefix, layer] : imported.layers) of_layers[prefix] = layer;
+  for (const auto& [topic, sentence] : imported.notes)
+    notes.push_back({{"topic", topic}, {"note", sentence}});
+  return json_line({{"inputs", model.network.inputs},
+                    {"outputs", layer_outputs(model.network).back()},
+                    {"parameters", parameter_count(model.network)},
+                    {"task", model.task == Task::regress ? "regress" : "classify"},
+                    {"classes", model.classes},
+                    {"layers", of_layers},
+                    {"notes", notes},
+                    {"network", Json::parse(to_json(model.network))}});
+}
+
+}  // namespace
 
 void add_pytorch_import_options(OptionTable& table, ImportArguments& arguments) {
+  PytorchArguments& given = arguments.of_pytorch;
+  PytorchImportOptions& options = given.options;
   table.group("PyTorch");
   table.text("--pytorch", "FILE", arguments.pytorch, "a state dict as a safetensors file").standard = "none";
   table.text("--net", "NETWORK", arguments.net, "the network that it is of, as train --net takes it")
-      .standard = "none";
+      .standard = "what the file says where ztilde wrote it, else dense layers";
+  table
+      .text("--map", "FILE", given.map,
+            "JSON: which layer tensors are of, by the beginning of their names, where that cannot be told: "
+            "{\"fc1\": 0, \"head\": null}")
+      .standard = "by names and shapes";
+  table.custom(
+      {"--image-size", "WxH", "the pixels of an image, where the network leaves them open (N: N x N)",
+       "as the network says", "", [&given](const std::string& label, const std::string& text) {
+         const Range side = {.least = 1, .most = kMostImageSide};
+         const std::size_t x = text.find('x');
+         given.image_size = ImageSize{parse_whole(label, text.substr(0, x), side),
+                                      parse_whole(label, text.substr(x == text.npos ? 0 : x + 1), side)};
+       }});
+  table.custom({"--activation", "WORD", "without --net: what is between the linear layers", "none", "",
+                [&options](const std::string&, const std::string& text) {
+                  options.activation = activation_from_string(text);
+                }});
+  table.choice("--norm-place", options.norm_place,
+               {{"before", NormPlace::before}, {"after", NormPlace::after}},
+               "without --net: where batch norm stands to the activation");
+  table.real("--epsilon", "E", options.epsilon, {.least = 0}, "of every batch norm: PyTorch's eps",
+             "as the network says, 1e-5 where it does not");
+  table.real("--momentum", "M", options.momentum, {.least = 0, .most = 1},
+             "of every batch norm, as PyTorch counts it: 1 - keep",
+             "as the network says, 0.1 where it does not");
+  table.group("Inputs and answers of the module");
+  table.real("--input-scale", "S", given.scale, {.least_excluded = true},
+             "the module saw rows divided by this: 255 for images through ToTensor", "1");
+  add_list(table, "--input-mean", given.mean, {.least = -std::numeric_limits<double>::max()},
+           "and then less this, one for all columns or channels or one for each", "0");
+  add_list(table, "--input-std", given.deviation, {.least_excluded = true}, "and then divided by this", "1");
+  add_task_option(table, options.task,
+                  "what the outputs are; auto: regress where there is one and no --classes");
+  add_names(table, "--classes", options.classes, "what the classes are called, in the outputs' order",
+            "0,1,…");
+  add_names(table, "--columns", options.column_names, "what the columns of its tables are called",
+            "none, counted");
+  table.text("--target", "NAME", options.target_name, "what the column to predict is called").standard =
+      "the last column";
 }
 
-Imported import_pytorch(const ImportArguments&, const Messages&) { refuse("import", "not there yet"); }
+Imported import_pytorch(const ImportArguments& arguments, const Messages&) {
+  PytorchImport imported = ztilde::import_pytorch(arguments.pytorch, import_options(arguments));
+  imported.model.training.options = {{"pytorch", arguments.pytorch}};
+  if (!arguments.net.empty()) imported.model.training.options.emplace_back("net", arguments.net);
+  return {imported.model, words(imported), json(imported)};
+}
 
 }  // namespace ztilde::cli

@@ -8,6 +8,7 @@
 #include "base/byte_stream.hpp"
 #include "base/files.hpp"
 #include "base/text.hpp"
+#include "data/table_columns.hpp"
 
 namespace ztilde::cli {
 namespace {
@@ -187,6 +188,49 @@ Dataset read_labelled_rows(const OptionTable& table, const InputFiles& files, co
   return read_idx(files.data, files.labels, files.images.layout);
 }
 
+namespace {
+
+std::vector<std::string> header_of(const std::string& path, const CsvOptions& options) {
+  ByteStream stream(path);
+  CsvBlocks blocks(stream, options.delimiter, options.decimal_comma);
+  CsvRecords records(blocks);
+  return column_names(records, options.header);
+}
+
+// The columns of a table for a model that knows only how many it takes: all but the target and the weight, in
+// the table's order. The target is the last one, where the model does not name it and one is needed or left.
+void name_counted_columns(const Model& model, const std::string& path, CsvOptions& options) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored)) {
+    refuse(shown_path(path),
+           "the columns of the model have no names, and only a file can be counted first; name them with "
+           "--columns "
+           "when importing it, or give it a file");
+  }
+  std::vector<std::string> names = header_of(path, options);
+  std::erase(names, options.rules.weight_name);
+  const std::size_t inputs = model.network.inputs;
+  if (options.target.empty()) {
+    const bool needed = options.target_use == CsvOptions::Target::required;
+    if (needed || names.size() == inputs + 1) options.target = names.empty() ? "" : names.back();
+  }
+  const std::size_t found = std::erase(names, options.target);
+  if (found == 0 && options.target_use == CsvOptions::Target::required) {
+    refuse(shown_path(path), fmt::format("no column is called '{}', the target{}", printable(options.target),
+                                         did_you_mean(options.target, names)));
+  }
+  if (names.size() != inputs) {
+    refuse(shown_path(path),
+           fmt::format("it has {}{}, and the model takes {} without names; leave others out, or name "
+                       "them with --columns when importing it",
+                       counted(names.size(), "column"), found == 0 ? "" : " beside the target",
+                       with_commas(inputs)));
+  }
+  for (const std::string& name : names) options.columns.push_back({.name = name});
+}
+
+}  // namespace
+
 CsvOptions csv_options_for(const Model& model, const InputFiles& files, CsvOptions::Target use) {
   CsvOptions options = csv_options(files.table);
   options.target_use = use;
@@ -197,6 +241,7 @@ CsvOptions csv_options_for(const Model& model, const InputFiles& files, CsvOptio
   if (const std::string weight = given_weight(files); !weight.empty()) options.rules.weight_name = weight;
   options.roles.clear();
   options.classes = model.classes;
+  if (options.columns.empty()) name_counted_columns(model, files.data, options);
   return options;
 }
 

@@ -247,7 +247,17 @@ std::string column_table(const Model& model) {
   return text;
 }
 
+std::string target_words(const Model& model) {
+  return model.target_name.empty() ? "" : fmt::format(" '{}'", printable(model.target_name));
+}
+
+const char* input_word(const Model& model) {
+  if (!model.column_names.empty()) return "column";
+  return model.image_width > 0 ? "pixel" : "input";
+}
+
 std::string training_words(const TrainingRecord& training) {
+  if (training.rows == 0 && training.steps == 0) return "what another program had; imported";
   std::string text = fmt::format("{}, {}, {}, seed {}; training loss {}", counted(training.rows, "row"),
                                  counted(training.epochs, "epoch"), counted(training.steps, "step"),
                                  training.seed, shown(training.train_loss));
@@ -270,10 +280,10 @@ std::string option_words(const TrainingRecord& training) {
 std::string inspect_words(const Model& model, const std::string& path) {
   const Network& network = model.network;
   const bool classify = model.task == Task::classify;
-  std::string text = field(
-      "model", fmt::format("{}: {} '{}' from {}", shown_path(path),
-                           classify ? "classifies" : "predicts the number", printable(model.target_name),
-                           counted(network.inputs, model.column_names.empty() ? "pixel" : "column")));
+  std::string text =
+      field("model",
+            fmt::format("{}: {}{} from {}", shown_path(path), classify ? "classifies" : "predicts the number",
+                        target_words(model), counted(network.inputs, input_word(model))));
   if (classify)
     text += field("classes", fmt::format("{}: {}", with_commas(model.classes.size()), class_words(model)));
   text += field("parameters", parameter_words(network));

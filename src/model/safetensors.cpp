@@ -115,13 +115,13 @@ class HeaderReader {
       return true;
     }
     if (key_ != "dtype") return unexpected();
-    for (const Dtype dtype : {Dtype::f32, Dtype::f64, Dtype::i64}) {
+    for (const Dtype dtype : {Dtype::f32, Dtype::f64, Dtype::i64, Dtype::f16, Dtype::bf16}) {
       if (text == to_string(dtype)) {
         entries.back().tensor.dtype = dtype;
         return true;
       }
     }
-    return stop(fmt::format("tensor '{}' has dtype '{}', known are F32, F64, I64",
+    return stop(fmt::format("tensor '{}' has dtype '{}', known are F32, F64, I64, F16, BF16",
                             printable(entries.back().tensor.name), printable(text)));
   }
 
@@ -167,7 +167,19 @@ bool byte_count(const Tensor& tensor, std::uint64_t& bytes) {
 
 }  // namespace
 
-std::size_t byte_size(Dtype dtype) { return dtype == Dtype::f32 ? 4 : 8; }
+std::size_t byte_size(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::f64:
+    case Dtype::i64:
+      return 8;
+    case Dtype::f32:
+      return 4;
+    case Dtype::f16:
+    case Dtype::bf16:
+      return 2;
+  }
+  return 0;
+}
 
 std::string_view to_string(Dtype dtype) {
   switch (dtype) {
@@ -177,6 +189,10 @@ std::string_view to_string(Dtype dtype) {
       return "F64";
     case Dtype::i64:
       return "I64";
+    case Dtype::f16:
+      return "F16";
+    case Dtype::bf16:
+      return "BF16";
   }
   return "";
 }
@@ -206,8 +222,9 @@ std::string write(const File& file) { return pieces(file).joined(); }
 Pieces pieces(const File& file) {
   std::vector<const Tensor*> order;
   for (const Tensor& tensor : file.tensors) order.push_back(&tensor);
-  std::stable_partition(order.begin(), order.end(),
-                        [](const Tensor* tensor) { return byte_size(tensor->dtype) == 8; });
+  std::stable_sort(order.begin(), order.end(), [](const Tensor* a, const Tensor* b) {
+    return byte_size(a->dtype) > byte_size(b->dtype);
+  });
 
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!file.metadata.empty()) header[std::string(kMetadata)] = file.metadata;

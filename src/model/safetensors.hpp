@@ -11,9 +11,10 @@
 
 namespace ztilde::safetensors {
 
-enum class Dtype { f32, f64, i64 };
+// ztilde writes the first three.
+enum class Dtype { f32, f64, i64, f16, bf16 };
 std::size_t byte_size(Dtype dtype);
-std::string_view to_string(Dtype dtype);  // "F32", "F64", "I64"
+std::string_view to_string(Dtype dtype);  // "F32", "F64", "I64", "F16", "BF16"
 
 struct Tensor {
   std::string name;
@@ -27,7 +28,7 @@ struct File {
   std::vector<Tensor> tensors;
 };
 
-// The same File gives the same bytes. 8-byte tensors come first, else the given order is kept:
+// The same File gives the same bytes. Tensors of larger numbers come first, else the given order is kept:
 // every tensor is aligned and there are no holes, which the format forbids. Data starts at a
 // multiple of 64. Requires valid UTF-8, distinct names and bytes that fit shape and dtype.
 std::string write(const File& file);
@@ -43,7 +44,7 @@ struct Pieces {
 Pieces pieces(const File& file);
 
 // The tensors, in the order of their bytes, view `content`. Refuses with Error(data) naming
-// file_name whatever the format forbids, and dtypes other than the three above.
+// file_name whatever the format forbids, and dtypes other than those above.
 File read(std::string_view content, const std::string& file_name);
 
 // Whether content begins as such a file does; a weak test, for choosing an error message.

@@ -147,8 +147,8 @@ TEST(Safetensors, an_entry_that_is_no_tensor_is_refused_by_name) {
   expect_refused(file_of("{\"t\":{\"dtype\":\"F32\",\"shape\":[]}}"),
                  "tensor 't' lacks its dtype, shape or data_offsets");
   expect_refused(file_of("{\"t\":{}}"), "tensor 't' lacks");
-  expect_refused(file_of("{" + tensor("t", "BF16", "1", "0,2") + "}", "xx"),
-                 "tensor 't' has dtype 'BF16', known are F32, F64, I64");
+  expect_refused(file_of("{" + tensor("t", "F8_E4M3", "2", "0,2") + "}", "xx"),
+                 "tensor 't' has dtype 'F8_E4M3', known are F32, F64, I64, F16, BF16");
 }
 
 TEST(Safetensors, metadata_that_are_not_texts_are_refused) {

@@ -343,8 +343,10 @@ PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOp
     model.image_width = options.from->image_width;
     model.image_height = options.from->image_height;
     model.images_resized = options.from->images_resized;
-    model.target_name = options.from->target_name;
-    model.column_names = options.from->column_names;
+    // A model of another program may know only how many columns it takes.
+    const bool counted_only = options.from->column_names.empty() && options.from->image_width == 0;
+    if (!counted_only) model.column_names = options.from->column_names;
+    if (!options.from->target_name.empty()) model.target_name = options.from->target_name;
   }
   model.parameters.resize(parameter_arena_size(model.network));
   model.statistics.resize(statistic_arena_size(model.network));

@@ -1,0 +1,19 @@
+// The network of a state dict: its file's gaps filled by the tensors' shapes, or dense layers made from them.
+#pragma once
+
+#include "exchange/module_matching.hpp"
+#include "exchange/state_dict.hpp"
+#include "ztilde/network.hpp"
+#include "ztilde/pytorch.hpp"
+
+namespace ztilde::exchange {
+
+struct MatchedNetwork {
+  Network network;
+  Matching matching;  // without a problem
+};
+
+// Throws Error(data) for a network that cannot be read or is not that of the tensors.
+MatchedNetwork network_of_tensors(const StateDict& dict, const PytorchImportOptions& options);
+
+}  // namespace ztilde::exchange
