@@ -10,6 +10,7 @@
 #include "cli/export_formats.hpp"
 #include "cli/input.hpp"
 #include "cli/json_text.hpp"
+#include "cli/layout.hpp"
 #include "ztilde/error.hpp"
 #include "ztilde/pytorch.hpp"
 
@@ -18,6 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::size_t kIndent = 12;
 constexpr double kHarmless = 1e-4;  // as the test rows of a model file
 
 void require_program_path(const ExportArguments& arguments) {
@@ -38,11 +40,14 @@ std::string words(const ExportArguments& arguments, const PytorchExport& made, s
     text += fmt::format("written     {}: builds the module and loads it; run it to compare outputs\n",
                         shown_path(arguments.module));
   }
-  for (const auto& [topic, sentence] : made.notes) text += fmt::format("{:<11} {}\n", topic, sentence);
+  for (const auto& [topic, sentence] : made.notes) text += wrapped(topic, kIndent, sentence);
   if (made.largest_difference) {
     text +=
-        fmt::format("rounding    statistics to float move the outputs of the test rows by {:.1e} at most\n",
-                    *made.largest_difference);
+        wrapped("rounding", kIndent,
+                *made.largest_difference == 0
+                    ? "statistics as floats leave the outputs of the test rows as they are"
+                    : fmt::format("statistics as floats move the outputs of the test rows by {:.1e} at most",
+                                  *made.largest_difference));
   }
   if (arguments.module.empty()) text += "\n" + made.modules;
   return text;

@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "cli/import_formats.hpp"
 #include "cli/json_text.hpp"
+#include "cli/layout.hpp"
 #include "cli/network_file.hpp"
 #include "cli/table_options.hpp"
 #include "layers/json_reading.hpp"
@@ -18,6 +19,7 @@ namespace {
 
 constexpr double kMostImageSide = 4096;
 constexpr double kMostLayer = 100'000;
+constexpr std::size_t kLongestPrefix = 60, kTensorIndent = 24;
 
 using Json = nlohmann::ordered_json;
 
@@ -92,12 +94,12 @@ PytorchImportOptions import_options(const ImportArguments& arguments) {
   return options;
 }
 
-std::string line(const std::string& topic, const std::string& text) {
-  return fmt::format("{:<11} {}\n", topic, text);
-}
+constexpr std::size_t kIndent = 12;
 
-// "fc1  layer 0 (dense): 20 to 64 channels, with bias"
-std::string layer_words(const Model& model, std::size_t layer) {
+std::string line(const std::string& topic, const std::string& text) { return wrapped(topic, kIndent, text); }
+
+// "layer 0 (dense): weight [64, 20], bias [64]"
+std::string tensor_words(const Model& model, std::size_t layer) {
   const std::string label = layers::label(model.network, layer);
   std::vector<std::string> tensors;
   for (const ParameterSlot& slot : parameter_slots(model.network)) {
@@ -122,13 +124,10 @@ std::string words(const PytorchImport& imported) {
                                                  counted(model.network.layers.size(), "layer"),
                                                  counted(layer_outputs(model.network).back(), "output"),
                                                  counted(parameter_count(model.network), "parameter")));
-  std::size_t width = 0;
-  for (const auto& [prefix, layer] : imported.layers) width = std::max(width, printable(prefix, 60).size());
-  for (std::size_t i = 0; i < imported.layers.size(); ++i) {
-    const auto& [prefix, layer] = imported.layers[i];
-    text += line(i == 0 ? "tensors" : "",
-                 fmt::format("{:<{}}  {}", printable(prefix, 60), width, layer_words(model, layer)));
-  }
+  text += "\n";
+  for (const auto& [prefix, layer] : imported.layers)
+    text += wrapped("  " + printable(prefix, kLongestPrefix), kTensorIndent, tensor_words(model, layer));
+  text += "\n";
   for (const auto& [topic, sentence] : imported.notes) text += line(topic, sentence);
   return text;
 }
@@ -201,8 +200,12 @@ void add_pytorch_import_options(OptionTable& table, ImportArguments& arguments) 
 
 Imported import_pytorch(const ImportArguments& arguments, const Messages&) {
   PytorchImport imported = ztilde::import_pytorch(arguments.pytorch, import_options(arguments));
-  imported.model.training.options = {{"pytorch", arguments.pytorch}};
-  if (!arguments.net.empty()) imported.model.training.options.emplace_back("net", arguments.net);
+  // A file that ztilde wrote tells how its model was trained.
+  auto& record = imported.model.training.options;
+  if (record.empty()) {
+    record.emplace_back("pytorch", arguments.pytorch);
+    if (!arguments.net.empty()) record.emplace_back("net", arguments.net);
+  }
   return {imported.model, words(imported), json(imported)};
 }
 

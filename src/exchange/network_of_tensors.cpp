@@ -54,10 +54,7 @@ std::vector<ztilde::Shape> possible_inputs(const StateDict& dict, const layers::
   return inputs;
 }
 
-Sizes possible_outputs(const StateDict& dict, const PytorchImportOptions& options) {
-  if (options.task == Task::regress) return {1};
-  if (options.classes.size() == 2) return {1, 2};
-  if (!options.classes.empty()) return {options.classes.size()};
+Sizes possible_outputs(const StateDict& dict) {
   Sizes outputs;
   for (const std::size_t axes : {1, 2, 4}) add_sizes(dict, axes, 0, outputs);
   return outputs;
@@ -76,7 +73,7 @@ MatchedNetwork from_file(const StateDict& dict, const PytorchImportOptions& opti
   const layers::json root = layers::parse_json(options.network, options.network_name);
   require_size_of_images(root, options);
   const std::vector<ztilde::Shape> inputs = possible_inputs(dict, root, options);
-  const Sizes outputs = possible_outputs(dict, options);
+  const Sizes outputs = possible_outputs(dict);
   if (inputs.size() * outputs.size() > kMostTries) {
     refuse(fmt::format(
         "{}: the tensors have too many sizes to tell what the network leaves open; give \"inputs\" and "

@@ -54,17 +54,12 @@ void adopt_biases(MatchedNetwork& made, Notes& notes) {
     if (auto* conv = std::get_if<Conv2d>(&made.network.layers[i])) adopt(conv->bias);
   }
   if (!added.empty()) {
-    notes.emplace_back(
-        "biases", fmt::format("{} have one in the module and none in the network, which now has them too: "
-                              "training goes on as PyTorch's would",
-                              layers_text(added)));
-  }
-  if (!removed.empty()) {
     notes.emplace_back("biases",
-                       fmt::format("{} have none in the module and one in the network, which now has "
-                                   "none either",
-                                   layers_text(removed)));
+                       fmt::format("added to {}, as in the module: training goes on as PyTorch's would",
+                                   layers_text(added)));
   }
+  if (!removed.empty())
+    notes.emplace_back("biases", fmt::format("taken from {}, as the module has none", layers_text(removed)));
 }
 
 void adopt_conventions(const PytorchImportOptions& options, bool keep_kind, Network& network, Notes& notes) {

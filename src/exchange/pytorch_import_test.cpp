@@ -60,7 +60,7 @@ TEST(PytorchImport, keeps_the_conventions_of_pytorch_and_the_biases_of_the_modul
   EXPECT_EQ(model.statistics_source, StatisticsSource::running);
   EXPECT_EQ(model.statistic_batches, std::vector<std::uint64_t>{17});
   EXPECT_EQ(model.classes, (std::vector<std::string>{"0", "1", "2"}));
-  EXPECT_TRUE(tells(import, "layers 0 have") || tells(import, "layer 0 have"));
+  EXPECT_TRUE(tells(import, "added to layer 0, as in the module"));
   EXPECT_TRUE(tells(import, "no standardisation: the rows must be what the module was trained on"));
   EXPECT_EQ(model.test_outputs, outputs(model, model.test_inputs, 1));
   EXPECT_EQ(model.test_inputs.size(), 16u);
@@ -75,7 +75,7 @@ TEST(PytorchImport, keeps_the_conventions_of_pytorch_and_the_biases_of_the_modul
   without.linear("fc1", 6, 4, false).norm("bn1", 6).linear("fc2", 3, 6, false);
   const PytorchImport no_bias = imported(std::move(without), of(kMlp));
   EXPECT_FALSE(std::get<Dense>(no_bias.model.network.layers[3]).bias);
-  EXPECT_TRUE(tells(no_bias, "none in the module and one in the network"));
+  EXPECT_TRUE(tells(no_bias, "taken from layer 3, as the module has none"));
 }
 
 // Of the formula in double, from the tensors alone.
