@@ -157,6 +157,7 @@ TEST(Pytorch, the_map_is_a_file) {
 TEST(Pytorch, refuses_what_makes_no_sense_in_one_line_and_writes_nothing) {
   models().write("model.pt", "PK\x03\x04 and so on");
   models().write("old", "something");
+  models().write("whole.json", R"({"inputs": 12, "layers": [{"layer": "dense"}]})");
   std::filesystem::create_directory(models() / "folder");
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
       {{"import", "--pytorch", "model.pt", "--net", "net.json", "--out", "new"},
@@ -168,12 +169,25 @@ TEST(Pytorch, refuses_what_makes_no_sense_in_one_line_and_writes_nothing) {
        "mlp: a ztilde model already; use it as it is"},
       {{"import", "--pytorch", "mlp.safetensors", "--out", "new"},
        "--activation: missing, no tensor tells it; say which one is between the layers, or give --net"},
+      {{"import", "--pytorch", "mlp.safetensors", "--net", "net.json", "--out", "new", "--activation",
+        "relu"},
+       "--activation: does not go with --net, which has its own; leave it out"},
+      {{"import", "--pytorch", "mlp.safetensors", "--out", "new", "--image-size", "3"},
+       "--image-size: given without --net, which it completes; leave it out"},
+      {{"import", "--pytorch", "mlp.safetensors", "--net", "whole.json", "--out", "new", "--image-size",
+        "3x4"},
+       "--image-size: given for whole.json, which says what enters it; leave it out"},
       {{"import", "--pytorch", "mlp.safetensors", "--net", "net.json", "--out", "new", "--input-std", "0"},
        "--input-std: 0 is out of range; give a number above 0"},
       {{"import", "--pytorch", "mlp.safetensors", "--net", "net.json", "--out", "new", "--input-mean", "1,2"},
        "--input-mean: 2 numbers for 12 input channels; give one for all or one for each"},
       {{"import", "--pytorch", "mlp.safetensors", "--net", "net.json", "--out", "new", "--classes", "a,b"},
        "--classes: 2 names for 3 outputs, which are 3 classes; name each class once, in the outputs' order"},
+      {{"import", "--pytorch", "mlp.safetensors", "--net", "net.json", "--out", "-"},
+       "--out: a model cannot go to standard output; name a file"},
+      {{"export", "mlp", "--pytorch", "-"}, "--pytorch: tensors cannot go to standard output; name a file"},
+      {{"export", "mlp", "--pytorch", "new", "--module", "-"},
+       "--module: it finds the tensors beside itself; name a file"},
       {{"export", "mlp", "--pytorch", "new", "--module", "folder/new.py"},
        "--module: it must be in the folder of --pytorch, beside which it looks for it"},
       {{"export", "mlp", "--pytorch", "new", "--module", "new", "--force"},

@@ -24,6 +24,7 @@ constexpr double kHarmless = 1e-4;  // as the test rows of a model file
 
 void require_program_path(const ExportArguments& arguments) {
   if (arguments.module.empty()) return;
+  if (arguments.module == "-") refuse("--module", "it finds the tensors beside itself; name a file");
   require_other_file({"--module", arguments.module},
                      {{"MODEL", arguments.model}, {"--pytorch", arguments.pytorch}});
   require_writable(arguments.module, arguments.force);
@@ -81,6 +82,7 @@ void add_pytorch_export_options(OptionTable& table, ExportArguments& arguments) 
 }
 
 std::string export_pytorch(const Model& model, const ExportArguments& arguments, const Messages& messages) {
+  if (arguments.pytorch == "-") refuse("--pytorch", "tensors cannot go to standard output; name a file");
   require_program_path(arguments);
   PytorchExport made;
   try {

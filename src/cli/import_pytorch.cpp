@@ -72,7 +72,12 @@ void read_map(const std::string& path, PytorchImportOptions& options) {
 PytorchImportOptions import_options(const ImportArguments& arguments) {
   const PytorchArguments& given = arguments.of_pytorch;
   PytorchImportOptions options = given.options;
+  if (arguments.net.empty() && given.image_size)
+    refuse("--image-size", "given without --net, which it completes; leave it out");
   if (!arguments.net.empty()) {
+    if (options.activation) refuse("--activation", "does not go with --net, which has its own; leave it out");
+    if (options.norm_place == NormPlace::after)
+      refuse("--norm-place", "does not go with --net, which has its own; leave it out");
     const NetworkFile file = read_network_file(arguments.net);
     options.network = file.text;
     options.network_name = file.name;
@@ -199,6 +204,7 @@ void add_pytorch_import_options(OptionTable& table, ImportArguments& arguments) 
 }
 
 Imported import_pytorch(const ImportArguments& arguments, const Messages&) {
+  if (arguments.out == "-") refuse("--out", "a model cannot go to standard output; name a file");
   PytorchImport imported = ztilde::import_pytorch(arguments.pytorch, import_options(arguments));
   // A file that ztilde wrote tells how its model was trained.
   auto& record = imported.model.training.options;

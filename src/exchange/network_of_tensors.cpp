@@ -61,6 +61,9 @@ Sizes possible_outputs(const StateDict& dict) {
 }
 
 void require_size_of_images(const layers::json& root, const PytorchImportOptions& options) {
+  if (options.image_width > 0 && (size_or(root, "inputs", 0) > 0 || size_or(root, "height", 0) > 0))
+    refuse(fmt::format("--image-size: given for {}, which says what enters it; leave it out",
+                       options.network_name));
   const bool of_images = root.dump().find("\"conv2d\"") != std::string::npos;
   if (of_images && options.image_width == 0 && size_or(root, "height", 0) == 0) {
     refuse(fmt::format("{}: the network is of images and does not say of which size; give --image-size",
@@ -169,10 +172,16 @@ MatchedNetwork from_metadata(const StateDict& dict, const std::string& text, con
 
 }  // namespace
 
+std::optional<std::string> network_text(const StateDict& dict) {
+  const auto& metadata = dict.file.metadata;
+  const auto program = metadata.find("program"), network = metadata.find("network");
+  const bool ours = program != metadata.end() && program->second.starts_with("ztilde");
+  return ours && network != metadata.end() ? std::optional(network->second) : std::nullopt;
+}
+
 MatchedNetwork network_of_tensors(const StateDict& dict, const PytorchImportOptions& options) {
   if (!options.network.empty()) return from_file(dict, options);
-  const auto found = dict.file.metadata.find("network");
-  if (found != dict.file.metadata.end()) return from_metadata(dict, found->second, options.layers);
+  if (const auto text = network_text(dict)) return from_metadata(dict, *text, options.layers);
   return from_shapes(dict, options);
 }
 

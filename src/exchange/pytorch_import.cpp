@@ -277,7 +277,6 @@ void set_columns(const PytorchImportOptions& options, Model& model, Notes& notes
   const Network& network = model.network;
   const bool images = network.height * network.width > 1;
   model.column_names = options.column_names;
-  model.target_name = options.target_name;
   if (images) {
     if (!options.column_names.empty()) refuse("--columns: given for images, which have none; leave it out");
     model.image_height = network.height;
@@ -299,7 +298,7 @@ void set_columns(const PytorchImportOptions& options, Model& model, Notes& notes
 
 // What ztilde wrote beside the tensors of a file that is as it was.
 std::optional<Model> described_by(const StateDict& dict) {
-  if (!dict.file.metadata.contains("network")) return std::nullopt;
+  if (!exchange::network_text(dict)) return std::nullopt;
   model_file::Metadata metadata = dict.file.metadata;
   metadata["format"] = "ztilde";
   return model_file::from_metadata(metadata, dict.file_name);
@@ -354,6 +353,7 @@ PytorchImport import_pytorch(const std::string& path, const PytorchImportOptions
     set_classes(layer_outputs(model.network).back(), options, model, result.notes);
   }
   if (!own || !options.column_names.empty()) set_columns(options, model, result.notes);
+  if (!own || !options.target_name.empty()) model.target_name = options.target_name;
   if (!own || model.test_inputs.empty()) model.test_inputs = built_in_rows(model, kTestRows, 0);
   model.test_outputs = outputs(model, model.test_inputs, options.threads);
   model_file::check_model(model);
