@@ -36,12 +36,16 @@ add_library(ztilde_faults MODULE tests/faults.cpp)
 target_compile_options(ztilde_faults PRIVATE -Wall -Wextra -Werror)
 target_link_libraries(ztilde_faults PRIVATE ${CMAKE_DL_LIBS})
 
-foreach(room base tensor kernels layers plan data model training exchange report lab)
+set(rooms base tensor kernels layers plan data model training exchange report lab)
+if(TARGET ztilde_onnx)
+  list(APPEND rooms onnx)
+endif()
+if(ZTILDE_SANITISE STREQUAL thread)
+  set(rooms base plan data model training)  # those that start threads, or run on several
+endif()
+foreach(room ${rooms})
   ztilde_room_tests(${room} src/${room})
 endforeach()
-if(TARGET ztilde_onnx)
-  ztilde_room_tests(onnx src/onnx)
-endif()
 ztilde_room_tests(whole tests)
 
 # A sanitised library cannot be linked by a program that is not.
