@@ -67,12 +67,15 @@ void add_metadata(::onnx::ModelProto& proto, const Model& model, const Interface
     entry.set_value(value);
   };
   const bool has_norm = has_layer<BatchNorm>(model.network);
-  const ordered_json graph = {
-      {"version", 1},
-      {"inputs", interface.by_column ? "columns" : interface.is_image ? "image" : "matrix"},
-      {"layout", interface.is_image ? interface.channels_last ? "nhwc" : "nchw" : ""},
-      {"outputs", names_of(interface.outputs)},
-      {"batch_norm", has_norm ? "kept" : model.fold_certificate ? "folded" : "none"}};
+  const ordered_json graph = {{"version", 1},
+                              {"inputs", interface.by_column  ? "columns"
+                                         : interface.is_image ? "image"
+                                                              : "matrix"},
+                              {"layout", interface.is_image ? interface.channels_last ? "nhwc" : "nchw" : ""},
+                              {"outputs", names_of(interface.outputs)},
+                              {"batch_norm", has_norm                 ? "kept"
+                                             : model.fold_certificate ? "folded"
+                                                                      : "none"}};
   add("onnx", graph.dump());
   for (const auto& [key, value] : model_file::to_metadata(model)) {
     if (key != "format" && key != "format_version" && key != "test_rows") add(key, value);
@@ -94,9 +97,10 @@ void pass_the_checker(::onnx::ModelProto& proto) {
     const ::onnx::ShapeInferenceOptions strict(true, 1, true);
     ::onnx::shape_inference::InferShapes(proto, ::onnx::OpSchemaRegistry::Instance(), strict);
   } catch (const std::exception& failure) {
-    throw Error(ErrorKind::data, fmt::format("the graph does not pass ONNX's own checker, which is a fault of "
-                                             "ztilde; please report it with these words: {}",
-                                             printable(failure.what(), 500)));
+    throw Error(ErrorKind::data,
+                fmt::format("the graph does not pass ONNX's own checker, which is a fault of "
+                            "ztilde; please report it with these words: {}",
+                            printable(failure.what(), 500)));
   }
 }
 

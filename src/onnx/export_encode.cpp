@@ -32,7 +32,8 @@ Value picked(Graph& graph, const Value& x, const std::vector<std::int64_t>& colu
   return graph.node("Gather", {x, index}, {{"axis", std::int64_t{1}}});
 }
 
-// The index of a category from its text. However a missing one is spelt, it is the category "", if there is one.
+// The index of a category from its text. However a missing one is spelt, it is the category "", if there is
+// one.
 Value index_of_text(Graph& graph, const Model& model, std::size_t column, const Value& text) {
   std::vector<std::string> keys = model.column_info[column].categories;
   Dims indices(keys.size());
@@ -57,7 +58,8 @@ Value index_of_text(Graph& graph, const Model& model, std::size_t column, const 
 Value slots_of_numbers(Graph& graph, const Value& x, const std::vector<float>& categories) {
   const Value count = graph.floats("categories", one(categories.size()), categories);
   const Value zero = graph.floats("zero", {}, std::vector<float>{0});
-  const Value known = graph.node("And", {graph.node("GreaterOrEqual", {x, zero}), graph.node("Less", {x, count})});
+  const Value known =
+      graph.node("And", {graph.node("GreaterOrEqual", {x, zero}), graph.node("Less", {x, count})});
   return graph.cast(graph.node("Where", {known, x, count}), TensorProto::INT64);
 }
 
@@ -94,9 +96,9 @@ Value through_knots(Graph& graph, const Value& x, const std::vector<ColumnNumber
   const Dims matrix = {static_cast<std::int64_t>(columns.size()), static_cast<std::int64_t>(most)};
   const Value each = graph.node("Unsqueeze", {x, graph.integers("last_axis", {1}, Dims{2})});
   const Value reached = graph.node("GreaterOrEqual", {each, graph.floats("thresholds", matrix, thresholds)});
-  const Value count = graph.node("ReduceSum", {graph.cast(reached, TensorProto::INT32),
-                                               graph.integers("knots_axis", {1}, Dims{2})},
-                                 {{"keepdims", std::int64_t{0}}});
+  const Value count = graph.node(
+      "ReduceSum", {graph.cast(reached, TensorProto::INT32), graph.integers("knots_axis", {1}, Dims{2})},
+      {{"keepdims", std::int64_t{0}}});
   const Value at = graph.node("Add", {count, graph.integers32("first_segments", one(firsts.size()), firsts)});
   const auto of_segment = [&](const char* name, const std::vector<float>& numbers) {
     return graph.node("Gather", {graph.floats(name, one(numbers.size()), numbers), at});
@@ -108,7 +110,8 @@ Value through_knots(Graph& graph, const Value& x, const std::vector<ColumnNumber
 
 class ColumnEncoder {
  public:
-  ColumnEncoder(Graph& graph, const Model& model, const Interface& interface, const std::vector<Value>& inputs)
+  ColumnEncoder(Graph& graph, const Model& model, const Interface& interface,
+                const std::vector<Value>& inputs)
       : graph_(graph),
         model_(model),
         interface_(interface),
@@ -160,7 +163,8 @@ class ColumnEncoder {
       fills_any |= !of.fill.empty();
       // What the model was not trained to fill in stays missing.
       fills.push_back(of.fill.empty() ? std::numeric_limits<double>::quiet_NaN() : of.fill[0]);
-      if (column(numeric_[i]).missing == MissingValue::indicator) flagged.push_back(static_cast<std::int64_t>(i));
+      if (column(numeric_[i]).missing == MissingValue::indicator)
+        flagged.push_back(static_cast<std::int64_t>(i));
     }
     if (!fills_any) return parts.push_back(x);
     const Value missing = graph_.node("IsNaN", {raw});
@@ -199,7 +203,8 @@ class ColumnEncoder {
     if (!interface_.by_column) return of_numbers(categorical_);
     std::vector<Value> slots;
     for (const std::size_t c : categorical_) {
-      const bool same = interface_.texts[c] && model_.column_info[c].categories.size() == column(c).categories;
+      const bool same =
+          interface_.texts[c] && model_.column_info[c].categories.size() == column(c).categories;
       slots.push_back(same ? index_of_text(graph_, model_, c, inputs_[c]) : of_numbers({c}));
     }
     return concatenated(graph_, slots);
@@ -225,9 +230,11 @@ class ColumnEncoder {
     }
     if (places.empty()) return;
     const Dims features = one(places.size());
-    const Value slot = graph_.node("Gather", {categories_, graph_.integers("one_hot_columns", features, places)},
-                                   {{"axis", std::int64_t{1}}});
-    const Value is = graph_.node("Equal", {slot, graph_.integers("one_hot_categories", features, categories)});
+    const Value slot =
+        graph_.node("Gather", {categories_, graph_.integers("one_hot_columns", features, places)},
+                    {{"axis", std::int64_t{1}}});
+    const Value is =
+        graph_.node("Equal", {slot, graph_.integers("one_hot_categories", features, categories)});
     Value ones = graph_.cast(is, TensorProto::FLOAT);
     if (averages) {
       const Value none = graph_.node("Equal", {slot, graph_.integers("one_hot_unseen", features, lasts)});
@@ -242,10 +249,10 @@ class ColumnEncoder {
       const auto place = std::ranges::find(categorical_, *table.column) - categorical_.begin();
       const Value index = graph_.integers(std::to_string(*table.column) + ".place", {}, Dims{place});
       const Value slot = graph_.node("Gather", {categories_, index}, {{"axis", std::int64_t{1}}});
-      const Value weight = graph_.floats(
-          std::to_string(*table.column) + ".weight",
-          {static_cast<std::int64_t>(table.rows), static_cast<std::int64_t>(table.columns)},
-          std::span<const float>(model_.parameters).subspan(table.offset, table.size()));
+      const Value weight =
+          graph_.floats(std::to_string(*table.column) + ".weight",
+                        {static_cast<std::int64_t>(table.rows), static_cast<std::int64_t>(table.columns)},
+                        std::span<const float>(model_.parameters).subspan(table.offset, table.size()));
       parts.push_back(graph_.node("Gather", {weight, slot}, {{"axis", std::int64_t{0}}}));
     }
   }

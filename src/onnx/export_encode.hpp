@@ -7,7 +7,8 @@
 
 namespace ztilde::onnx_export {
 
-// What the layers begin with: [rows, inputs] floats, or [rows, features] of a network that begins with Encode.
+// What the layers begin with: [rows, inputs] floats, or [rows, features] of a network that begins with
+// Encode.
 //   inputs: the graph's, by the interface's
 Value encode_columns(Graph& graph, const Model& model, const Interface& interface,
                      const std::vector<Value>& inputs);

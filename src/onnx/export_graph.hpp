@@ -51,14 +51,16 @@ class Graph {
   Value integers(const std::string& name, const Dims& dims, std::span<const std::int64_t> numbers);
   Value integers32(const std::string& name, const Dims& dims, std::span<const std::int32_t> numbers);
 
-  std::vector<std::pair<std::string, std::size_t>> operators() const { return {count_.begin(), count_.end()}; }
+  std::vector<std::pair<std::string, std::size_t>> operators() const {
+    return {count_.begin(), count_.end()};
+  }
   bool uses_ml() const { return uses_ml_; }
   ::onnx::GraphProto& proto() { return graph_; }
 
  private:
   std::string name_of_constant(const std::string& name);
-  ::onnx::TensorProto& constant(const std::string& name, const Dims& dims,
-                                ::onnx::TensorProto::DataType type, const void* data, std::size_t bytes);
+  ::onnx::TensorProto& constant(const std::string& name, const Dims& dims, ::onnx::TensorProto::DataType type,
+                                const void* data, std::size_t bytes);
 
   ::onnx::GraphProto graph_;
   std::string scope_;

@@ -35,9 +35,10 @@ void plan_columns(const Model& model, Interface& interface) {
   for (std::size_t c = 0; c < model.column_names.size(); ++c) {
     const std::string& name = model.column_names[c];
     if (name.empty() || !is_utf8(name) || !taken.insert(name).second) {
-      refuse(fmt::format("column {} ('{}') cannot be an input of its own, which needs a name in UTF-8 that no "
-                         "other has",
-                         c + 1, printable(name)));
+      refuse(
+          fmt::format("column {} ('{}') cannot be an input of its own, which needs a name in UTF-8 that no "
+                      "other has",
+                      c + 1, printable(name)));
     }
     const bool text = interface.texts[c] = has_categories(model, c);
     if (text && !std::ranges::all_of(model.column_info[c].categories, is_utf8)) {
@@ -114,8 +115,8 @@ Interface plan_interface(const Model& model, const OnnxExportOptions& options) {
   interface.texts.resize(model.network.inputs);
   bool any_categories = false;
   for (std::size_t c = 0; c < model.network.inputs; ++c) any_categories |= has_categories(model, c);
-  interface.by_column = options.inputs == OnnxInputs::columns ||
-                        (options.inputs == OnnxInputs::automatic && any_categories);
+  interface.by_column =
+      options.inputs == OnnxInputs::columns || (options.inputs == OnnxInputs::automatic && any_categories);
   if (interface.by_column) {
     plan_columns(model, interface);
   } else if (shape.pixels() > 1) {
@@ -130,7 +131,8 @@ Interface plan_interface(const Model& model, const OnnxExportOptions& options) {
   return interface;
 }
 
-std::vector<Tensor> as_inputs(const Model& model, const Interface& interface, const std::vector<float>& rows) {
+std::vector<Tensor> as_inputs(const Model& model, const Interface& interface,
+                              const std::vector<float>& rows) {
   const std::size_t columns = model.network.inputs, count = rows.size() / columns;
   std::vector<Tensor> tensors;
   for (const OnnxValue& value : interface.inputs) tensors.push_back({value, count, {}, {}, {}});
@@ -149,13 +151,15 @@ std::vector<Tensor> as_inputs(const Model& model, const Interface& interface, co
   if (!interface.is_image || interface.channels_last) return tensors;
   const Shape shape = model.network.input_shape();
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    const std::size_t in_row = i % columns, pixel = in_row / shape.channels, channel = in_row % shape.channels;
+    const std::size_t in_row = i % columns, pixel = in_row / shape.channels,
+                      channel = in_row % shape.channels;
     tensors[0].floats[i - in_row + channel * shape.pixels() + pixel] = rows[i];
   }
   return tensors;
 }
 
-std::vector<Tensor> as_outputs(const Model& model, const Interface& interface, const std::vector<float>& raw) {
+std::vector<Tensor> as_outputs(const Model& model, const Interface& interface,
+                               const std::vector<float>& raw) {
   const std::size_t width = layer_outputs(model.network).back(), rows = raw.size() / width;
   std::vector<Tensor> tensors;
   for (const OnnxValue& value : interface.outputs) tensors.push_back({value, rows, {}, {}, {}});

@@ -17,8 +17,8 @@ bool has_one_logit(const Model& model);
 
 struct Interface {
   std::vector<OnnxValue> inputs, outputs;
-  bool by_column = false;   // an input for each column
-  bool is_image = false;    // [rows, channels, height, width], or the channels last
+  bool by_column = false;  // an input for each column
+  bool is_image = false;   // [rows, channels, height, width], or the channels last
   bool channels_last = false;
   std::vector<bool> texts;  // by column: its input is the category's text
 };

@@ -18,6 +18,12 @@ namespace {
 // z · scale + (beta − mean · scale) of a batch norm, which rounds the more the further off the mean is.
 constexpr double kFarMean = 16;
 
+// The nearest float; where none is near, the number itself, which Graph::floats then refuses.
+double nearest_float(double number) {
+  const auto nearest = static_cast<float>(number);
+  return std::isinf(nearest) ? number : nearest;
+}
+
 std::int64_t whole(std::size_t number) { return static_cast<std::int64_t>(number); }
 
 // What flows between layers: a row's shape, as ztilde has it, and how the graph has it.
@@ -116,7 +122,7 @@ class Converter {
     std::vector<double> centre(mean.size()), inv_std(mean.size()), shift(mean.size());
     double most = 0;
     for (std::size_t c = 0; c < mean.size(); ++c) {
-      centre[c] = static_cast<float>(mean[c]);
+      centre[c] = nearest_float(mean[c]);
       inv_std[c] = reference::inverse_std(variance[c], 0);
       shift[c] = (centre[c] - mean[c]) * inv_std[c];
       most = std::max(most, std::abs(shift[c]));
@@ -155,18 +161,19 @@ class Converter {
     Value z = x.value;
     if (furthest > kFarMean) {
       for (std::size_t c = 0; c < mean.size(); ++c) {
-        centre[c] = static_cast<float>(mean[c]);
+        centre[c] = nearest_float(mean[c]);
         mean[c] -= centre[c];
       }
       z = graph_.node("Sub", {z, by_channel("centre", x, centre)});
     }
     const Dims dims = {whole(mean.size())};
-    return graph_.node("BatchNormalization",
-                       {z, graph_.floats("weight", dims, gamma), graph_.floats("bias", dims, beta),
-                        graph_.floats("running_mean", dims, mean), graph_.floats("running_var", dims, variance)},
-                       {{"epsilon", epsilon},
-                        {"momentum", static_cast<float>(layer.keep)},
-                        {"training_mode", std::int64_t{0}}});
+    return graph_.node(
+        "BatchNormalization",
+        {z, graph_.floats("weight", dims, gamma), graph_.floats("bias", dims, beta),
+         graph_.floats("running_mean", dims, mean), graph_.floats("running_var", dims, variance)},
+        {{"epsilon", epsilon},
+         {"momentum", static_cast<float>(layer.keep)},
+         {"training_mode", std::int64_t{0}}});
   }
 
   Value constant(const char* name, double number) {
@@ -215,7 +222,10 @@ class Converter {
 
   Flow pool(const char* op, std::size_t kernel, std::size_t stride, const Flow& x) {
     const Dims window = {whole(kernel), whole(kernel)}, step = {whole(stride), whole(stride)};
-    return {graph_.node(op, {image(plain(x)).value}, {{"kernel_shape", window}, {"strides", step}}), {}, true, {}};
+    return {graph_.node(op, {image(plain(x)).value}, {{"kernel_shape", window}, {"strides", step}}),
+            {},
+            true,
+            {}};
   }
 
   Flow global_average_pool(const Flow& x) {
@@ -277,7 +287,8 @@ class Converter {
 
 }  // namespace
 
-Value add_layers(Graph& graph, const Model& model, const Interface& interface, const std::vector<Value>& inputs) {
+Value add_layers(Graph& graph, const Model& model, const Interface& interface,
+                 const std::vector<Value>& inputs) {
   return Converter(graph, model).run(interface, inputs);
 }
 

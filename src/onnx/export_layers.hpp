@@ -7,6 +7,7 @@
 namespace ztilde::onnx_export {
 
 // The raw outputs [rows, outputs] from the graph's inputs, by the interface's.
-Value add_layers(Graph& graph, const Model& model, const Interface& interface, const std::vector<Value>& inputs);
+Value add_layers(Graph& graph, const Model& model, const Interface& interface,
+                 const std::vector<Value>& inputs);
 
 }  // namespace ztilde::onnx_export
