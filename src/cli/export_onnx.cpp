@@ -205,6 +205,8 @@ void require_onnx_sense(const OptionTable& table, const ExportArguments& argumen
 
 std::string export_onnx(const Model& model, const ExportArguments& arguments, const Messages& messages) {
   const OnnxExportArguments& options = arguments.of_onnx;
+  if (options.graph.layout == OnnxLayout::channels_last && model.network.input_shape().pixels() == 1)
+    refuse("--layout", "the model takes no images; leave it out");
   const Model made = options.fold ? folded(model, arguments.threads) : model;
   const OnnxFile file = to_onnx(made, options.graph);
   std::size_t rows = 0;
