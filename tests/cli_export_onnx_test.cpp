@@ -22,7 +22,11 @@ std::string passengers(int rows = 300) {
     const double score = (age - 40) / 12 + (fare > 8) + (city == 1) - is_x;
     text += (random() % 8 == 0 ? "" : std::to_string(age)) + "," +
             (random() % 8 == 0 ? "NA" : std::to_string(fare)) + ",\"" + cities[city] + "\"," +
-            (is_x ? "x" : "y") + "," + (score < 0 ? "low" : score < 1 ? "middle" : "high") + "\n";
+            (is_x ? "x" : "y") + "," +
+            (score < 0   ? "low"
+             : score < 1 ? "middle"
+                         : "high") +
+            "\n";
   }
   return text;
 }
@@ -69,10 +73,11 @@ TEST(ExportOnnx, gives_the_answers_of_predict_for_the_cells_of_a_table_as_they_s
                 .exit_code,
             0);
   const std::string there = "cd '" + models().path() + "' && ";
-  EXPECT_EQ(std::system((there + "/usr/bin/python3 " ZTILDE_SOURCE_DIR
-                                 "/tests/python/onnx_numpy.py passengers.onnx --table passengers.csv answers.csv")
-                            .c_str()),
-            0);
+  EXPECT_EQ(
+      std::system((there + "/usr/bin/python3 " ZTILDE_SOURCE_DIR
+                           "/tests/python/onnx_numpy.py passengers.onnx --table passengers.csv answers.csv")
+                      .c_str()),
+      0);
 }
 
 TEST(ExportOnnx, writes_the_same_file_on_any_number_of_threads_and_says_what_is_in_it) {
@@ -115,8 +120,9 @@ TEST(ExportOnnx, writes_test_data_as_onnx_has_them) {
 
   const Result twice = exported({"houses", "--onnx", "tested2.onnx", "--test-data", "sets"});
   EXPECT_EQ(twice.exit_code, 2);
-  EXPECT_EQ(twice.err, "error: sets/test_data_set_0: exists already; choose another folder, or overwrite it "
-                       "with --force\n");
+  EXPECT_EQ(twice.err,
+            "error: sets/test_data_set_0: exists already; choose another folder, or overwrite it "
+            "with --force\n");
   EXPECT_FALSE(exists("tested2.onnx"));
   // Of the set before, no more tensors stay than the new one has.
   ASSERT_EQ(exported({"houses", "--onnx", "tested2.onnx", "--test-data", "sets", "--force"}).exit_code, 0);
@@ -139,8 +145,9 @@ TEST(ExportOnnx, takes_the_columns_in_one_matrix_where_it_is_asked_to) {
 TEST(ExportOnnx, says_that_it_was_built_without_onnx) {
   const Result run = exported({"flowers", "--onnx", "flowers.onnx"});
   EXPECT_EQ(run.exit_code, 2);
-  EXPECT_EQ(run.err, "error: --onnx: this ztilde was built without ONNX; install libonnx-dev and libprotobuf-dev "
-                     "and build it anew\n");
+  EXPECT_EQ(run.err,
+            "error: --onnx: this ztilde was built without ONNX; install libonnx-dev and libprotobuf-dev "
+            "and build it anew\n");
   EXPECT_FALSE(exists("flowers.onnx"));
 }
 
@@ -181,8 +188,7 @@ TEST(ExportOnnx, refuses_what_does_not_suit_the_model) {
   EXPECT_EQ(layout.exit_code, 2);
   EXPECT_EQ(layout.err, "error: --layout: the model takes no images; leave it out\n");
   models().write("empty.csv", "length,width\n");
-  const Result empty =
-      exported({"flowers", "--onnx", "new", "--test-data", "set", "--data", "empty.csv"});
+  const Result empty = exported({"flowers", "--onnx", "new", "--test-data", "set", "--data", "empty.csv"});
   EXPECT_EQ(empty.exit_code, 2);
   EXPECT_EQ(lines_of(empty.err).size(), 1u) << empty.err;
   EXPECT_FALSE(exists("new") || exists("set"));

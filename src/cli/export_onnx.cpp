@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <system_error>
 
 #include "base/files.hpp"
@@ -207,7 +208,9 @@ std::string export_onnx(const Model& model, const ExportArguments& arguments, co
   const OnnxExportArguments& options = arguments.of_onnx;
   if (options.graph.layout == OnnxLayout::channels_last && model.network.input_shape().pixels() == 1)
     refuse("--layout", "the model takes no images; leave it out");
-  const Model made = options.fold ? folded(model, arguments.threads) : model;
+  const std::optional<Model> fold =
+      options.fold ? std::optional(folded(model, arguments.threads)) : std::nullopt;
+  const Model& made = fold ? *fold : model;
   const OnnxFile file = to_onnx(made, options.graph);
   std::size_t rows = 0;
   if (!options.test_data.empty()) {

@@ -40,9 +40,10 @@ class Converter {
       : graph_(graph),
         model_(model),
         parameter_slots_(parameter_slots(model.network)),
-        statistic_slots_(statistic_slots(model.network)),
-        flat_parameters_(model.parameters),
-        flat_statistics_(model.statistics) {
+        statistic_slots_(statistic_slots(model.network)) {
+    if (!has_layer<Flatten>(model.network)) return;
+    flat_parameters_ = model.parameters;
+    flat_statistics_ = model.statistics;
     reorder_features(model.network, FeatureOrder::channels_first, flat_parameters_, flat_statistics_);
   }
 

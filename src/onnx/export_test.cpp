@@ -125,11 +125,11 @@ TEST(OnnxExport, numpy_computes_tables_by_column_and_as_a_matrix_and_images_in_b
   // Flattened images of several channels: through an add that has to bring two orders together, another add
   // that need not, and at the end of the network.
   const Conv2d conv{3, 3, 1, 1, false, true};
-  numpy.add(to_onnx(model_of({4 * 4 * 2,
-                              {conv, Flatten{}, Activation{}, Shortcut{2}, Add{2}, Dense{48}, Add{3}, BatchNorm{},
-                               Dense{2}},
-                              4,
-                              4})));
+  numpy.add(to_onnx(model_of(
+      {4 * 4 * 2,
+       {conv, Flatten{}, Activation{}, Shortcut{2}, Add{2}, Dense{48}, Add{3}, BatchNorm{}, Dense{2}},
+       4,
+       4})));
   numpy.add(to_onnx(model_of({4 * 4 * 2, {Standardise{}, conv, MaxPool{}, Flatten{}, BatchNorm{}}, 4, 4})));
   numpy.add(to_onnx(model_of({6, {Dense{8}, Conv2d{5, 1, 1, 0}, Activation{}, Dense{2}}})));
   EXPECT_EQ(numpy.run(), 0);
@@ -140,11 +140,8 @@ TEST(OnnxExport, takes_numbers_through_knots_in_the_segment_that_ztilde_takes) {
   EncodedColumn column;
   column.knots = 9;
   column.missing = MissingValue::mean;
-  Model model = model_of(dense_network({.inputs = 2,
-                                        .outputs = 1,
-                                        .encode = Encode{{column, column}},
-                                        .hidden = {},
-                                        .standardise = false}));
+  Model model = model_of(dense_network(
+      {.inputs = 2, .outputs = 1, .encode = Encode{{column, column}}, .hidden = {}, .standardise = false}));
   model.test_inputs.clear();
   const float infinity = std::numeric_limits<float>::infinity();
   for (const EncodingSlot& slot : encoding_slots(model.network)) {
@@ -186,8 +183,9 @@ TEST(OnnxExport, says_who_made_it_and_what_the_model_is) {
   EXPECT_EQ(proto.opset_import(1).domain(), "ai.onnx.ml");
   std::vector<std::string> keys;
   for (const auto& entry : proto.metadata_props()) keys.push_back(entry.key());
-  for (const char* key : {"ztilde.onnx", "ztilde.columns", "ztilde.classes", "ztilde.task", "ztilde.training",
-                          "ztilde.network", "ztilde.conventions", "ztilde.test_inputs", "ztilde.test_outputs"})
+  for (const char* key :
+       {"ztilde.onnx", "ztilde.columns", "ztilde.classes", "ztilde.task", "ztilde.training", "ztilde.network",
+        "ztilde.conventions", "ztilde.test_inputs", "ztilde.test_outputs"})
     EXPECT_EQ(std::ranges::count(keys, key), 1) << key;
 }
 
@@ -199,9 +197,15 @@ TEST(OnnxExport, keeps_batch_norm_in_inference_form_with_its_conventions) {
   EXPECT_EQ(norms[0]->input(1), "1.weight");
   EXPECT_EQ(norms[0]->input(3), "1.running_mean");
   for (const ::onnx::AttributeProto& attribute : norms[0]->attribute()) {
-    if (attribute.name() == "epsilon") { EXPECT_EQ(attribute.f(), 1e-3f); }
-    if (attribute.name() == "momentum") { EXPECT_EQ(attribute.f(), 0.75f); }
-    if (attribute.name() == "training_mode") { EXPECT_EQ(attribute.i(), 0); }
+    if (attribute.name() == "epsilon") {
+      EXPECT_EQ(attribute.f(), 1e-3f);
+    }
+    if (attribute.name() == "momentum") {
+      EXPECT_EQ(attribute.f(), 0.75f);
+    }
+    if (attribute.name() == "training_mode") {
+      EXPECT_EQ(attribute.i(), 0);
+    }
   }
   EXPECT_EQ(norms[0]->attribute_size(), 3);
   EXPECT_EQ(nodes_of(proto, "Sub").size(), 0u);
@@ -235,8 +239,9 @@ TEST(OnnxExport, declares_inputs_and_outputs_as_users_have_them) {
   EXPECT_EQ(to_onnx(model_of(image.network)).inputs, (Values{{"input", number, {3, 8, 8}}}));
   EXPECT_EQ(to_onnx(model_of(image.network), {.layout = OnnxLayout::channels_last}).inputs,
             (Values{{"input", number, {8, 8, 3}}}));
-  EXPECT_EQ(to_onnx(model_of(image.network)).outputs,
-            (Values{{"output", number, {4}}, {"probabilities", number, {4}}, {"label", OnnxType::int64, {}}}));
+  EXPECT_EQ(
+      to_onnx(model_of(image.network)).outputs,
+      (Values{{"output", number, {4}}, {"probabilities", number, {4}}, {"label", OnnxType::int64, {}}}));
   const Network regression = dense_network({.inputs = 2, .outputs = 1});
   EXPECT_EQ(to_onnx(model_of(regression)).inputs, (Values{{"input", number, {2}}}));
   EXPECT_EQ(to_onnx(model_of(regression)).outputs, (Values{{"prediction", number, {1}}}));
@@ -264,7 +269,9 @@ TEST(OnnxExport, knows_every_spelling_of_a_missing_category) {
   for (const ::onnx::AttributeProto& attribute : first.attribute()) {
     if (attribute.name() == "keys_strings") keys = {attribute.strings().begin(), attribute.strings().end()};
     if (attribute.name() == "values_int64s") indices = {attribute.ints().begin(), attribute.ints().end()};
-    if (attribute.name() == "default_int64") { EXPECT_EQ(attribute.i(), 40); }
+    if (attribute.name() == "default_int64") {
+      EXPECT_EQ(attribute.i(), 40);
+    }
   }
   ASSERT_EQ(keys.size(), indices.size());
   for (const char* word : {"", "NA", "?", "keine"}) {
@@ -277,11 +284,13 @@ TEST(OnnxExport, knows_every_spelling_of_a_missing_category) {
 TEST(OnnxExport, refuses_in_one_line_what_it_cannot_write) {
   Model model = model_of(dense_network({.inputs = 2, .outputs = 3}));
   const std::string instead = "; export the columns as one input, a matrix";
-  EXPECT_EQ(refusal_of(model, {.inputs = OnnxInputs::columns}), "the model's columns have no names" + instead);
-  model.column_names = {"a", "\xE9"};
   EXPECT_EQ(refusal_of(model, {.inputs = OnnxInputs::columns}),
-            "column 2 ('\\xE9') cannot be an input of its own, which needs a name in UTF-8 that no other has" +
-                instead);
+            "the model's columns have no names" + instead);
+  model.column_names = {"a", "\xE9"};
+  EXPECT_EQ(
+      refusal_of(model, {.inputs = OnnxInputs::columns}),
+      "column 2 ('\\xE9') cannot be an input of its own, which needs a name in UTF-8 that no other has" +
+          instead);
   EXPECT_EQ(refusal_of(model), "");
   Model large;
   large.network = {30000, {Dense{30000}, Dense{2}}};
