@@ -58,6 +58,7 @@ Outcome run_export(const Arguments& arguments) {
   OptionTable table = export_options(options);
   if (!table.parse(arguments)) return {table.help()};
   const Format& format = chosen(table, options);
+  require_onnx_sense(table, options);
   const std::string& path = options.*format.path;
   require_other_file({format.option, path}, {{"MODEL", options.model}});
   require_writable(path, true);

@@ -4,15 +4,26 @@
 #include <cstdint>
 #include <string>
 
+#include "cli/input.hpp"
 #include "cli/options.hpp"
 #include "cli/streams.hpp"
 #include "ztilde/model.hpp"
+#include "ztilde/onnx_export.hpp"
 
 namespace ztilde::cli {
+
+struct OnnxExportArguments {
+  OnnxExportOptions graph;
+  bool fold = false;
+  std::string test_data;  // a folder
+  InputFiles input;       // the rows of the test data; none: the model's test rows
+  std::uint64_t rows = 1000;
+};
 
 struct ExportArguments {
   std::string model;
   std::string onnx, c, pytorch;  // what is written; one of them is given
+  OnnxExportArguments of_onnx;
   bool force = false, json = false, quiet = false;
   std::uint64_t threads = 0;
 };
@@ -21,6 +32,9 @@ struct ExportArguments {
 void add_onnx_export_options(OptionTable& table, ExportArguments& arguments);
 void add_c_export_options(OptionTable& table, ExportArguments& arguments);
 void add_pytorch_export_options(OptionTable& table, ExportArguments& arguments);
+
+// Refuses the options of ONNX that make no sense: for another format all of them.
+void require_onnx_sense(const OptionTable& table, const ExportArguments& arguments);
 
 // Each writes its file, which is locked and may be replaced, and returns what is to be said on standard
 // output, with --json as one line.
