@@ -36,6 +36,7 @@ OptionTable export_options(ExportArguments& options) {
   add_threads_option(table, options.threads);
   table.example("ztilde export model.ztilde --onnx model.onnx");
   table.example("ztilde export model.ztilde --c model.c");
+  table.example("ztilde export model.ztilde --pytorch model.safetensors --module model.py");
   return table;
 }
 
@@ -58,6 +59,8 @@ Outcome run_export(const Arguments& arguments) {
   OptionTable table = export_options(options);
   if (!table.parse(arguments)) return {table.help()};
   const Format& format = chosen(table, options);
+  require_onnx_sense(table, options);
+  require_pytorch_sense(table, options);
   const std::string& path = options.*format.path;
   require_other_file({format.option, path}, {{"MODEL", options.model}});
   require_writable(path, true);

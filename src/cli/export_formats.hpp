@@ -4,16 +4,27 @@
 #include <cstdint>
 #include <string>
 
+#include "cli/input.hpp"
 #include "cli/options.hpp"
 #include "cli/streams.hpp"
 #include "ztilde/model.hpp"
+#include "ztilde/onnx_export.hpp"
 
 namespace ztilde::cli {
+
+struct OnnxExportArguments {
+  OnnxExportOptions graph;
+  bool fold = false;
+  std::string test_data;  // a folder
+  InputFiles input;       // the rows of the test data; none: the model's test rows
+  std::uint64_t rows = 1000;
+};
 
 struct ExportArguments {
   std::string model;
   std::string onnx, c, pytorch;  // what is written; one of them is given
-  std::string module;            // of --pytorch: the Python file beside it
+  OnnxExportArguments of_onnx;
+  std::string module;  // of --pytorch: the Python file beside it
   bool double_statistics = false;
   bool force = false, json = false, quiet = false;
   std::uint64_t threads = 0;
@@ -23,6 +34,11 @@ struct ExportArguments {
 void add_onnx_export_options(OptionTable& table, ExportArguments& arguments);
 void add_c_export_options(OptionTable& table, ExportArguments& arguments);
 void add_pytorch_export_options(OptionTable& table, ExportArguments& arguments);
+
+// Refuses the options of ONNX that make no sense: for another format all of them.
+void require_onnx_sense(const OptionTable& table, const ExportArguments& arguments);
+// The same for PyTorch.
+void require_pytorch_sense(const OptionTable& table, const ExportArguments& arguments);
 
 // Each writes its file, which is locked and may be replaced, and returns what is to be said on standard
 // output, with --json as one line.

@@ -22,18 +22,6 @@ namespace fs = std::filesystem;
 constexpr std::size_t kIndent = 12;
 constexpr double kHarmless = 1e-4;  // as the test rows of a model file
 
-void require_program_path(const ExportArguments& arguments) {
-  if (arguments.module.empty()) return;
-  if (arguments.module == "-") refuse("--module", "it finds the tensors beside itself; name a file");
-  require_other_file({"--module", arguments.module},
-                     {{"MODEL", arguments.model}, {"--pytorch", arguments.pytorch}});
-  require_writable(arguments.module, arguments.force);
-  // The program looks for the state dict beside itself.
-  std::error_code ignored;
-  if (!fs::equivalent(folder_of(arguments.module), folder_of(arguments.pytorch), ignored))
-    refuse("--module", "it must be in the folder of --pytorch, beside which it looks for it");
-}
-
 std::string words(const ExportArguments& arguments, const PytorchExport& made, std::size_t layers) {
   std::string text = fmt::format("written     {}: {}, {}\n", shown_path(arguments.pytorch),
                                  counted(layers, "module"), shown_bytes(made.state_dict.size()));
@@ -81,9 +69,23 @@ void add_pytorch_export_options(OptionTable& table, ExportArguments& arguments) 
              "running statistics as 64-bit numbers, exact, for a module that is .double()");
 }
 
-std::string export_pytorch(const Model& model, const ExportArguments& arguments, const Messages& messages) {
+void require_pytorch_sense(const OptionTable& table, const ExportArguments& arguments) {
+  for (const char* name : {"--module", "--double"}) {
+    if (arguments.pytorch.empty() && table.given(name))
+      refuse(name, "is for --pytorch; add that, or leave it out");
+  }
   if (arguments.pytorch == "-") refuse("--pytorch", "tensors cannot go to standard output; name a file");
-  require_program_path(arguments);
+  if (arguments.module.empty()) return;
+  if (arguments.module == "-") refuse("--module", "it finds the tensors beside itself; name a file");
+  require_other_file({"--module", arguments.module},
+                     {{"MODEL", arguments.model}, {"--pytorch", arguments.pytorch}});
+  require_writable(arguments.module, arguments.force);
+  std::error_code ignored;
+  if (!fs::equivalent(folder_of(arguments.module), folder_of(arguments.pytorch), ignored))
+    refuse("--module", "it must be in the folder of --pytorch, beside which it looks for it");
+}
+
+std::string export_pytorch(const Model& model, const ExportArguments& arguments, const Messages& messages) {
   PytorchExport made;
   try {
     made = ztilde::export_pytorch(model, {arguments.double_statistics, arguments.threads});

@@ -51,8 +51,11 @@ Outcome run_import(const Arguments& arguments) {
   OptionTable table = import_options(options, files);
   if (!table.parse(arguments)) return {table.help()};
   require_sense(options, files);
-  require_other_file({"--out", options.out},
-                     {{"FILE", options.file}, {"--pytorch", options.pytorch}, {"--net", options.net}});
+  require_pytorch_sense(table, options);
+  require_other_file({"--out", options.out}, {{"FILE", options.file},
+                                              {"--pytorch", options.pytorch},
+                                              {"--net", options.net},
+                                              {"--map", options.of_pytorch.map}});
   require_writable(options.out, true);
   const OutputLock lock(options.out);
   require_writable(options.out, options.force);

@@ -42,6 +42,9 @@ struct Imported {
 void add_onnx_import_options(OptionTable& table, ImportArguments& arguments);
 void add_pytorch_import_options(OptionTable& table, ImportArguments& arguments);
 
+// Refuses options that are for a network of --pytorch alone, where that is not given.
+void require_pytorch_sense(const OptionTable& table, const ImportArguments& arguments);
+
 Imported import_onnx(const ImportArguments& arguments, const Messages& messages);
 Imported import_pytorch(const ImportArguments& arguments, const Messages& messages);
 

@@ -203,6 +203,13 @@ void add_pytorch_import_options(OptionTable& table, ImportArguments& arguments) 
       "the last column";
 }
 
+void require_pytorch_sense(const OptionTable& table, const ImportArguments& arguments) {
+  for (const char* name : {"--net", "--map", "--activation", "--norm-place", "--epsilon", "--momentum"}) {
+    if (arguments.pytorch.empty() && table.given(name))
+      refuse(name, "is for --pytorch; add that, or leave it out");
+  }
+}
+
 Imported import_pytorch(const ImportArguments& arguments, const Messages&) {
   if (arguments.out == "-") refuse("--out", "a model cannot go to standard output; name a file");
   PytorchImport imported = ztilde::import_pytorch(arguments.pytorch, import_options(arguments));

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
 #include "base/text.hpp"
 
@@ -11,8 +10,6 @@ namespace ztilde {
 namespace {
 
 constexpr std::size_t kMostListed = 3;
-constexpr std::array<std::string_view, 12> kMissing = {"",    "NA",  "N/A",  "na",   "n/a", "NaN",
-                                                       "nan", "NAN", "NULL", "null", "?",   "-"};
 
 }  // namespace
 
@@ -25,7 +22,7 @@ Cells::Cells(const CsvOptions& options)
 }
 
 bool Cells::is_missing(std::string_view text) const {
-  return std::ranges::find(kMissing, text) != kMissing.end() ||
+  return std::ranges::find(kMissingWords, text) != kMissingWords.end() ||
          std::ranges::find(further_, text) != further_.end();
 }
 

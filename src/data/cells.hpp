@@ -1,6 +1,7 @@
 // What a cell of a table stands for: a number, a missing value, or text.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -12,6 +13,10 @@
 #include "ztilde/dataset.hpp"
 
 namespace ztilde {
+
+// What a missing value is written as, spaces aside; a model's TableRules may have more.
+inline constexpr std::array<std::string_view, 12> kMissingWords = {"",    "NA",  "N/A",  "na",   "n/a", "NaN",
+                                                                   "nan", "NAN", "NULL", "null", "?",   "-"};
 
 class Cells {
  public:

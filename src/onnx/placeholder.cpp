@@ -1,2 +1,0 @@
-// What the formats of this room share.
-namespace ztilde {}
