@@ -2,11 +2,13 @@
 #pragma once
 
 #include "ztilde/batch_norm.hpp"
+#include "ztilde/compare.hpp"
 #include "ztilde/cross_validate.hpp"
 #include "ztilde/dataset.hpp"
 #include "ztilde/error.hpp"
 #include "ztilde/fold.hpp"
 #include "ztilde/fold_certificate.hpp"
+#include "ztilde/insert.hpp"
 #include "ztilde/matrix_view.hpp"
 #include "ztilde/model.hpp"
 #include "ztilde/network.hpp"

@@ -28,6 +28,8 @@ constexpr Verb kVerbs[] = {
     {"predict", "the answers of a model for raw rows, as CSV", run_predict},
     {"recalibrate", "batch norm's statistics measured anew over other rows", run_recalibrate},
     {"fold", "batch norm into the weights beside it, with a certificate", run_fold},
+    {"insert", "batch norm into a trained network, its outputs unchanged", run_insert},
+    {"compare", "two models side by side: numbers, conventions, outputs", run_compare},
     {"export", "a model as ONNX, as C source or for PyTorch", run_export},
     {"import", "a model of others: ONNX, or PyTorch's weights", run_import},
     {"report", "a page that shows how a training went, from its log", run_report},

@@ -23,6 +23,8 @@ Outcome run_report(const Arguments& arguments);
 Outcome run_inspect_data(const Arguments& arguments);
 Outcome run_inspect(const Arguments& arguments);
 Outcome run_fold(const Arguments& arguments);
+Outcome run_insert(const Arguments& arguments);
+Outcome run_compare(const Arguments& arguments);
 Outcome run_export(const Arguments& arguments);
 Outcome run_import(const Arguments& arguments);
 Outcome run_lab(const Arguments& arguments);

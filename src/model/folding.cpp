@@ -8,11 +8,11 @@
 #include <map>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <variant>
 
 #include "layers/layer.hpp"
+#include "model/network_parts.hpp"
 
 namespace ztilde {
 namespace {
@@ -20,25 +20,11 @@ namespace {
 using Numbers = std::vector<double>;
 using Reason = std::optional<std::string>;  // why something cannot be; empty: it can
 
-// Of a parameter slot within its layer: name and column.
-using TensorName = std::pair<std::string_view, std::optional<std::size_t>>;
-TensorName name_of(const ParameterSlot& slot) { return {slot.name, slot.column}; }
-const TensorName kWeight{"weight", {}}, kBias{"bias", {}};
-
 // A layer while the network is folded. Layers keep their numbers; those they read change where a
 // BatchNorm goes.
-struct Part {
-  Layer layer;
-  std::map<TensorName, Numbers> tensors;
-  std::optional<std::size_t> source;  // the layer it works on; empty: the network's input
-  std::optional<std::size_t> other;   // that an Add adds
-  ChannelMap map;                     // of a BatchNorm: itself; of a Dense or Conv2d: FoldedContraction's
-  bool gone = false;
+struct Part : NetworkPart {
+  ChannelMap map;  // of a BatchNorm: itself; of a Dense or Conv2d: MatchedContraction's
 };
-
-bool is_contraction(const Layer& layer) {
-  return std::holds_alternative<Dense>(layer) || std::holds_alternative<Conv2d>(layer);
-}
 
 bool fit_floats(const Numbers& numbers) {
   return std::ranges::all_of(
@@ -54,21 +40,13 @@ double largest_size(const Numbers& numbers) {
 class Folder {
  public:
   explicit Folder(const Model& model) : model_(model), shapes_(layer_shapes(model.network)) {
-    const Network& network = model.network;
-    for (std::size_t i = 0; i < network.layers.size(); ++i) {
-      Part part{network.layers[i], {}, layer_source(network, i), {}, {}};
-      if (const auto* add = std::get_if<Add>(&part.layer)) part.other = i - add->back;
-      if (is_contraction(part.layer)) {
-        part.map = {Numbers(shapes_[i].channels, 1.0), Numbers(shapes_[i].channels, 0.0)};
-      }
+    for (NetworkPart& whole : parts_of(model)) {
+      Part part{std::move(whole), {}};
+      const std::size_t channels = shapes_[parts_.size()].channels;
+      if (is_contraction(part.layer)) part.map = {Numbers(channels, 1.0), Numbers(channels, 0.0)};
+      if (const auto* norm = std::get_if<BatchNorm>(&part.layer)) part.map = map_of(*norm, part);
       parts_.push_back(std::move(part));
     }
-    for (const ParameterSlot& slot : parameter_slots(network)) {
-      const auto first = model.parameters.begin() + static_cast<std::ptrdiff_t>(slot.offset);
-      parts_[slot.layer].tensors[name_of(slot)] =
-          Numbers(first, first + static_cast<std::ptrdiff_t>(slot.size()));
-    }
-    for (const StatisticSlot& slot : statistic_slots(network)) set_norm_map(slot);
   }
 
   Folding run() {
@@ -89,7 +67,7 @@ class Folder {
     for (std::size_t i = 0; i < parts_.size(); ++i) try_to(i, &Folder::fold_into_before, not_before);
     for (std::size_t i = parts_.size(); i-- > 0;) try_to(i, &Folder::fold_into_after, not_after);
 
-    Folding folding{rebuilt(), {}, {}, {}};
+    Folding folding{with_parts(model_, std::vector<NetworkPart>(parts_.begin(), parts_.end())), {}, {}, {}};
     for (auto& [layer, norm] : folded) folding.folded.push_back(std::move(norm));
     for (const auto& [layer, reason] : not_after) {
       folding.unfolded.push_back({layer, fmt::format("{}; {}", not_before.at(layer), reason)});
@@ -103,18 +81,17 @@ class Folder {
  private:
   std::string label(std::size_t layer) const { return layers::label(model_.network, layer); }
 
-  void set_norm_map(const StatisticSlot& slot) {
-    Part& part = parts_[slot.layer];
-    const auto* norm = std::get_if<BatchNorm>(&part.layer);
-    if (!norm) return;
-    const double* mean = model_.statistics.data() + slot.offset;
-    const double* variance = mean + slot.channels;
+  static ChannelMap map_of(const BatchNorm& norm, const NetworkPart& part) {
     const Numbers &gamma = part.tensors.at(kWeight), &beta = part.tensors.at(kBias);
-    for (std::size_t c = 0; c < slot.channels; ++c) {
-      const double scale = gamma[c] * reference::inverse_std(variance[c], norm->epsilon);
-      part.map.scale.push_back(scale);
-      part.map.shift.push_back(beta[c] - scale * mean[c]);
+    const double* mean = part.statistics.data();
+    const double* variance = mean + gamma.size();
+    ChannelMap map;
+    for (std::size_t c = 0; c < gamma.size(); ++c) {
+      const double scale = gamma[c] * reference::inverse_std(variance[c], norm.epsilon);
+      map.scale.push_back(scale);
+      map.shift.push_back(beta[c] - scale * mean[c]);
     }
+    return map;
   }
 
   std::vector<std::size_t> readers(std::size_t layer) const {
@@ -256,43 +233,6 @@ class Folder {
   bool flattens_pixels(std::size_t layer) const {
     const std::optional<std::size_t> source = parts_[layer].source;
     return (source ? shapes_[*source] : model_.network.input_shape()).pixels() > 1;
-  }
-
-  Model rebuilt() const {
-    Model model = model_;
-    model.network.layers.clear();
-    std::vector<std::size_t> kept, place(parts_.size());
-    for (std::size_t i = 0; i < parts_.size(); ++i) {
-      if (parts_[i].gone) continue;
-      place[i] = kept.size();
-      Layer layer = parts_[i].layer;
-      if (auto* add = std::get_if<Add>(&layer)) add->back = place[i] - place[*parts_[i].other];
-      if (auto* shortcut = std::get_if<Shortcut>(&layer))
-        shortcut->back = place[i] - place[*parts_[i].source];
-      kept.push_back(i);
-      model.network.layers.push_back(std::move(layer));
-    }
-    validate(model.network);
-
-    model.parameters.assign(parameter_arena_size(model.network), 0.0f);
-    for (const ParameterSlot& slot : parameter_slots(model.network)) {
-      std::ranges::transform(parts_[kept[slot.layer]].tensors.at(name_of(slot)),
-                             model.parameters.begin() + static_cast<std::ptrdiff_t>(slot.offset),
-                             [](double number) { return static_cast<float>(number); });
-    }
-    // What an Encode layer has is the beginning of both; the statistics of those that stay move up.
-    model.statistic_batches.clear();
-    const std::vector<StatisticSlot> slots = statistic_slots(model.network);
-    const std::vector<StatisticSlot> old_slots = statistic_slots(model_.network);
-    for (std::size_t i = 0, next = 0; i < old_slots.size(); ++i) {
-      const StatisticSlot& old = old_slots[i];
-      if (parts_[old.layer].gone) continue;
-      std::copy_n(model_.statistics.data() + old.offset, 2 * old.channels,
-                  model.statistics.data() + slots[next++].offset);
-      model.statistic_batches.push_back(model_.statistic_batches[i]);
-    }
-    model.statistics.resize(statistic_arena_size(model.network));
-    return model;
   }
 
   const Model& model_;

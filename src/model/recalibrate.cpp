@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 
 #include "layers/layer.hpp"
 #include "model/scoring.hpp"
+#include "model/statistics_move.hpp"
 #include "plan/population.hpp"
 #include "ztilde/error.hpp"
 #include "ztilde/model.hpp"
@@ -51,18 +53,25 @@ std::vector<StatisticsMove> statistics_moves(const Model& before, const Model& a
   for (const StatisticSlot& slot : statistic_slots(before.network)) {
     const auto* norm = std::get_if<BatchNorm>(&before.network.layers[slot.layer]);
     if (norm == nullptr) continue;
-    std::vector<double> means, deviations;
-    for (std::size_t c = 0; c < slot.channels; ++c) {
-      const std::size_t mean = slot.offset + c, variance = mean + slot.channels;
-      const double then = std::sqrt(before.statistics[variance] + norm->epsilon);
-      const double now = std::sqrt(after.statistics[variance] + norm->epsilon);
-      const double difference = std::abs(after.statistics[mean] - before.statistics[mean]);
-      means.push_back(difference > 0 ? difference / then : 0);
-      deviations.push_back(now > then ? now / then : then > now ? then / now : 1);
-    }
-    moves.push_back({slot.layer, slot.channels, range_of(std::move(means)), range_of(std::move(deviations))});
+    moves.push_back(statistics_move(slot.layer, norm->epsilon,
+                                    std::span(before.statistics).subspan(slot.offset, 2 * slot.channels),
+                                    std::span(after.statistics).subspan(slot.offset, 2 * slot.channels)));
   }
   return moves;
+}
+
+StatisticsMove statistics_move(std::size_t layer, double epsilon, std::span<const double> before,
+                               std::span<const double> after) {
+  const std::size_t channels = before.size() / 2;
+  std::vector<double> means, deviations;
+  for (std::size_t c = 0; c < channels; ++c) {
+    const double then = std::sqrt(before[channels + c] + epsilon);
+    const double now = std::sqrt(after[channels + c] + epsilon);
+    const double difference = std::abs(after[c] - before[c]);
+    means.push_back(difference > 0 ? difference / then : 0);
+    deviations.push_back(now > then ? now / then : then > now ? then / now : 1);
+  }
+  return {layer, channels, range_of(std::move(means)), range_of(std::move(deviations))};
 }
 
 }  // namespace ztilde

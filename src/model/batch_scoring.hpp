@@ -1,0 +1,29 @@
+// A model's outputs when it normalises as it did in training, and the scores of outputs that are there.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "model/scoring.hpp"
+
+namespace ztilde {
+
+// Called after each batch, for each BatchNorm: batch, layer, mean, variance.
+using LookAtStatistics =
+    std::function<void(std::size_t, std::size_t, std::span<const double>, std::span<const double>)>;
+
+// All rows in batches of nearly `batch`, at least 2 where there are as many.
+Cut nearly_equal_batches(std::size_t rows, std::size_t batch);
+
+// By row of `all` (which has no index list), whatever the order they are in: [rows, outputs]; every
+// BatchNorm has the statistics of the batch.
+std::vector<float> outputs_in_batches(const Model& model, const Batch& all, const Cut& batches,
+                                      std::vector<std::uint32_t> order, Team& team,
+                                      const LookAtStatistics& look = {});
+
+// Every metric there is of outputs [rows, outputs]. Requires targets.
+Scores scores_of_outputs(const Model& model, const Batch& all, std::vector<float> outputs, Team& team);
+
+}  // namespace ztilde
