@@ -36,7 +36,7 @@ add_library(ztilde_faults MODULE tests/faults.cpp)
 target_compile_options(ztilde_faults PRIVATE -Wall -Wextra -Werror)
 target_link_libraries(ztilde_faults PRIVATE ${CMAKE_DL_LIBS})
 
-foreach(room base tensor kernels layers plan data model training exchange report lab)
+foreach(room base tensor kernels layers plan data model training doctor exchange report lab)
   ztilde_room_tests(${room} src/${room})
 endforeach()
 if(TARGET ztilde_onnx)

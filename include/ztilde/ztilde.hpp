@@ -4,6 +4,7 @@
 #include "ztilde/batch_norm.hpp"
 #include "ztilde/cross_validate.hpp"
 #include "ztilde/dataset.hpp"
+#include "ztilde/doctor.hpp"
 #include "ztilde/error.hpp"
 #include "ztilde/fold.hpp"
 #include "ztilde/fold_certificate.hpp"

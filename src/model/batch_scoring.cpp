@@ -1,5 +1,8 @@
 // evaluate_in_batches(): a model's scores when it normalises as it did in training.
+#include "model/batch_scoring.hpp"
+
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
 #include "model/scoring.hpp"
@@ -10,10 +13,31 @@ namespace {
 
 constexpr std::size_t kLeastRows = 2;  // of a batch that has statistics
 
-// Batch after batch: [rows, outputs].
-std::vector<float> outputs_in_batches(const Model& model, const Batch& all, const Cut& batches, Team& team) {
+// The norms of these layers are left to the batch, all others are the model's.
+void know_others(const Model& model, const std::vector<std::size_t>& by_batch, BatchForward& forward) {
+  const std::vector<Stage>& stages = forward.stages();
+  for (const StatisticSlot& slot : statistic_slots(model.network)) {
+    if (std::ranges::find(by_batch, slot.layer) != by_batch.end()) continue;
+    const double* mean = model.statistics.data() + slot.offset;
+    for (std::size_t s = 0; s < stages.size(); ++s) {
+      if (stages[s].sums && stages[s].norm_layer == slot.layer)
+        forward.norms[s].know(mean, mean + slot.channels);
+    }
+  }
+}
+
+}  // namespace
+
+Cut statistics_batches(std::size_t rows, std::size_t batch) {
+  const Cut wished = Cut::at_most(rows, std::max(batch, kLeastRows));
+  return {rows, std::clamp<std::size_t>(rows / kLeastRows, 1, wished.parts)};
+}
+
+std::vector<float> outputs_in_batches(const Model& model, const Batch& all, const Cut& batches, Team& team,
+                                      const std::optional<std::vector<std::size_t>>& by_batch) {
   BatchForward forward(model.network, {batches.largest(), batches.size(batches.parts - 1)}, team.threads(),
                        model.parameters.data(), nullptr, model.statistics.data(), false, 0);
+  if (by_batch) know_others(model, *by_batch, forward);
   const std::vector<Stage>& stages = forward.stages();
   std::vector<AlignedBuffer<float>> memory;
   std::vector<kernels::View> z;
@@ -33,19 +57,21 @@ std::vector<float> outputs_in_batches(const Model& model, const Batch& all, cons
     batch.rows = batches.size(b);
     forward.begin(b);
     team.run([&](const Worker& worker) { forward.run(worker, batch); });
+    if (forward.fault()) {  // the rest of the plan was not run
+      std::fill_n(result.begin() + static_cast<std::ptrdiff_t>(batches.first(b) * outputs),
+                  batch.rows * outputs, std::numeric_limits<float>::quiet_NaN());
+      continue;
+    }
     copy_rows(forward.z(stages.size() - 1, 0, batch.rows),
               {result.data() + batches.first(b) * outputs, batch.rows, outputs});
   }
   return result;
 }
 
-}  // namespace
-
 Scores evaluate_in_batches(const Model& model, const Dataset& data, std::size_t batch, std::size_t threads) {
   require_labelled(model, data);
   const Batch all = whole(data, model.network);
-  const Cut wished = Cut::at_most(all.rows, std::max(batch, kLeastRows));
-  const Cut batches{all.rows, std::clamp<std::size_t>(all.rows / kLeastRows, 1, wished.parts)};
+  const Cut batches = statistics_batches(all.rows, batch);
   Team team(InferencePlan::workers_for(model.network, batches.largest(), threads));
   std::vector<float> outputs = outputs_in_batches(model, all, batches, team);
   const std::size_t channels = layer_outputs(model.network).back();
