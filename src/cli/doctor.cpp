@@ -79,13 +79,12 @@ void require_sense(const DoctorArguments& options) {
                                                     {"--out", options.out}});
 }
 
-// Locked from before the work until it is done.
-std::optional<OutputLock> claimed(const std::string& path, bool force) {
-  if (path.empty()) return std::nullopt;
+// Claims a file for as long as the lock lives; nothing for no path.
+void claim(const std::string& path, bool force, std::optional<OutputLock>& lock) {
+  if (path.empty()) return;
   require_writable(path, true);
-  std::optional<OutputLock> lock(std::in_place, path);
+  lock.emplace(path);
   require_writable(path, force);
-  return lock;
 }
 
 std::vector<std::string> data_arguments(const OptionTable& table) {
@@ -105,8 +104,9 @@ Outcome run_doctor(const Arguments& arguments) {
   OptionTable table = doctor_options(options);
   if (!table.parse(arguments)) return {table.help()};
   require_sense(options);
-  const std::optional<OutputLock> out_lock = claimed(options.out, options.force);
-  const std::optional<OutputLock> report_lock = claimed(options.report, options.force);
+  std::optional<OutputLock> out_lock, report_lock;
+  claim(options.out, options.force, out_lock);
+  claim(options.report, options.force, report_lock);
   const Messages messages(options.quiet);
   options.doctor.threads = options.threads;
   options.doctor.batch = options.batch;

@@ -48,10 +48,11 @@ std::string loss_words(const Diagnosis& diagnosis) {
   return text;
 }
 
-// A change of the loss with its sign; below a tenth of its error's last digit it is 0.
+// A change of the loss with its sign.
 std::string change(const LossStep& step) {
   if (!std::isfinite(step.value)) return "-";
-  return fmt::format("{:+.4g}", std::abs(step.value) < 1e-7 ? 0.0 : -step.value);
+  if (std::abs(step.value) >= 100) return fmt::format("{:+.3g}", -step.value);
+  return fmt::format("{:+.4f}", -step.value);
 }
 
 std::string layer_table(const Model& model, const Diagnosis& diagnosis) {
@@ -59,13 +60,13 @@ std::string layer_table(const Model& model, const Diagnosis& diagnosis) {
       "\nwhat the loss does when layers change from the bottom up, from stored statistics\n"
       "to those measured anew, and from these to each batch's own; and how far stored\n"
       "ones are off: means in standard deviations, deviations by a factor (worst channel)\n\n"
-      "   #  layer          anew   batch's    mean  worst         deviation  worst\n";
+      "   #  layer           anew   batch's     mean  worst         deviation  worst\n";
   for (const LayerDiagnosis& layer : diagnosis.layers) {
     const auto worst = [](const ChannelRange& range) {
       return fmt::format("{:.3g} ({})", range.most, range.channel);
     };
     const StatisticsDistance& far = layer.judged;
-    text += fmt::format("{:>4}  {:<10}  {:>7}  {:>8}  {:>6.3g}  {:<12}  {:>9.4g}  {}\n", layer.layer,
+    text += fmt::format("{:>4}  {:<10}  {:>8}  {:>8}  {:>7.3g}  {:<12}  {:>9.4g}  {}\n", layer.layer,
                         layer_words(model.network.layers[layer.layer]), change(layer.to_population),
                         change(layer.to_batch), far.mean.median, worst(far.mean), far.deviation.median,
                         worst(far.deviation));

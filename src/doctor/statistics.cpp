@@ -142,16 +142,39 @@ void describe(const Case& is, Finding& finding) {
   add_evidence(finding, "channels", static_cast<double>(is.norm.channels()));
 }
 
-Finding& add_mismatch(Examination& e, const Case& is) {
-  const std::size_t layer = is.norm.slot.layer;
-  const double left = start_left(is.norm.fields.keep, is.updates);
-  const double noise = median(is.mismatch.running_chance);
-  const double bias = 1 - batch_share(e, is.norm);
+// Whether the distances are such as running statistics of the record's batches have.
+bool is_noise_of_batches(const Examination& e, const Case& is) {
+  if (!is.running || start_left(is.norm.fields.keep, is.updates) > kMostStart) return false;
+  const double noise = median(is.mismatch.running_chance), bias = 1 - batch_share(e, is.norm);
   std::vector<double> in_noise;
   for (std::size_t c = 0; c < is.norm.channels(); ++c) {
     if (is.mismatch.running_chance[c] > 0)
       in_noise.push_back(is.mismatch.mean[c] / is.mismatch.running_chance[c]);
   }
+  // Three times what chance gives: that is of normal numbers, and weights move meanwhile.
+  return std::max(noise, bias) > kNoise && !in_noise.empty() && root_mean_square(in_noise) < 3;
+}
+
+// As far as batches of 4 rows take them: a finding whatever these rows' loss says, since the weights were
+// learned under such noise.
+bool is_conspicuous(const Case& is) {
+  return is.mismatch.distance.mean.median > 2 * kNoise ||
+         is.mismatch.distance.deviation.median > std::sqrt(4.0 / 3);
+}
+
+Finding& add_small_batches(Examination& e, const Case& is) {
+  Finding& finding = joined(e, Cause::small_batches, is.norm.slot.layer);
+  add_evidence(finding, "batch", static_cast<double>(e.record.batch));
+  add_evidence(finding, "keep", is.norm.fields.keep);
+  add_evidence(finding, "expected_mean_noise", median(is.mismatch.running_chance));
+  add_evidence(finding, "expected_variance_share", batch_share(e, is.norm));
+  describe(is, finding);
+  return finding;
+}
+
+Finding& add_mismatch(Examination& e, const Case& is) {
+  const std::size_t layer = is.norm.slot.layer;
+  const double left = start_left(is.norm.fields.keep, is.updates);
   if (!e.inputs.empty()) {
     Finding& finding = joined(e, Cause::other_data, layer);
     finding.inputs = e.inputs;
@@ -166,16 +189,7 @@ Finding& add_mismatch(Examination& e, const Case& is) {
     describe(is, finding);
     return finding;
   }
-  // Three times what chance gives: that is of normal numbers, and weights move meanwhile.
-  if (is.running && std::max(noise, bias) > kNoise && !in_noise.empty() && root_mean_square(in_noise) < 3) {
-    Finding& finding = joined(e, Cause::small_batches, layer);
-    add_evidence(finding, "batch", static_cast<double>(e.record.batch));
-    add_evidence(finding, "keep", is.norm.fields.keep);
-    add_evidence(finding, "expected_mean_noise", noise);
-    add_evidence(finding, "expected_variance_share", batch_share(e, is.norm));
-    describe(is, finding);
-    return finding;
-  }
+  if (is_noise_of_batches(e, is)) return add_small_batches(e, is);
   if (std::vector<std::size_t> channels = once_constant(e, is); !channels.empty()) {
     Finding& finding = e.add(Cause::low_variance, {layer});
     add_evidence(finding, "channels", static_cast<double>(channels.size()));
@@ -230,6 +244,10 @@ void examine_norm(Examination& e, std::size_t norm) {
     add_evidence(finding, "expected_ratio", rows > 0 ? rows / (rows - 1) : (-rows - 1) / -rows);
     describe(is, finding);
     return settle(finding);
+  }
+  if (!matters && is.mismatch.beyond_chance() && is_noise_of_batches(e, is) && is_conspicuous(is)) {
+    add_small_batches(e, is);
+    return;
   }
   if (!matters || !is.mismatch.beyond_chance()) return examine_epsilon(e, norm);
   if (Finding* cause = e.changed_below(layer)) {
