@@ -50,6 +50,13 @@ std::string channels_words(const std::vector<std::size_t>& channels) {
   return channels.size() > kMostNamed ? text + fmt::format(", … ({} in all)", channels.size()) : text;
 }
 
+// "3 of 16 units: channels 0, 1, 2".
+std::string share_words(const Finding& finding, std::string_view what) {
+  const std::string all = counted(count(finding, "of"), what);
+  if (count(finding, "channels") == count(finding, "of")) return "all of its " + all;
+  return fmt::format("{} of {}: {}", count(finding, "channels"), all, channels_words(finding.channels));
+}
+
 std::string cause_words(const Finding& finding) {
   switch (finding.cause) {
     case Cause::not_finite:
@@ -217,11 +224,9 @@ std::string evidence_words(const Model& model, const Finding& finding) {
     case Cause::low_variance:
       return low_variance_words(finding);
     case Cause::zero_gamma:
-      return fmt::format("{} of {}: {}", count(finding, "channels"), counted(count(finding, "of"), "channel"),
-                         channels_words(finding.channels));
+      return share_words(finding, "channel");
     case Cause::dead_units:
-      return fmt::format("{} of {}: {}", count(finding, "channels"), counted(count(finding, "of"), "unit"),
-                         channels_words(finding.channels));
+      return share_words(finding, "unit");
     case Cause::example_rows:
       return fmt::format("its {} example rows give outputs up to {} away from those kept with them",
                          count(finding, "rows"), shown(number(finding, "largest_difference")));

@@ -52,7 +52,7 @@ std::string loss_words(const Diagnosis& diagnosis) {
 std::string change(const LossStep& step) {
   if (!std::isfinite(step.value)) return "-";
   if (std::abs(step.value) >= 100) return fmt::format("{:+.3g}", -step.value);
-  return fmt::format("{:+.4f}", -step.value);
+  return std::abs(step.value) < 5e-5 ? "0.0000" : fmt::format("{:+.4f}", -step.value);
 }
 
 std::string layer_table(const Model& model, const Diagnosis& diagnosis) {

@@ -85,8 +85,8 @@ std::vector<Patient> sound_models() {
 }
 
 std::string names(const Diagnosis& diagnosis) {
-  std::string text = std::to_string(diagnosis.loss_stored) + " " + std::to_string(diagnosis.loss_population) + " " +
-                     std::to_string(diagnosis.loss_batch) + ": ";
+  std::string text = std::to_string(diagnosis.loss_stored) + " " + std::to_string(diagnosis.loss_population) +
+                     " " + std::to_string(diagnosis.loss_batch) + ": ";
   for (const Finding& finding : diagnosis.findings) {
     text += std::string(to_string(finding.cause)) + " ";
     for (const std::size_t layer : finding.layers) text += std::to_string(layer) + " ";
@@ -115,8 +115,8 @@ TEST(Doctor, finds_nothing_in_sound_models_on_fresh_rows) {
   for (const Patient& patient : sound_models()) {
     const std::size_t rows = patient.data.rows;
     const bool images = patient.data.image_width > 0, encoded = !patient.data.column_info.empty();
-    const Dataset longer = images ? shapes(2 * rows)
-                           : encoded ? mixed_table(2 * rows)
+    const Dataset longer = images                                ? shapes(2 * rows)
+                           : encoded                             ? mixed_table(2 * rows)
                            : patient.model.task == Task::regress ? linear(2 * rows)
                                                                  : spirals(2 * rows);
     expect_sound(patient, rows_from(longer, rows, 2 * rows));

@@ -12,6 +12,11 @@ namespace {
 
 // Of the distances of the layer above, so much goes away at least where epsilon is their cause.
 constexpr double kExplained = 0.5;
+// Where so much does, a loss that is better beyond chance will do, however little.
+constexpr double kExplainedWell = 0.25, kErrors = 4;
+// Distances above that are so many standard errors, over all channels, are more than chance, also where
+// channels go together.
+constexpr double kFarErrors = 3;
 // Where no layer above tells, the loss must be better by so much of what is left of it, unless the record or
 // the other layers name the epsilon.
 constexpr double kShareAlone = 0.05;
@@ -41,6 +46,12 @@ std::vector<Candidate> candidates(const Examination& e, std::size_t layer) {
   return all;
 }
 
+double root_mean_square(const std::vector<double>& numbers) {
+  double sum = 0;
+  for (const double number : numbers) sum += number * number;
+  return std::sqrt(sum / static_cast<double>(numbers.size()));
+}
+
 // How far the next norm's stored statistics are from those measured, over its channels.
 double distance_above(const Examination& e, const Trial& trial, std::size_t norm) {
   const NormMoments& above = trial.measured.norms[norm + 1];
@@ -63,9 +74,12 @@ void examine_epsilon(Examination& e, std::size_t norm) {
   const std::vector<double>& variances = measured.variance;
   const bool above = norm + 1 < e.work.measured.norms.size();
   const double now = measured.fields.epsilon;
-  const bool above_off = above && mismatch_of(e, norm + 1).beyond_chance();
   const double before = above ? distance_above(e, e.work, norm) : 0;
-  if (above && !above_off) return;  // it is given what it was given in training
+  if (above) {
+    const Mismatch given = mismatch_of(e, norm + 1);
+    const double errors = std::max(root_mean_square(given.mean_errors), root_mean_square(given.ratio_errors));
+    if (!given.beyond_chance() && errors < kFarErrors) return;  // it is given what it was given in training
+  }
   std::optional<Trial> best;
   double best_score = 0;
   LossStep best_step;
@@ -81,7 +95,8 @@ void examine_epsilon(Examination& e, std::size_t norm) {
     double score = 0;
     if (above) {
       const double after = distance_above(e, trial, norm);
-      if (after > kExplained * before || (e.judge.labelled() && !helps)) continue;
+      const bool better = helps || (after < kExplainedWell * before && step.value > kErrors * step.error);
+      if (after > kExplained * before || (e.judge.labelled() && !better)) continue;
       score = 1 - after / before;
     } else {
       if (!helps || !e.judge.labelled()) continue;

@@ -12,15 +12,6 @@ Trial Examination::tried(Model changed) const {
   return trial;
 }
 
-bool Examination::population_helps() const {
-  LossStep total;
-  for (const LayerDiagnosis& layer : diagnosis.layers) {
-    total.value += layer.to_population.value;
-    total.error = std::hypot(total.error, layer.to_population.error);
-  }
-  return judge.matters(total, diagnosis.loss_population);
-}
-
 Finding& Examination::add(Cause cause, std::vector<std::size_t> layers) {
   Finding finding;
   finding.cause = cause;

@@ -40,8 +40,6 @@ struct Examination {
   bool matters(const LossStep& gained, const Trial& after) const {
     return judge.matters(gained, after.losses.mean);
   }
-  // Whether statistics of these rows are better at all.
-  bool population_helps() const;
   Finding& add(Cause cause, std::vector<std::size_t> layers);
   Finding* find(Cause cause);
   // The nearest finding below a layer after which the statistics of the layers above no longer fit: its

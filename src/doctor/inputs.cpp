@@ -15,6 +15,9 @@ namespace {
 // Less than a tenth of a standard deviation, or of a tenth more or less, no training is thrown off by: the
 // statistics of its own batches, of 100 rows, move as far.
 constexpr double kLeastDistance = 0.1;
+// Where another standardisation does not help, so many of the inputs must be far for them to be the reason:
+// single pixels at the edge of images, nearly always 0, are far by the chance of a few rows.
+constexpr double kLeastShare = 0.05;
 
 struct Statistics {
   std::vector<double> mean, variance;
@@ -138,7 +141,10 @@ void examine_inputs(Examination& e) {
                     changed.statistics.begin() + static_cast<std::ptrdiff_t>(slot->offset + features));
   Trial trial = e.tried(std::move(changed));
   const LossStep step = e.gain(trial);
-  if (!e.matters(step, trial)) return;
+  if (!e.matters(step, trial)) {
+    if (static_cast<double>(e.inputs.size()) < kLeastShare * static_cast<double>(features)) e.inputs.clear();
+    return;
+  }
   Finding& finding = e.add(Cause::other_data, {slot->layer});
   finding.loss_step = step;
   finding.inputs = e.inputs;

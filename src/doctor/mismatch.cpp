@@ -32,11 +32,11 @@ Mismatch mismatch(const NormMoments& measured, std::span<const double> stored, s
   const std::size_t channels = measured.channels();
   const double epsilon = measured.fields.epsilon;
   const bool running = source == StatisticsSource::running && updates > 1;
-  // Of a channel's variance over the rows, so much is in the stored mean by chance.
-  const double noise = running_noise(measured.fields.keep);
-  const double stored_share = running ? noise * noise / static_cast<double>(record.batch)
-                                      : 1 / (record.rows > 0 ? record.rows : rows);
-  const double chance = std::sqrt(1 / rows + stored_share) * std::sqrt(rows);  // in errors over these rows
+  // Standard errors over these rows, times this: the stored ones are of as many rows as they are of.
+  const double chance = std::sqrt(1 + rows / (record.rows > 0 ? record.rows : rows));
+  // And where they are running ones, of a channel's errors over a batch, which keep averages.
+  const double noise =
+      running ? running_noise(measured.fields.keep) * std::sqrt(rows / static_cast<double>(record.batch)) : 0;
   Mismatch found;
   std::vector<double> means, deviations, far;
   for (std::size_t c = 0; c < channels; ++c) {
@@ -49,9 +49,10 @@ Mismatch mismatch(const NormMoments& measured, std::span<const double> stored, s
         deviation == 0 ? 1 : std::hypot(measured.mean_error[c] * chance / deviation, kRounding);
     const double ratio_chance =
         variance == 0 ? 1 : std::hypot(measured.variance_error[c] * chance / variance, 2 * kRounding);
-    found.ratio_chance.push_back(ratio_chance);
-    found.running_chance.push_back(
-        running && deviation > 0 ? measured.mean_error[c] * std::sqrt(rows * stored_share) / deviation : 0);
+    const double deviation_error = deviation > 0 ? measured.mean_error[c] / deviation : 0;
+    const double variance_error = variance > 0 ? measured.variance_error[c] / variance : 0;
+    found.ratio_chance.push_back(std::hypot(ratio_chance, variance_error * noise));
+    found.running_chance.push_back(deviation_error * noise);
     found.mean_errors.push_back(std::abs(found.mean[c]) / mean_chance);
     found.ratio_errors.push_back(std::abs(found.log_ratio[c]) / ratio_chance);
     means.push_back(std::abs(found.mean[c]));

@@ -12,9 +12,9 @@ namespace ztilde::doctor {
 
 struct Mismatch {
   // By channel: (stored − measured mean) / sqrt(measured variance + epsilon); log of the stored variance over
-  // the measured one, epsilon added to both; and both over what chance gives them.
+  // the measured one, epsilon added to both; and both over what the choice of rows gives them by chance.
   std::vector<double> mean, log_ratio, mean_errors, ratio_errors;
-  std::vector<double> ratio_chance;    // standard error of log_ratio
+  std::vector<double> ratio_chance;    // standard error of log_ratio, running noise included
   std::vector<double> running_chance;  // what batches of the record's size give the running mean, in
                                        // standard deviations; 0 for population statistics
   std::vector<std::size_t> channels;   // beyond chance, the furthest first

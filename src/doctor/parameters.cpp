@@ -119,9 +119,8 @@ void examine_example_rows(const Model& model, Diagnosis& diagnosis) {
     const std::vector<float> now = outputs(model, model.test_inputs, 1);
     double most = 0;
     for (std::size_t i = 0; i < now.size(); ++i) {
-      const double difference = std::abs(double{now[i]} - model.test_outputs[i]);
-      most = std::isnan(difference) ? difference : std::max(most, difference);
-      if (std::isnan(most)) break;
+      if (!std::isfinite(now[i])) return;  // a finding of its own says why
+      most = std::max(most, std::abs(double{now[i]} - model.test_outputs[i]));
     }
     Finding finding;
     finding.cause = Cause::example_rows;

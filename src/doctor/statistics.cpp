@@ -89,7 +89,8 @@ double mixed_up_rows(const Examination& e, const Case& is) {
   const double usual = biased ? std::log(batch_share(e, is.norm)) : 0;
   std::vector<double> candidates = {static_cast<double>(e.record.batch),
                                     static_cast<double>(e.record.batch * is.norm.pixels)};
-  for (double m = 2; m <= 8; ++m) candidates.push_back(m);
+  const double most = e.record.batch_known ? 4 : 8;
+  for (double m = 2; m <= most; ++m) candidates.push_back(m);
   double best = 0, distance = std::max(chance, 0.02);
   for (const double m : candidates) {
     const double factor = std::log(m / (m - 1));
@@ -201,7 +202,7 @@ Finding& add_mismatch(Examination& e, const Case& is) {
     return finding;
   }
   Finding& finding = joined(e, Cause::old_statistics, layer);
-  if (finding.layers.size() == 1 && is.mismatch.channels.size() < is.norm.channels())
+  if (finding.layers.size() == 1 && 2 * is.mismatch.channels.size() <= is.norm.channels())
     finding.channels = is.mismatch.channels;
   describe(is, finding);
   return finding;
@@ -233,8 +234,9 @@ void examine_norm(Examination& e, std::size_t norm) {
   }
   const bool far =
       is.mismatch.distance.mean.median > kFarMean || is.mismatch.distance.deviation.median > kFarDeviation;
-  const bool matters = e.matters(step, trial) || (far && e.population_helps()) ||
-                       (is.running && start_left(is.norm.fields.keep, is.updates) > kYoung);
+  const LossStep harm = {-step.value, step.error};
+  const bool young = is.running && start_left(is.norm.fields.keep, is.updates) > kYoung;
+  const bool matters = e.matters(step, trial) || young || (far && !e.judge.matters(harm, e.work.losses.mean));
   // A factor of 1.1 of the variance is 5 % of what the layer gives.
   if (rows != 0 && (std::abs(rows) <= 10 || matters)) {
     Finding& finding = e.add(Cause::variance_kind, {layer});
