@@ -41,8 +41,10 @@ const TemporaryFolder& models() {
     folder.write("bare.csv", without_target(flowers()));
     folder.write("houses.csv", houses());
     folder.write("notes.txt", "no model");
-    if (ztilde(folder, quick_train("flowers.csv", {"--quiet", "--out", "sound"})).exit_code != 0) return false;
-    if (ztilde(folder, quick_train("houses.csv", {"--quiet", "--out", "prices"})).exit_code != 0) return false;
+    if (ztilde(folder, quick_train("flowers.csv", {"--quiet", "--out", "sound"})).exit_code != 0)
+      return false;
+    if (ztilde(folder, quick_train("houses.csv", {"--quiet", "--out", "prices"})).exit_code != 0)
+      return false;
     const std::vector<std::string> bare = {"--quiet", "--out", "none", "--norm", "none"};
     if (ztilde(folder, quick_train("flowers.csv", bare)).exit_code != 0) return false;
     Model stale = load(folder / "sound");
@@ -80,7 +82,8 @@ double loss_of(const std::string& model) {
 }
 
 TEST(CliDoctor, finds_nothing_in_a_sound_model_and_says_what_it_measured) {
-  for (const auto& [model, data] : {std::pair{"sound", "flowers.csv"}, {"sound", "bare.csv"}, {"prices", "houses.csv"}}) {
+  for (const auto& [model, data] :
+       {std::pair{"sound", "flowers.csv"}, {"sound", "bare.csv"}, {"prices", "houses.csv"}}) {
     const Result run = doctor(model, {"--check"}, data);
     EXPECT_EQ(run.exit_code, 0) << run.out;
     EXPECT_EQ(run.err, "");
@@ -102,13 +105,16 @@ TEST(CliDoctor, names_the_layer_the_cause_and_a_command_that_mends_it) {
   EXPECT_NEAR(object["loss_stored"].get<double>() - step, object["loss_repaired"].get<double>(), 1e-9);
   EXPECT_EQ(doctor("stale").exit_code, 0);
 
-  ASSERT_EQ(ztilde(models(), {"recalibrate", "stale", "--data", "flowers.csv", "--out", "stale.recalibrated"}).exit_code, 0);
+  ASSERT_EQ(ztilde(models(), {"recalibrate", "stale", "--data", "flowers.csv", "--out", "stale.recalibrated"})
+                .exit_code,
+            0);
   EXPECT_EQ(doctor("stale.recalibrated", {"--check"}).exit_code, 0);
 }
 
 TEST(CliDoctor, fits_eighty_columns_but_for_commands) {
   const Result run = doctor("stale");
-  EXPECT_NE(run.out.find("1.  layer 2 (batch norm): its statistics are too old"), std::string::npos) << run.out;
+  EXPECT_NE(run.out.find("1.  layer 2 (batch norm): statistics that are too old"), std::string::npos)
+      << run.out;
   for (const std::string& line : lines_of(run.out)) {
     if (line.starts_with("        ztilde ")) continue;
     EXPECT_LE(columns_of_text(line), 80u) << line;
@@ -146,8 +152,9 @@ TEST(CliDoctor, writes_no_model_where_nothing_can_be_repaired) {
 TEST(CliDoctor, shows_the_same_on_a_page) {
   ASSERT_EQ(doctor("stale", {"--report", "stale.html"}).exit_code, 0);
   const std::string page = models().read("stale.html");
-  EXPECT_NE(page.find("ztilde recalibrate stale --data flowers.csv --out stale.recalibrated"), std::string::npos);
-  EXPECT_NE(page.find("its statistics are too old"), std::string::npos);
+  EXPECT_NE(page.find("ztilde recalibrate stale --data flowers.csv --out stale.recalibrated"),
+            std::string::npos);
+  EXPECT_NE(page.find("statistics that are too old"), std::string::npos);
   EXPECT_EQ(doctor("stale", {"--report", "stale.html"}).exit_code, 2);  // there is one already
 }
 

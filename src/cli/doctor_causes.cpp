@@ -53,28 +53,28 @@ std::string channels_words(const std::vector<std::size_t>& channels) {
 // "3 of 16 units: channels 0, 1, 2".
 std::string share_words(const Finding& finding, std::string_view what) {
   const std::string all = counted(count(finding, "of"), what);
-  if (count(finding, "channels") == count(finding, "of")) return "all of its " + all;
+  if (count(finding, "channels") == count(finding, "of")) return "all " + all;
   return fmt::format("{} of {}: {}", count(finding, "channels"), all, channels_words(finding.channels));
 }
 
 std::string cause_words(const Finding& finding) {
   switch (finding.cause) {
     case Cause::not_finite:
-      return finding.tensor.empty() ? "NaN or infinity comes out of it" : "NaN or infinity among its numbers";
+      return finding.tensor.empty() ? "NaN or infinity comes in" : "NaN or infinity among the numbers";
     case Cause::frozen_statistics:
-      return "its statistics are those it started from";
+      return "statistics that never left their start";
     case Cause::frozen_parameters:
-      return "training left it as it was initialised";
+      return "as it was initialised: training did not change it";
     case Cause::few_updates:
-      return "its running statistics are too young";
+      return "running statistics that are too young";
     case Cause::small_batches:
       return "training's batches were too small for their statistics";
     case Cause::old_statistics:
-      return "its statistics are too old: they are not of the weights it has now";
+      return "statistics that are too old: not of the weights there are now";
     case Cause::variance_kind:
-      return "its variance mixes up rows and rows - 1 (biased, unbiased)";
+      return "a variance that mixes up rows and rows - 1 (biased, unbiased)";
     case Cause::epsilon:
-      return "its epsilon is not the one it was trained with";
+      return "another epsilon than in training";
     case Cause::other_data:
       return "these rows are not like those of training";
     case Cause::low_variance:

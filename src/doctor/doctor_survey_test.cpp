@@ -36,7 +36,8 @@ TEST(DoctorSurvey, DISABLED_of_faults_planted_into_many_models) {
     ++sound;
     if (!diagnose(patient.model, patient.data, {.threads = 1}).findings.empty()) ++alarms;
     for (const Fault& fault : faults()) {
-      const bool relu = patient.model.network.layers.size() > 3 && varied(seed).activation == ActivationKind::relu &&
+      const bool relu = patient.model.network.layers.size() > 3 &&
+                        varied(seed).activation == ActivationKind::relu &&
                         varied(seed).norm_place == NormPlace::before;
       if (fault.cause == Cause::dead_units && !relu) continue;
       if (fault.cause == Cause::low_variance && varied(seed).norm_place == NormPlace::after) continue;
