@@ -39,7 +39,7 @@ add_library(ztilde_faults MODULE tests/faults.cpp)
 target_compile_options(ztilde_faults PRIVATE -Wall -Wextra -Werror)
 target_link_libraries(ztilde_faults PRIVATE ${CMAKE_DL_LIBS})
 
-set(rooms base tensor kernels layers plan data model training exchange report lab)
+set(rooms base tensor kernels layers plan data model training doctor exchange report lab)
 if(TARGET ztilde_onnx)
   list(APPEND rooms onnx)
 endif()

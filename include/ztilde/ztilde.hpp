@@ -5,6 +5,7 @@
 #include "ztilde/compare.hpp"
 #include "ztilde/cross_validate.hpp"
 #include "ztilde/dataset.hpp"
+#include "ztilde/doctor.hpp"
 #include "ztilde/error.hpp"
 #include "ztilde/fold.hpp"
 #include "ztilde/fold_certificate.hpp"

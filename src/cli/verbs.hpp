@@ -19,6 +19,7 @@ Outcome run_train(const Arguments& arguments);
 Outcome run_evaluate(const Arguments& arguments);
 Outcome run_predict(const Arguments& arguments);
 Outcome run_recalibrate(const Arguments& arguments);
+Outcome run_doctor(const Arguments& arguments);
 Outcome run_report(const Arguments& arguments);
 Outcome run_inspect_data(const Arguments& arguments);
 Outcome run_inspect(const Arguments& arguments);

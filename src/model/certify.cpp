@@ -8,6 +8,7 @@
 #include <optional>
 #include <variant>
 
+#include "model/row_scores.hpp"
 #include "plan/inference_plan.hpp"
 #include "plan/reference_plan.hpp"
 
@@ -40,8 +41,7 @@ struct Subject {
   template <class A, class B>
   bool same_class(const A* a, const B* b) const {
     if (models.original.task == Task::regress) return true;
-    if (outputs == 1) return (a[0] > 0) == (b[0] > 0);
-    return std::max_element(a, a + outputs) - a == std::max_element(b, b + outputs) - b;
+    return answer_of(a, outputs) == answer_of(b, outputs);
   }
 };
 

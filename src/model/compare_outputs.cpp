@@ -7,6 +7,7 @@
 
 #include "base/text.hpp"
 #include "model/compare_parts.hpp"
+#include "model/row_scores.hpp"
 #include "model/scoring.hpp"
 #include "plan/reference_plan.hpp"
 #include "ztilde/error.hpp"
@@ -108,53 +109,14 @@ void reorder_outputs(const std::vector<std::size_t>& classes, std::size_t width,
   }
 }
 
-std::size_t answer_of(const float* row, std::size_t width) {
-  if (width == 1) return row[0] > 0 ? 1 : 0;
-  return static_cast<std::size_t>(std::max_element(row, row + width) - row);
-}
-
-// Cross-entropy in nats, or the squared error.
-double loss_of(Task task, const float* row, std::size_t width, float target) {
-  if (task == Task::regress) return (double{row[0]} - target) * (double{row[0]} - target);
-  if (width == 1) {
-    const double z = target == 1 ? row[0] : -row[0];
-    return z > 0 ? std::log1p(std::exp(-z)) : std::log1p(std::exp(z)) - z;
-  }
-  const double most = *std::max_element(row, row + width);
-  double sum = 0;
-  for (std::size_t c = 0; c < width; ++c) sum += std::exp(row[c] - most);
-  return most + std::log(sum) - row[static_cast<std::size_t>(target)];
-}
-
 // of(outputs, row): a score of a row.
 template <class Of>
 PairedScore paired(const Batch& rows, const std::vector<float>& a, const std::vector<float>& b,
                    const Of& of) {
-  PairedScore score;
-  double weights = 0;
-  std::vector<double> differences(rows.rows);
-  const auto weight = [&](std::size_t r) { return rows.weights ? double{rows.weights[r]} : 1.0; };
-  for (std::size_t r = 0; r < rows.rows; ++r) {
-    const double of_a = of(a, r), of_b = of(b, r);
-    differences[r] = of_b - of_a;
-    score.a += weight(r) * of_a;
-    score.b += weight(r) * of_b;
-    score.difference += weight(r) * differences[r];
-    weights += weight(r);
-  }
-  score.a /= weights;
-  score.b /= weights;
-  score.difference /= weights;
-  double squares = 0;
-  for (std::size_t r = 0; r < rows.rows; ++r) {
-    const double off = weight(r) * (differences[r] - score.difference);
-    squares += off * off;
-  }
-  if (rows.rows > 1) {
-    const auto n = static_cast<double>(rows.rows);
-    score.standard_error = std::sqrt(squares * n / (n - 1)) / weights;
-  }
-  return score;
+  const auto mean = [&](const auto& score) { return paired_difference(rows.rows, rows.weights, score); };
+  const PairedDifference difference = mean([&](std::size_t r) { return of(b, r) - of(a, r); });
+  return {mean([&](std::size_t r) { return of(a, r); }).mean,
+          mean([&](std::size_t r) { return of(b, r); }).mean, difference.mean, difference.standard_error};
 }
 
 // Both models in double, layer by layer.
@@ -270,7 +232,7 @@ void compare_outputs(const Model& a, const Model& b, const Aligned& aligned, con
   if (a_batch.targets && a_rows.task == a.task &&
       (a.task == Task::regress || are_first_classes(a_rows.classes, a.classes))) {
     outputs.loss = paired(a_batch, of_a, of_b, [&](const std::vector<float>& of, std::size_t r) {
-      return loss_of(a.task, &of[r * width], width, a_batch.targets[r]);
+      return row_loss(a.task, &of[r * width], width, a_batch.targets[r]);
     });
     if (a.task == Task::classify) {
       outputs.accuracy = paired(a_batch, of_a, of_b, [&](const std::vector<float>& of, std::size_t r) {

@@ -107,12 +107,15 @@ BatchNoise batch_noise(const Model& model, const std::vector<InsertedNorm>& norm
     noise.norms.push_back({norms[i].layer, m, 1 / std::sqrt(m), 0, expected_spread(moments[i], m), 0});
   }
   Team team(InferencePlan::workers_for(model.network, rows.rows, options.threads));
-  const std::vector<float> in_batches = outputs_in_batches(
-      model, rows, batches, shuffled(rows.rows, options.seed), team,
-      [&](std::size_t, std::size_t layer, std::span<const double> mean, std::span<const double> variance) {
-        const auto norm = std::ranges::find(norms, layer, &InsertedNorm::layer);
-        if (norm != norms.end()) spreads[static_cast<std::size_t>(norm - norms.begin())].add(mean, variance);
-      });
+  const std::vector<float> in_batches =
+      outputs_in_batches(model, rows, batches, team,
+                         {.order = shuffled(rows.rows, options.seed),
+                          .look = [&](std::size_t, std::size_t layer, std::span<const double> mean,
+                                      std::span<const double> variance) {
+                            const auto norm = std::ranges::find(norms, layer, &InsertedNorm::layer);
+                            if (norm != norms.end())
+                              spreads[static_cast<std::size_t>(norm - norms.begin())].add(mean, variance);
+                          }});
   for (std::size_t i = 0; i < norms.size(); ++i) {
     noise.norms[i].mean_measured = root_mean_square(spreads[i].mean_squares, spreads[i].count);
     noise.norms[i].variance_measured = root_mean_square(spreads[i].variance_squares, spreads[i].count);

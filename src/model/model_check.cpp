@@ -106,6 +106,11 @@ void check_statistics(const Model& model) {
 }  // namespace
 
 void check_model(const Model& model) {
+  check_structure(model);
+  check_numbers(model);
+}
+
+void check_structure(const Model& model) {
   const Network& network = model.network;
   validate(network);
   require_size(model.parameters.size(), parameter_arena_size(network), "parameters");
@@ -120,8 +125,11 @@ void check_model(const Model& model) {
   const std::size_t test_rows = model.test_inputs.size() / network.inputs;
   require_size(model.test_inputs.size(), test_rows * network.inputs, "test inputs");
   require_size(model.test_outputs.size(), test_rows * output_width(network), "test outputs");
-  check_parameters(model);
   check_encoding(model);
+}
+
+void check_numbers(const Model& model) {
+  check_parameters(model);
   check_statistics(model);
 }
 

@@ -16,6 +16,7 @@
 #include "model/model_check.hpp"
 #include "model/model_metadata.hpp"
 #include "model/safetensors.hpp"
+#include "ztilde/doctor.hpp"
 #include "ztilde/error.hpp"
 
 namespace ztilde {
@@ -248,24 +249,52 @@ std::string to_bytes(const Model& model, const std::string& file_name) {
   return to_pieces(model, file_name).joined();
 }
 
-Model from_bytes(std::string_view content, const std::string& file_name) {
+namespace {
+
+// check(what): called with each thing that may be refused without being in the way of reading on.
+template <class Check>
+Model read_model(std::string_view content, const std::string& file_name, const Check& check) {
   if (!safetensors::looks_like_one(content)) {
     refuse(file_name,
            fmt::format("not a ztilde model ({}); make one with 'ztilde train'", what_it_is_instead(content)));
   }
   const safetensors::File file = safetensors::read(content, file_name);
-  require_undamaged(content, file, file_name);
+  check([&] { require_undamaged(content, file, file_name); });
   require_ztilde(file.metadata, file_name);
   Model model = from_metadata(file.metadata, file_name);
-  require_checksum(file, file_name);
+  check([&] { require_checksum(file, file_name); });
   take_tensors(file.tensors, file_name, model);
-  try {
-    check_model(model);
-    check_test_rows(model);
-  } catch (const Error& error) {
-    refuse(file_name, error.what());
-  }
+  const auto named = [&](const auto& what, const char* help) {
+    try {
+      what(model);
+    } catch (const Error& error) {
+      refuse(file_name, error.what() + std::string(help));
+    }
+  };
+  named(check_structure, "");
+  constexpr const char* kHelp = ", or let 'ztilde doctor' look at it";
+  check([&] { named(check_numbers, kHelp); });
+  check([&] { named(check_test_rows, kHelp); });
   return model;
+}
+
+}  // namespace
+
+Model from_bytes(std::string_view content, const std::string& file_name) {
+  return read_model(content, file_name, [](const auto& what) { what(); });
+}
+
+Unchecked from_bytes_unchecked(std::string_view content, const std::string& file_name) {
+  std::string refusal;
+  Model model = read_model(content, file_name, [&](const auto& what) {
+    if (!refusal.empty()) return;
+    try {
+      what();
+    } catch (const Error& error) {
+      refusal = error.what();
+    }
+  });
+  return {std::move(model), std::move(refusal)};
 }
 
 }  // namespace model_file
@@ -275,12 +304,25 @@ void save(const Model& model, const std::string& path) {
   write_file_atomically(path, pieces.parts());
 }
 
-Model load(const std::string& path) {
+namespace {
+
+std::string content_of_model(const std::string& path) {
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored)) {
     model_file::refuse(shown_path(path), "not a ztilde model (it is a directory); name the model file in it");
   }
-  return model_file::from_bytes(read_file(path), shown_path(path));
+  return read_file(path);
+}
+
+}  // namespace
+
+Model load(const std::string& path) {
+  return model_file::from_bytes(content_of_model(path), shown_path(path));
+}
+
+UncheckedModel load_unchecked(const std::string& path) {
+  model_file::Unchecked read = model_file::from_bytes_unchecked(content_of_model(path), shown_path(path));
+  return {std::move(read.model), std::move(read.refusal)};
 }
 
 }  // namespace ztilde

@@ -19,4 +19,12 @@ std::string to_bytes(const Model& model, const std::string& file_name);
 // whose test rows come out as when it was written.
 Model from_bytes(std::string_view content, const std::string& file_name);
 
+// Refuses only what is no model of a known version at all. `refusal` has what from_bytes would say, if
+// anything.
+struct Unchecked {
+  Model model;
+  std::string refusal;
+};
+Unchecked from_bytes_unchecked(std::string_view content, const std::string& file_name);
+
 }  // namespace ztilde::model_file

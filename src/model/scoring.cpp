@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "model/metrics.hpp"
+#include "model/row_scores.hpp"
 
 namespace ztilde {
 namespace {
@@ -38,10 +39,6 @@ void keep_scores(kernels::View out, float* scores, std::size_t classes) {
   }
 }
 
-std::uint32_t answer_of(const float* row, std::size_t outputs) {
-  return static_cast<std::uint32_t>(outputs == 1 ? row[0] > 0 : std::max_element(row, row + outputs) - row);
-}
-
 Scores score_keeping(const RunOutputs& outputs, const Batch& batch, const Objective& objective,
                      const Kept& kept, std::size_t classes) {
   std::vector<BlockSums> by_block(outputs.blocks.parts);
@@ -62,7 +59,7 @@ Scores score_keeping(const RunOutputs& outputs, const Batch& batch, const Object
     }
     if (regress) return;
     for (std::size_t r = 0; r < out.rows && (batch.weights || kept.answers); ++r) {
-      const std::uint32_t answer = answer_of(out.row(r), out.channels);
+      const auto answer = static_cast<std::uint32_t>(answer_of(out.row(r), out.channels));
       if (answer == target(first + r)) sums.right += weight(first + r);
       if (kept.answers) kept.answers[first + r] = answer;
     }

@@ -68,13 +68,13 @@ def run(folder, *arguments):
 def write_tables(folder):
     """Three clouds and a plane, with noise enough that nothing is perfect."""
     rng = random.Random(7)
-    for name, rows in (("train", 600), ("valid", 300)):
+    for name, rows, moved in (("train", 600, 0), ("valid", 300, 0), ("moved", 300, 4)):
         with open(f"{folder}/flowers-{name}.csv", "w", newline="") as file:
             table = csv.writer(file)
             table.writerow([EVIL, "width", "kind"])
             for r in range(rows):
                 kind = r % 3
-                table.writerow([kind + rng.gauss(0, 0.6), rng.gauss(0, 0.6) - kind, ["a", EVIL, "c, d"][kind]])
+                table.writerow([moved + kind + rng.gauss(0, 0.6), rng.gauss(0, 0.6) - kind, ["a", EVIL, "c, d"][kind]])
         with open(f"{folder}/houses-{name}.csv", "w", newline="") as file:
             table = csv.writer(file)
             table.writerow(["a", "b", "price"])
@@ -309,6 +309,8 @@ def main():
             compare_classes(browser, folder)
             look_at(browser, f"{folder}/houses.html", 6, True)
             compare_numbers(browser, folder)
+            run(folder, "doctor", "flowers.model", "--data", "flowers-moved.csv", "--report", "doctor.html")
+            look_at(browser, f"{folder}/doctor.html", 1, True)
             run(folder, "lab", "bowls", "identity", "sigmoid", "map", "optimisers", "twins", "--quick", "--quiet")
             look_at(browser, f"{folder}/lab/lab.html", 8, True)
             watch(browser, folder)
