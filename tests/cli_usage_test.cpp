@@ -19,8 +19,8 @@ const std::vector<BadUse>& bad_uses() {
       {{"trian"}, 2, "trian: unknown verb; did you mean train?"},
       {{""},
        2,
-       "'': unknown verb; known are train, evaluate, predict, doctor, recalibrate, fold, "
-       "report, inspect-data, …"},
+       "'': unknown verb; known are train, evaluate, predict, doctor, recalibrate, fold, export, "
+       "import, report, inspect-data, inspect, lab"},
       {{"--versoin"}, 2, "--versoin: unknown option; did you mean --version?"},
       {{"train"}, 2, "--data: missing; name a table, an IDX image file or a folder of images"},
       {{"train", "--data"}, 2, "--data: needs a value, PATH"},
