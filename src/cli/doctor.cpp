@@ -33,11 +33,11 @@ const std::vector<std::string> kDataOptions = {"--data",      "--labels",       
 
 OptionTable doctor_options(DoctorArguments& options) {
   OptionTable table("ztilde doctor MODEL --data PATH [options]",
-                    "Says why a batch-normalised model is worse in use than in training. The same rows go\n"
-                    "through it with the statistics it holds, with statistics measured anew and with each\n"
-                    "batch's own, one layer at a time; each layer that costs something gets its cause, the\n"
-                    "evidence, and a command that mends it. Rows it was trained on tell most. Reads models\n"
-                    "that other commands refuse for their numbers.");
+                    "Says why a batch-normalised model is worse in use than in training. The same\n"
+                    "rows go through it with the statistics it holds, with statistics measured anew\n"
+                    "and with each batch's own, one layer at a time; each layer that costs something\n"
+                    "gets its cause, the evidence, and a command that mends it. Rows it was trained\n"
+                    "on tell most. Reads models that other commands refuse for their numbers.");
   table.positional("MODEL", options.model, "a model file, as ztilde train writes it");
   table.group("Data");
   add_input_options(table, options.input);

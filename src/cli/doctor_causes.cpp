@@ -91,12 +91,15 @@ std::string cause_words(const Finding& finding) {
 
 std::string distance_words(const Finding& finding) {
   if (!has(finding, "median_mean_distance")) return "";
-  return fmt::format(
-      "stored and measured means are {} standard deviations apart in the median channel and "
-      "{} at most, standard deviations differ by a factor of {} and {}; {} of {} beyond chance",
-      shown(number(finding, "median_mean_distance")), shown(number(finding, "most_mean_distance")),
-      shown(number(finding, "median_deviation_factor")), shown(number(finding, "most_deviation_factor")),
-      count(finding, "channels_beyond_chance"), counted(count(finding, "channels"), "channel"));
+  const std::string where = finding.layers.size() > 1 ? fmt::format("in layer {} ", finding.layers[0]) : "";
+  return where +
+         fmt::format(
+             "stored and measured means are {} standard deviations apart in the median channel and "
+             "{} at most, standard deviations differ by a factor of {} and {}; {} of {} beyond chance",
+             shown(number(finding, "median_mean_distance")), shown(number(finding, "most_mean_distance")),
+             shown(number(finding, "median_deviation_factor")),
+             shown(number(finding, "most_deviation_factor")), count(finding, "channels_beyond_chance"),
+             counted(count(finding, "channels"), "channel"));
 }
 
 std::string inputs_words(const Finding& finding) {

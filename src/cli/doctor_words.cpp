@@ -51,25 +51,27 @@ std::string loss_words(const Diagnosis& diagnosis) {
 // A change of the loss with its sign.
 std::string change(const LossStep& step) {
   if (!std::isfinite(step.value)) return "-";
-  if (std::abs(step.value) >= 100) return fmt::format("{:+.3g}", -step.value);
-  return std::abs(step.value) < 5e-5 ? "0.0000" : fmt::format("{:+.4f}", -step.value);
+  const double size = std::abs(step.value);
+  if (size >= 10)
+    return size < 1000 ? fmt::format("{:+.2f}", -step.value) : fmt::format("{:+.2g}", -step.value);
+  return size < 5e-5 ? "0.0000" : fmt::format("{:+.4f}", -step.value);
 }
 
 std::string layer_table(const Model& model, const Diagnosis& diagnosis) {
   std::string text =
       "\nwhat the loss does when layers change from the bottom up, from stored statistics\n"
-      "to those measured anew, and from these to each batch's own; and how far stored\n"
-      "ones are off: means in standard deviations, deviations by a factor (worst channel)\n\n"
-      "   #  layer           anew   batch's     mean  worst         deviation  worst\n";
+      "to those measured anew, and from these to each batch's own; how far stored ones\n"
+      "are off: means in standard deviations, deviations by a factor (worst channel)\n\n"
+      "   #  layer          anew  batch's    mean  worst        deviation  worst\n";
   for (const LayerDiagnosis& layer : diagnosis.layers) {
-    const auto worst = [](const ChannelRange& range) {
-      return fmt::format("{:.3g} ({})", range.most, range.channel);
+    const auto worst = [](const ChannelRange& range, int digits) {
+      return fmt::format("{:.{}g} ({})", range.most, digits, range.channel);
     };
     const StatisticsDistance& far = layer.judged;
-    text += fmt::format("{:>4}  {:<10}  {:>8}  {:>8}  {:>7.3g}  {:<12}  {:>9.4g}  {}\n", layer.layer,
+    text += fmt::format("{:>4}  {:<10}  {:>7}  {:>7}  {:>6.2g}  {:<11}  {:>9.4g}  {}\n", layer.layer,
                         layer_words(model.network.layers[layer.layer]), change(layer.to_population),
-                        change(layer.to_batch), far.mean.median, worst(far.mean), far.deviation.median,
-                        worst(far.deviation));
+                        change(layer.to_batch), far.mean.median, worst(far.mean, 2), far.deviation.median,
+                        worst(far.deviation, 3));
   }
   return text;
 }
