@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <deque>
 #include <filesystem>
 #include <optional>
 
@@ -136,6 +137,51 @@ std::optional<struct stat> replaceable(const std::string& path) {
   return status;
 }
 
+bool is_device(const std::string& path) {
+  const auto old = replaceable(path);
+  return old && !S_ISREG(old->st_mode);
+}
+
+// A file written beside the one that it is to replace.
+class Replacement {
+ public:
+  Replacement(const std::string& path, std::span<const std::string_view> parts)
+      : path_(path), target_(link_target(path)) {
+    const auto old = replaceable(path);
+    int problem = 0;
+    {
+      const Descriptor file(open_temporary(folder_of(target_), temporary_));
+      problem = file.number < 0 ? errno : fill_temporary(file.number, parts, old);
+      if (file.number < 0) temporary_.clear();
+    }
+    if (problem != 0) give_up(problem);
+  }
+  Replacement(const Replacement&) = delete;
+  Replacement& operator=(const Replacement&) = delete;
+  ~Replacement() {
+    if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  }
+
+  void take_place() {
+    if (::rename(temporary_.c_str(), target_.c_str()) != 0) give_up(errno);
+    temporary_.clear();
+    // A folder that may be written but not read cannot be opened, hence not synced.
+    const Descriptor opened(::open(folder_of(target_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const int problem = opened.number < 0 ? 0 : sync(opened.number);
+    if (problem != 0)
+      fail(path_, fmt::format("is written but not safely on disk ({}); check the disk", reason(problem)));
+  }
+
+ private:
+  [[noreturn]] void give_up(int problem) {
+    if (!temporary_.empty()) ::unlink(temporary_.c_str());
+    temporary_.clear();
+    fail_writing(path_, problem);
+  }
+
+  std::string path_, target_, temporary_;
+};
+
 }  // namespace
 
 std::string shown_path(const std::string& path) {
@@ -191,30 +237,22 @@ void write_file_atomically(const std::string& path, std::string_view content) {
 }
 
 void write_file_atomically(const std::string& path, std::span<const std::string_view> parts) {
-  const auto old = replaceable(path);
-  if (old && !S_ISREG(old->st_mode)) return write_through(path, parts);
-  const std::string target = link_target(path);
-  const std::string folder = folder_of(target);
-
+  if (is_device(path)) return write_through(path, parts);
   // Nobody would take away the temporary of a program that is ended now.
   const HeldBackSignals held_back;
-  std::string temporary;
-  int problem = 0;
-  {
-    const Descriptor file(open_temporary(folder, temporary));
-    if (file.number < 0) fail_writing(path, errno);
-    problem = fill_temporary(file.number, parts, old);
+  Replacement(path, parts).take_place();
+}
+
+void write_files_atomically(std::span<const FileContent> files) {
+  for (const FileContent& file : files) {
+    if (is_device(file.path)) write_through(file.path, std::span(&file.content, 1));
   }
-  if (problem == 0 && ::rename(temporary.c_str(), target.c_str()) != 0) problem = errno;
-  if (problem != 0) {
-    ::unlink(temporary.c_str());
-    fail_writing(path, problem);
+  const HeldBackSignals held_back;
+  std::deque<Replacement> replacements;
+  for (const FileContent& file : files) {
+    if (!is_device(file.path)) replacements.emplace_back(file.path, std::span(&file.content, 1));
   }
-  // A folder that may be written but not read cannot be opened, hence not synced.
-  const Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  problem = opened.number < 0 ? 0 : sync(opened.number);
-  if (problem != 0)
-    fail(path, fmt::format("is written but not safely on disk ({}); check the disk", reason(problem)));
+  for (Replacement& replacement : replacements) replacement.take_place();
 }
 
 void require_writable(const std::string& path, bool overwrite) {

@@ -22,6 +22,14 @@ void write_file_atomically(const std::string& path, std::string_view content);
 // The same for a file in parts, one after another.
 void write_file_atomically(const std::string& path, std::span<const std::string_view> parts);
 
+// Several files that belong together: all are on disk before the first takes its place, so that what fails
+// leaves all old ones as they were.
+struct FileContent {
+  std::string path;
+  std::string_view content;
+};
+void write_files_atomically(std::span<const FileContent> files);
+
 // The name of a temporary: kTemporaryStart, the writer's process id, "-", a number, kTemporaryEnd.
 inline constexpr std::string_view kTemporaryStart = ".ztilde-", kTemporaryEnd = ".tmp";
 // Where a write to `path` ends up: the end of a chain of symbolic links, which need not exist.

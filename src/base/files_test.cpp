@@ -246,5 +246,20 @@ TEST(RequireWritable, says_beforehand_what_would_fail_and_creates_nothing) {
   EXPECT_EQ(folder.read("old"), "text");
 }
 
+TEST(WriteFiles, replaces_all_or_none) {
+  const TemporaryFolder folder;
+  folder.write("a", "old a");
+  const FileContent both[] = {{folder / "a", "new a"}, {folder / "b", "new b"}};
+  write_files_atomically(both);
+  EXPECT_EQ(folder.read("a"), "new a");
+  EXPECT_EQ(folder.read("b"), "new b");
+
+  const FileContent half[] = {{folder / "a", "newer a"}, {folder / "missing/b", "newer b"}};
+  EXPECT_NE(failure(folder, [&] { write_files_atomically(half); }).find("cannot be written"),
+            std::string::npos);
+  EXPECT_EQ(folder.read("a"), "new a");
+  EXPECT_EQ(folder.files(), 2u);
+}
+
 }  // namespace
 }  // namespace ztilde
