@@ -7,6 +7,7 @@
 #include "ztilde/dataset.hpp"
 #include "ztilde/doctor.hpp"
 #include "ztilde/error.hpp"
+#include "ztilde/export_c.hpp"
 #include "ztilde/fold.hpp"
 #include "ztilde/fold_certificate.hpp"
 #include "ztilde/insert.hpp"
