@@ -61,6 +61,7 @@ Outcome run_export(const Arguments& arguments) {
   const Format& format = chosen(table, options);
   require_onnx_sense(table, options);
   require_pytorch_sense(table, options);
+  require_c_sense(table, options);
   const std::string& path = options.*format.path;
   require_other_file({format.option, path}, {{"MODEL", options.model}});
   require_writable(path, true);

@@ -20,12 +20,17 @@ struct OnnxExportArguments {
   std::uint64_t rows = 1000;
 };
 
+struct CExportArguments {
+  std::string name;  // what all names begin with; empty: the file's name
+};
+
 struct ExportArguments {
   std::string model;
   std::string onnx, c, pytorch;  // what is written; one of them is given
   OnnxExportArguments of_onnx;
   std::string module;  // of --pytorch: the Python file beside it
   bool double_statistics = false;
+  CExportArguments of_c;
   bool force = false, json = false, quiet = false;
   std::uint64_t threads = 0;
 };
@@ -35,10 +40,10 @@ void add_onnx_export_options(OptionTable& table, ExportArguments& arguments);
 void add_c_export_options(OptionTable& table, ExportArguments& arguments);
 void add_pytorch_export_options(OptionTable& table, ExportArguments& arguments);
 
-// Refuses the options of ONNX that make no sense: for another format all of them.
+// Each refuses the options of its format that make no sense: for another format all of them.
 void require_onnx_sense(const OptionTable& table, const ExportArguments& arguments);
-// The same for PyTorch.
 void require_pytorch_sense(const OptionTable& table, const ExportArguments& arguments);
+void require_c_sense(const OptionTable& table, const ExportArguments& arguments);
 
 // Each writes its file, which is locked and may be replaced, and returns what is to be said on standard
 // output, with --json as one line.
