@@ -84,6 +84,24 @@ void convert_gather(Walk& walk, const Node& node) {
   walk.set(node, tensor);
 }
 
+void convert_expand(Walk& walk, const Node& node) {
+  if (walk.is_flow(node, 0)) node.refuse("it repeats what comes of the rows; ztilde has no layer for that");
+  const TensorPointer tensor = walk.constant(node, 0, "input");
+  const Dims& dims = whole_list(walk, node, 1, "shape");
+  if (tensor->size() == elements_of(dims)) return walk.set(node, tensor);
+  if (tensor->size() != 1 || elements_of(dims) == kTooMany)
+    node.refuse("it repeats a list; ztilde works this out for single numbers only");
+  walk.require_numbers(elements_of(dims), node);
+  auto repeated = std::make_shared<Tensor>();
+  repeated->dims = dims;
+  std::visit(
+      [&](const auto& list) {
+        repeated->numbers = std::remove_cvref_t<decltype(list)>(elements_of(dims), list[0]);
+      },
+      tensor->numbers);
+  walk.set(node, repeated);
+}
+
 bool convert_constants(Walk& walk, const Node& node) {
   if (node.inputs() != 2 || walk.is_flow(node, 0) || walk.is_flow(node, 1)) return false;
   const TensorPointer a = walk.constant(node, 0, "input"), b = walk.constant(node, 1, "input");

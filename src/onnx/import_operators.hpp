@@ -21,6 +21,7 @@ void convert_max_pool(Walk& walk, const Node& node);
 void convert_average_pool(Walk& walk, const Node& node);
 void convert_global_average_pool(Walk& walk, const Node& node);
 void convert_reduce_mean(Walk& walk, const Node& node);
+void convert_pad(Walk& walk, const Node& node);
 // import_norm.cpp
 void convert_batch_norm(Walk& walk, const Node& node);
 void convert_dropout(Walk& walk, const Node& node);
@@ -39,7 +40,7 @@ void convert_div(Walk& walk, const Node& node);
 void convert_neg(Walk& walk, const Node& node);
 void convert_scaler(Walk& walk, const Node& node);  // of ai.onnx.ml: (x - offset) · scale
 // import_shapes.cpp
-void convert_identity(Walk& walk, const Node& node);  // Cast too
+void convert_identity(Walk& walk, const Node& node);  // Cast, CastLike too
 void convert_flatten(Walk& walk, const Node& node);
 void convert_reshape(Walk& walk, const Node& node);
 void convert_squeeze(Walk& walk, const Node& node);
@@ -50,6 +51,7 @@ void convert_shape(Walk& walk, const Node& node);
 void convert_constant(Walk& walk, const Node& node);
 void convert_concat(Walk& walk, const Node& node);
 void convert_gather(Walk& walk, const Node& node);
+void convert_expand(Walk& walk, const Node& node);
 // Of constants that an operator of two inputs brings together; false where one is none.
 bool convert_constants(Walk& walk, const Node& node);
 

@@ -47,18 +47,16 @@ Windows read_pool(Walk& walk, const Node& node, const Flow& images) {
   return windows;
 }
 
-// The images with `padding` zeros on all sides.
-Flow padded(Walk& walk, const Node& node, const Flow& images, const Windows& windows) {
-  const std::size_t padding = windows.before[0], channels = images.channels();
-  const std::size_t sides[] = {windows.before[0], windows.before[1], windows.after[0], windows.after[1]};
-  if (!std::ranges::all_of(sides, [&](std::size_t side) { return side == padding; })) {
-    node.refuse("its padding is not the same on all sides; ztilde can put zeros around an image alike only");
-  }
-  const std::size_t kernel = 2 * padding + 1;
+// The images with so many zeros on all sides.
+Flow padded(Walk& walk, const Node& node, const Flow& images, std::size_t padding) {
+  const std::size_t channels = images.channels(), kernel = 2 * padding + 1;
   walk.require_numbers(channels * kernel * kernel, node);
+  const Shape before = walk.part(images).shape;
   const bool not_negative = walk.part(images).not_negative;
   Flow flow = walk.add(images, Conv2d{channels, kernel, 1, 2 * padding, true, false},
-                       {windows.size[0] + 2 * padding, windows.size[1] + 2 * padding, channels}, node);
+                       {before.height + 2 * padding, before.width + 2 * padding, channels}, node);
+  flow.dims = {images.dims[0], static_cast<std::int64_t>(before.height + 2 * padding),
+               static_cast<std::int64_t>(before.width + 2 * padding)};
   Part& copy = walk.parts().back();
   copy.not_negative = not_negative;
   copy.weight.assign(channels * kernel * kernel, 0);
@@ -68,6 +66,14 @@ Flow padded(Walk& walk, const Node& node, const Flow& images, const Windows& win
                 "{}: its padding of {} is a depthwise convolution that copies the image with zeros around it",
                 node.label(), padding));
   return flow;
+}
+
+Flow padded(Walk& walk, const Node& node, const Flow& images, const Windows& windows) {
+  const std::size_t sides[] = {windows.before[0], windows.before[1], windows.after[0], windows.after[1]};
+  if (!std::ranges::all_of(sides, [&](std::size_t side) { return side == sides[0]; })) {
+    node.refuse("its padding is not the same on all sides; ztilde can put zeros around an image alike only");
+  }
+  return padded(walk, node, images, sides[0]);
 }
 
 void set_pooled(Walk& walk, const Node& node, const Flow& images, Layer layer, const Windows& windows) {
@@ -143,6 +149,28 @@ void convert_reduce_mean(Walk& walk, const Node& node) {
         fmt::join(axes, ", "), fmt::join(pixels, ", ")));
   }
   set_mean_of_pixels(walk, node, images, node.whole("keepdims", 1) != 0);
+}
+
+void convert_pad(Walk& walk, const Node& node) {
+  Dims pads = node.wholes("pads").value_or(Dims{});
+  if (node.has_input(1)) pads = walk.whole_numbers(node, 1, "pads");
+  if (node.has_input(3)) node.refuse("it names the dimensions it pads; let the exporter write them all");
+  const Flow& flow = walk.flow(node, 0);
+  if (pads.size() != 2 * (flow.dims.size() + 1))
+    node.refuse(fmt::format("it has {} paddings for {} dimensions; the file is damaged", pads.size(),
+                            flow.dims.size() + 1));
+  if (std::ranges::all_of(pads, [](std::int64_t pad) { return pad == 0; })) return walk.set(node, flow);
+  const double value = node.has_input(2) ? walk.numbers(node, 2, "value", 1)[0] : node.real("value", 0);
+  if (node.text("mode", "constant") != "constant" || value != 0)
+    node.refuse("it pads with something other than 0; ztilde's padding is 0");
+  const Flow images = read_images(walk, node, "a padding");
+  const std::int64_t side = pads[2];
+  if (pads != Dims{0, 0, side, side, 0, 0, side, side} || side < 0 || side > 64) {
+    node.refuse(fmt::format(
+        "its paddings are [{}]; ztilde can put up to 64 zeros around an image, as many on all sides",
+        fmt::join(pads, ", ")));
+  }
+  walk.set(node, padded(walk, node, images, static_cast<std::size_t>(side)));
 }
 
 }  // namespace ztilde::onnx_import

@@ -273,12 +273,17 @@ void convert_transpose(Walk& walk, const Node& node) {
 }
 
 void convert_shape(Walk& walk, const Node& node) {
-  if (node.has("start") || node.has("end"))
-    node.refuse("it takes a part of the dimensions; take all of them");
-  auto shape = std::make_shared<Tensor>();
-  shape->numbers =
+  Dims all =
       walk.is_flow(node, 0) ? rows_and(walk.flow(node, 0).dims) : walk.constant(node, 0, "input")->dims;
-  shape->dims = {static_cast<std::int64_t>(shape->size())};
+  const auto rank = static_cast<std::int64_t>(all.size());
+  const auto place = [&](const char* name, std::int64_t standard) {
+    const std::int64_t given = node.whole(name, standard);
+    return std::clamp<std::int64_t>(given < 0 && given >= -rank ? given + rank : given, 0, rank);
+  };
+  const std::int64_t start = place("start", 0), end = std::max(start, place("end", rank));
+  auto shape = std::make_shared<Tensor>();
+  shape->dims = {end - start};
+  shape->numbers = Dims(all.begin() + start, all.begin() + end);
   walk.set(node, shape);
 }
 
