@@ -65,6 +65,22 @@ TEST_F(ImportOnnx, prints_one_object_with_json) {
   EXPECT_EQ(inspected["inputs"], 60);
 }
 
+TEST_F(ImportOnnx, names_columns_and_target_so_that_labelled_tables_fit) {
+  folder_.write("labelled.csv", "r,kind,p,q\n3,a,1,2\n0.5,b,0,-1\n1,c,1,1\n2,a,2,2\n");
+  const Result run = ztilde(folder_, {"import", "table.onnx", "--out", "named", "--classes", "a,b,c",
+                                      "--columns", "p,q,r", "--target", "kind"});
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  const Result evaluated = ztilde(folder_, {"evaluate", "named", "--data", "labelled.csv", "--json"});
+  ASSERT_EQ(evaluated.exit_code, 0) << evaluated.err;
+  EXPECT_EQ(parsed(evaluated.out)["rows"], 4);
+  const Result trained = ztilde(folder_, {"train", "--from", "named", "--data", "labelled.csv", "--out",
+                                          "more", "--epochs", "1", "--valid-fraction", "0", "--quiet"});
+  EXPECT_EQ(trained.exit_code, 0) << trained.err;
+  const Result few = ztilde(folder_, {"import", "table.onnx", "--out", "new", "--columns", "p"});
+  EXPECT_EQ(few.exit_code, 2);
+  EXPECT_EQ(few.err, "error: --columns: there are 1 names, the network takes 3 numbers\n");
+}
+
 TEST_F(ImportOnnx, compares_with_test_data_and_binds_further_inputs_to_it) {
   const std::string model = kData / "node/test_batchnorm_epsilon/model.onnx";
   const std::string check = kData / "node/test_batchnorm_epsilon/test_data_set_0";

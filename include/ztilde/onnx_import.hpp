@@ -14,7 +14,9 @@ namespace ztilde {
 struct OnnxImportOptions {
   std::optional<Task> task;          // empty: the file's own, else by what its network ends with
   std::vector<std::string> classes;  // names, by output; empty: the file's own, else "0", "1", …
-  std::string output;                // the value of the graph to end at; empty: its only output
+  std::vector<std::string> columns;  // names of a table's columns; empty: the file's own, else only counted
+  std::string target;  // what the outputs are about; empty: the file's own, else "class" or "value"
+  std::string output;  // the value of the graph to end at; empty: its only output
   std::vector<std::size_t>
       input;               // a row of the input as the graph has it, such as {3, 32, 32}; empty: the file's
   std::string check;       // a folder with input_0.pb, output_0.pb, …; empty: none

@@ -23,10 +23,10 @@ struct PytorchArguments {
 };
 
 struct ImportArguments {
-  std::string file;                                       // an ONNX file
-  std::string pytorch;                                    // or a PyTorch state dict; one of the two is given
-  std::string net;                                        // the network of --pytorch
-  std::string task, classes, input_shape, output, check;  // of an ONNX file
+  std::string file;     // an ONNX file
+  std::string pytorch;  // or a PyTorch state dict; one of the two is given
+  std::string net;      // the network of --pytorch
+  std::string task, classes, columns, target, input_shape, output, check;  // of an ONNX file
   std::string out;
   bool force = false, json = false, quiet = false;
   std::uint64_t threads = 0;

@@ -21,6 +21,10 @@ void add_onnx_import_options(OptionTable& table, ImportArguments& arguments) {
       "what the file says, or ends with";
   table.text("--classes", "NAME,…", arguments.classes, "the classes' names, by output").standard =
       "the file's, or 0,1,…";
+  table.text("--columns", "NAME,…", arguments.columns, "the columns' names, of a table").standard =
+      "the file's, or only counted";
+  table.text("--target", "NAME", arguments.target, "the column that the outputs are about").standard =
+      "the file's, or class, or value";
   table
       .text("--input-shape", "N,…", arguments.input_shape,
             "a row of the input as the file orders it, where it leaves that open: 3,32,32")
@@ -57,6 +61,8 @@ OnnxImportOptions onnx_options(const ImportArguments& arguments) {
         OptionTable::index_of_choice("--task", arguments.task, names) == 0 ? Task::classify : Task::regress;
   }
   if (!arguments.classes.empty()) options.classes = split_list(arguments.classes);
+  if (!arguments.columns.empty()) options.columns = split_list(arguments.columns);
+  options.target = arguments.target;
   if (!arguments.input_shape.empty()) {
     options.input = parse_widths("--input-shape", arguments.input_shape, {1, 1e9});
   }

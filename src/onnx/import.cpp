@@ -200,7 +200,7 @@ OnnxImport import_model(const ::onnx::ModelProto& proto, const std::string& name
     model.image_width = model.network.width;
     model.image_height = model.network.height;
   }
-  set_purpose(model, purpose, walk);
+  set_purpose(model, purpose, options, walk);
   model.training.train_loss = model.training.valid_loss = std::numeric_limits<double>::quiet_NaN();
   model.training.options = {
       {"imported", "onnx"}, {"producer", imported.producer}, {"opset", std::to_string(graph.opset)}};

@@ -125,22 +125,38 @@ Purpose read_purpose(Walk& walk, const ::onnx::ModelProto& proto, const OnnxImpo
   purpose.task = task ? *task : task_without_words(walk, purpose.end, outputs);
   set_classes(walk, purpose, proto, options, outputs);
   purpose.image = purpose.end.flattened ? *purpose.end.flattened : walk.part(purpose.end).shape;
-  purpose.columns = names_of(proto, "ztilde.columns");
+  purpose.columns = options.columns.empty() ? names_of(proto, "ztilde.columns") : options.columns;
   const std::string* target = metadata_of(proto, "ztilde.target");
-  purpose.target = target ? *target : purpose.task == Task::regress ? "value" : "class";
+  purpose.target = !options.target.empty()         ? options.target
+                   : target                        ? *target
+                   : purpose.task == Task::regress ? "value"
+                                                   : "class";
   return purpose;
 }
 
-void set_purpose(Model& model, const Purpose& purpose, Walk& walk) {
+void set_purpose(Model& model, const Purpose& purpose, const OnnxImportOptions& options, Walk& walk) {
   model.task = purpose.task;
   model.classes = purpose.classes;
   model.target_name = purpose.target;
   const bool is_image = model.network.height * model.network.width > 1;
+  if (is_image && !has_layer<Standardise>(model.network)) {
+    walk.note("pixels",
+              "image files give pixels from 0 to 255; where the model was trained on scaled ones, the scale "
+              "has to be in "
+              "the graph, as Sub and Div of its input");
+  }
   if (!is_image && purpose.columns.size() == model.network.inputs) {
     model.column_names = purpose.columns;
+  } else if (!options.columns.empty()) {
+    throw Error(ErrorKind::data,
+                is_image ? "--columns: the network takes images; leave it out"
+                         : fmt::format("--columns: there are {} names, the network takes {}",
+                                       options.columns.size(), counted(model.network.inputs, "number")));
   } else if (!is_image) {
-    walk.note("columns", fmt::format("the file does not name its {}; a table's are taken in their order",
-                                     counted(model.network.inputs, "input")));
+    walk.note(
+        "columns",
+        fmt::format("the file does not name its {}; a table's are taken in their order, --columns names them",
+                    counted(model.network.inputs, "input")));
   }
 }
 

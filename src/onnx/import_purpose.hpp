@@ -20,6 +20,6 @@ struct Purpose {
 Purpose read_purpose(Walk& walk, const ::onnx::ModelProto& proto, const OnnxImportOptions& options);
 
 // Task, classes and column names of a model that has its network.
-void set_purpose(Model& model, const Purpose& purpose, Walk& walk);
+void set_purpose(Model& model, const Purpose& purpose, const OnnxImportOptions& options, Walk& walk);
 
 }  // namespace ztilde::onnx_import
