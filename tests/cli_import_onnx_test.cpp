@@ -81,6 +81,24 @@ TEST_F(ImportOnnx, names_columns_and_target_so_that_labelled_tables_fit) {
   EXPECT_EQ(few.err, "error: --columns: there are 1 names, the network takes 3 numbers\n");
 }
 
+TEST_F(ImportOnnx, takes_back_what_export_wrote_with_its_names_and_answers) {
+  folder_.write("flowers.csv", flowers());
+  ASSERT_EQ(ztilde(folder_, quick_train("flowers.csv", {"--out", "flowers", "--quiet"})).exit_code, 0);
+  ASSERT_EQ(ztilde(folder_, {"export", "flowers", "--onnx", "flowers.onnx", "--test-data", "data"}).exit_code,
+            0);
+  const Result run =
+      ztilde(folder_, {"import", "flowers.onnx", "--out", "back", "--check", "data/test_data_set_0"});
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  const auto before = parsed(ztilde(folder_, {"inspect", "flowers", "--json"}).out);
+  const auto after = parsed(ztilde(folder_, {"inspect", "back", "--json"}).out);
+  for (const char* name : {"task", "target", "classes", "inputs", "parameters"})
+    EXPECT_EQ(before[name], after[name]) << name;
+  const auto loss = [&](const char* model) -> double {
+    return parsed(ztilde(folder_, {"evaluate", model, "--data", "flowers.csv", "--json"}).out)["loss"];
+  };
+  EXPECT_NEAR(loss("back"), loss("flowers"), 1e-5 * loss("flowers"));
+}
+
 TEST_F(ImportOnnx, compares_with_test_data_and_binds_further_inputs_to_it) {
   const std::string model = kData / "node/test_batchnorm_epsilon/model.onnx";
   const std::string check = kData / "node/test_batchnorm_epsilon/test_data_set_0";
@@ -116,6 +134,7 @@ TEST_F(ImportOnnx, refuses_in_one_line_and_writes_nothing) {
       {{"table.onnx", "--output", "nowhere"}, "--output: 'nowhere' is no value of the graph"},
       {{"table.onnx", "--input-shape", "0"}, "--input-shape: "},
       {{"table.onnx", "--check", "."}, ".: has no input_0.pb and output_0.pb"},
+      {{"table.onnx", "--net", "x"}, "--net: is for --pytorch"},
       {{transposed},
        transposed + ": node 0 (ConvTranspose, opset 11): ztilde has no layer for this operator"},
   };

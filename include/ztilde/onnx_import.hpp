@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ztilde/model.hpp"
+#include "ztilde/pytorch.hpp"
 
 namespace ztilde {
 
@@ -15,7 +16,9 @@ struct OnnxImportOptions {
   std::optional<Task> task;          // empty: the file's own, else by what its network ends with
   std::vector<std::string> classes;  // names, by output; empty: the file's own, else "0", "1", …
   std::vector<std::string> columns;  // names of a table's columns; empty: the file's own, else only counted
-  std::string target;  // what the outputs are about; empty: the file's own, else "class" or "value"
+  std::string target;                // what the outputs are about; empty: the file's own, else not known
+  // What was done to rows before the graph saw them; it becomes the model's standardise layer.
+  std::optional<InputScaling> input_scaling;
   std::string output;  // the value of the graph to end at; empty: its only output
   std::vector<std::size_t>
       input;               // a row of the input as the graph has it, such as {3, 32, 32}; empty: the file's

@@ -16,26 +16,23 @@
 namespace ztilde::cli {
 
 void add_onnx_import_options(OptionTable& table, ImportArguments& arguments) {
+  OnnxArguments& given = arguments.of_onnx;
   table.group("ONNX");
-  table.text("--task", "WORD", arguments.task, "classify or regress").standard =
-      "what the file says, or ends with";
-  table.text("--classes", "NAME,…", arguments.classes, "the classes' names, by output").standard =
-      "the file's, or 0,1,…";
-  table.text("--columns", "NAME,…", arguments.columns, "the columns' names, of a table").standard =
-      "the file's, or only counted";
-  table.text("--target", "NAME", arguments.target, "the column that the outputs are about").standard =
-      "the file's, or class, or value";
-  table
-      .text("--input-shape", "N,…", arguments.input_shape,
-            "a row of the input as the file orders it, where it leaves that open: 3,32,32")
+  table.text("--input-shape", "N,…", given.input_shape, "a row of the input as the file orders it: 3,32,32")
       .standard = "the file's";
-  table.text("--output", "NAME", arguments.output, "the value of the graph to end at").standard =
+  table.text("--output", "NAME", given.output, "the value of the graph to end at").standard =
       "its only output";
   table
-      .text("--check", "FOLDER", arguments.check,
+      .text("--check", "FOLDER", given.check,
             "test data of the model, input_0.pb and output_0.pb: refused where the outputs are others. "
             "Further inputs of the graph become the constants input_1.pb, …")
       .standard = "none";
+}
+
+void require_onnx_sense(const OptionTable& table, const ImportArguments& arguments) {
+  for (const char* name : {"--input-shape", "--output", "--check"}) {
+    if (arguments.file.empty() && table.given(name)) refuse(name, "is for an ONNX file; leave it out");
+  }
 }
 
 #ifndef ZTILDE_WITH_ONNX
@@ -54,20 +51,16 @@ constexpr std::size_t kIndent = 12;
 std::string field(const std::string& name, const std::string& text) { return wrapped(name, kIndent, text); }
 
 OnnxImportOptions onnx_options(const ImportArguments& arguments) {
+  const RowsAndAnswers& both = arguments.rows_and_answers;
   OnnxImportOptions options;
-  if (!arguments.task.empty()) {
-    const std::vector<std::string> names{"classify", "regress"};
-    options.task =
-        OptionTable::index_of_choice("--task", arguments.task, names) == 0 ? Task::classify : Task::regress;
-  }
-  if (!arguments.classes.empty()) options.classes = split_list(arguments.classes);
-  if (!arguments.columns.empty()) options.columns = split_list(arguments.columns);
-  options.target = arguments.target;
-  if (!arguments.input_shape.empty()) {
-    options.input = parse_widths("--input-shape", arguments.input_shape, {1, 1e9});
-  }
-  options.output = arguments.output;
-  options.check = arguments.check;
+  options.task = both.task;
+  options.classes = both.classes;
+  options.columns = both.columns;
+  options.target = both.target;
+  options.input_scaling = both.input_scaling();
+  options.input = parse_widths("--input-shape", arguments.of_onnx.input_shape, {1, 1e9});
+  options.output = arguments.of_onnx.output;
+  options.check = arguments.of_onnx.check;
   options.threads = arguments.threads;
   return options;
 }

@@ -90,6 +90,34 @@ bool is_channels_last(const Graph& graph, const std::string& input) {
   return false;
 }
 
+// (row / scale − mean) / deviation by channel, as the scale and the shift that they are.
+Affine affine_of(const InputScaling& scaling, std::size_t channels) {
+  const auto fits = [&](const std::vector<double>& list) {
+    return list.size() == 1 || list.size() == channels;
+  };
+  if (!fits(scaling.mean) || !fits(scaling.deviation)) {
+    throw Error(ErrorKind::data,
+                fmt::format("--input-mean and --input-std: there are {} and {} numbers, they ask for 1 or {}",
+                            scaling.mean.size(), scaling.deviation.size(), channels));
+  }
+  Affine affine;
+  for (std::size_t c = 0; c < std::max(scaling.mean.size(), scaling.deviation.size()); ++c) {
+    const double deviation = scaling.deviation[scaling.deviation.size() == 1 ? 0 : c];
+    affine.scale.push_back(1 / (scaling.scale * deviation));
+    affine.shift.push_back(-scaling.mean[scaling.mean.size() == 1 ? 0 : c] / deviation);
+    if (!std::isfinite(affine.scale.back()) || !std::isfinite(affine.shift.back()))
+      throw Error(ErrorKind::data,
+                  "--input-scale and --input-std: they must be above 0 and of an ordinary size");
+  }
+  return affine;
+}
+
+// The raw rows that the graph's rows came of.
+void unscale(std::vector<float>& rows, const Affine& affine, std::size_t channels) {
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    rows[i] = static_cast<float>((rows[i] - affine.shift_of(i % channels)) / affine.scale_of(i % channels));
+}
+
 // The graph's inputs: the first is the rows, all others have a value in the file or in the test data.
 void set_inputs(Walk& walk, const OnnxImportOptions& options, const TestData* data) {
   const Graph& graph = walk.graph();
@@ -97,6 +125,13 @@ void set_inputs(Walk& walk, const OnnxImportOptions& options, const TestData* da
   const Dims dims = row_dims(graph, rows, options, data);
   const bool channels_last = dims.size() == 3 && is_channels_last(graph, rows.name());
   walk.set_input(rows.name(), dims, channels_last);
+  if (options.input_scaling) {
+    Flow& flow = std::get<Flow>(walk.value(rows.name(), graph.nodes.front()));
+    flow.affine = affine_of(*options.input_scaling, flow.channels());
+    if (graph.readers.contains(rows.name()) && graph.readers.at(rows.name()) > 1)
+      walk.settle(flow, graph.nodes.front());
+    walk.note("inputs", "raw rows: what was done to them before the graph is put in front of it");
+  }
   if (channels_last)
     walk.note("layout",
               "the input is channels last in the file too; what brings it to channels first is dropped");
@@ -195,7 +230,6 @@ OnnxImport import_model(const ::onnx::ModelProto& proto, const std::string& name
   model.parameters = std::move(assembled.parameters);
   model.statistics = std::move(assembled.statistics);
   model.statistic_batches.assign(statistic_slots(model.network).size(), 0);
-  model.statistics_source = StatisticsSource::running;
   if (model.network.height * model.network.width > 1) {
     model.image_width = model.network.width;
     model.image_height = model.network.height;
@@ -221,6 +255,10 @@ OnnxImport import_model(const ::onnx::ModelProto& proto, const std::string& name
                                printable(graph.inputs.front()->name()), data->inputs[0]->number(i), i));
     }
     rows = rows_of(*data, row, channels_last);
+    if (options.input_scaling) {
+      const std::size_t channels = shape_of(row, channels_last).channels;
+      unscale(rows, affine_of(*options.input_scaling, channels), channels);
+    }
   }
   try {
     model_file::check_model(model);

@@ -211,7 +211,11 @@ Graph read_graph(const ::onnx::ModelProto& model, const std::string& file, const
   for (const auto& node : proto.node())
     graph.nodes.emplace_back(node, graph.nodes.size(), opset_of(node.domain()), file);
   add_makers(graph);
-  graph.output = chosen_output(proto, graph, output);
+  const bool is_own = std::ranges::any_of(model.metadata_props(),
+                                          [](const auto& entry) { return entry.key() == "ztilde.onnx"; });
+  // The first output of ztilde's own files is the raw one.
+  const bool takes_first = output.empty() && is_own && proto.output_size() > 0;
+  graph.output = takes_first ? proto.output(0).name() : chosen_output(proto, graph, output);
   order_nodes(graph);
   return graph;
 }

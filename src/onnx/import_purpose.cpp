@@ -18,18 +18,35 @@ const std::string* metadata_of(const ::onnx::ModelProto& proto, const std::strin
   return nullptr;
 }
 
-// A JSON list of texts; empty where it is none.
+// A JSON list of texts, or of objects with a name as ztilde has of columns; empty where it is none.
 std::vector<std::string> names_of(const ::onnx::ModelProto& proto, const std::string& key) {
   const std::string* text = metadata_of(proto, key);
-  if (!text) return {};
-  const nlohmann::json list = nlohmann::json::parse(*text, nullptr, false);
+  const nlohmann::json list = text ? nlohmann::json::parse(*text, nullptr, false) : nlohmann::json();
   std::vector<std::string> names;
   if (!list.is_array()) return {};
-  for (const nlohmann::json& name : list) {
+  for (const nlohmann::json& entry : list) {
+    const nlohmann::json name = entry.is_object() && entry.contains("name") ? entry["name"] : entry;
     if (!name.is_string()) return {};
     names.push_back(name.get<std::string>());
   }
   return names;
+}
+
+// Of images that a dense network takes as flat rows.
+ImageSize image_size_of(const ::onnx::ModelProto& proto) {
+  const std::string* text = metadata_of(proto, "ztilde.image");
+  const nlohmann::json image = text ? nlohmann::json::parse(*text, nullptr, false) : nlohmann::json();
+  if (!image.is_object()) return {};
+  const auto side = [&](const char* name) -> std::size_t {
+    return image.contains(name) && image[name].is_number_unsigned() ? image[name].get<std::size_t>() : 0;
+  };
+  return {side("width"), side("height")};
+}
+
+std::string target_of(const ::onnx::ModelProto& proto) {
+  const std::string* text = metadata_of(proto, "ztilde.target");
+  const nlohmann::json target = text ? nlohmann::json::parse(*text, nullptr, false) : nlohmann::json();
+  return target.is_string() ? target.get<std::string>() : "";
 }
 
 std::optional<Task> task_of(const ::onnx::ModelProto& proto) {
@@ -120,17 +137,17 @@ Purpose read_purpose(Walk& walk, const ::onnx::ModelProto& proto, const OnnxImpo
   Purpose purpose;
   purpose.end = std::get<Flow>(value);
   std::optional<Task> task = options.task ? options.task : task_of(proto);
+  if (!task && !options.classes.empty()) task = Task::classify;
   settle_end(walk, purpose.end, last, task);
   const std::size_t outputs = elements_of(purpose.end.dims);
   purpose.task = task ? *task : task_without_words(walk, purpose.end, outputs);
   set_classes(walk, purpose, proto, options, outputs);
   purpose.image = purpose.end.flattened ? *purpose.end.flattened : walk.part(purpose.end).shape;
   purpose.columns = options.columns.empty() ? names_of(proto, "ztilde.columns") : options.columns;
-  const std::string* target = metadata_of(proto, "ztilde.target");
-  purpose.target = !options.target.empty()         ? options.target
-                   : target                        ? *target
-                   : purpose.task == Task::regress ? "value"
-                                                   : "class";
+  purpose.image_size = image_size_of(proto);
+  const std::string* statistics = metadata_of(proto, "ztilde.statistics");
+  if (statistics && *statistics == "population") purpose.statistics = StatisticsSource::population;
+  purpose.target = options.target.empty() ? target_of(proto) : options.target;
   return purpose;
 }
 
@@ -138,12 +155,19 @@ void set_purpose(Model& model, const Purpose& purpose, const OnnxImportOptions& 
   model.task = purpose.task;
   model.classes = purpose.classes;
   model.target_name = purpose.target;
+  model.statistics_source = purpose.statistics;
   const bool is_image = model.network.height * model.network.width > 1;
+  const auto [width, height] = purpose.image_size;
+  const bool is_flat_image = !is_image && width > 0 && height > 0 && height <= model.network.inputs / width &&
+                             model.network.inputs % (width * height) == 0;
+  if (is_flat_image) {
+    model.image_width = width;
+    model.image_height = height;
+  }
   if (is_image && !has_layer<Standardise>(model.network)) {
     walk.note("pixels",
-              "image files give pixels from 0 to 255; where the model was trained on scaled ones, the scale "
-              "has to be in "
-              "the graph, as Sub and Div of its input");
+              "image files give pixels from 0 to 255; where the model was trained on scaled ones, say how by "
+              "--input-scale, --input-mean and --input-std");
   }
   if (!is_image && purpose.columns.size() == model.network.inputs) {
     model.column_names = purpose.columns;
@@ -152,7 +176,7 @@ void set_purpose(Model& model, const Purpose& purpose, const OnnxImportOptions& 
                 is_image ? "--columns: the network takes images; leave it out"
                          : fmt::format("--columns: there are {} names, the network takes {}",
                                        options.columns.size(), counted(model.network.inputs, "number")));
-  } else if (!is_image) {
+  } else if (!is_image && !is_flat_image) {
     walk.note(
         "columns",
         fmt::format("the file does not name its {}; a table's are taken in their order, --columns names them",

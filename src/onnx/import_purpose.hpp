@@ -14,6 +14,8 @@ struct Purpose {
   Task task = Task::classify;
   std::vector<std::string> classes, columns;
   std::string target;
+  StatisticsSource statistics = StatisticsSource::running;
+  ImageSize image_size;  // of flat rows that are images
 };
 
 // Settles the graph's output: a softmax, and the sigmoid of a single output, are left to ztilde's task.

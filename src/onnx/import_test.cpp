@@ -203,6 +203,25 @@ TEST(OnnxImport, an_image_at_the_end_is_flattened_and_a_graph_without_weights_ge
   EXPECT_EQ(layer_outputs(same_as_graph(pooled).network).back(), 3u);
 }
 
+TEST(OnnxImport, what_was_done_to_rows_before_the_graph_is_put_in_front) {
+  OnnxImportOptions options;
+  options.input_scaling = InputScaling{255, {0.5, 0.25}, {0.2, 0.1}};
+  const ModelMaker maker = image_model();
+  const Model scaled = maker.import(options).model;
+  ASSERT_TRUE(std::holds_alternative<Standardise>(scaled.network.layers[0]));
+  const std::vector<float> rows = for_model(rows_for(maker, 2), false);
+  std::vector<float> raw = rows;
+  for (std::size_t i = 0; i < raw.size(); ++i)
+    raw[i] = static_cast<float>((rows[i] * (i % 2 == 0 ? 0.2 : 0.1) + (i % 2 == 0 ? 0.5 : 0.25)) * 255);
+  const std::vector<float> expected = outputs(maker.import().model, rows, 1), given = outputs(scaled, raw, 1);
+  for (std::size_t i = 0; i < given.size(); ++i)
+    EXPECT_NEAR(given[i], expected[i], 1e-5 * (1 + std::abs(expected[i])));
+  options.input_scaling->mean = {1, 2, 3};
+  EXPECT_TRUE(refusal([&] {
+                maker.import(options);
+              }).starts_with("--input-mean and --input-std: there are 3 and 2 numbers"));
+}
+
 TEST(OnnxImport, the_end_says_the_task_and_options_and_metadata_overrule_it) {
   const auto model_with = [](const char* end, std::int64_t outputs) {
     ModelMaker maker({0, 2});
