@@ -12,6 +12,8 @@ namespace {
 
 using Attribute = ::onnx::AttributeProto;
 
+constexpr int kMostNodes = 20'000;  // far above any network, and quickly read
+
 [[noreturn]] void refuse(const std::string& file, const std::string& what) {
   throw Error(ErrorKind::data, file + ": " + what);
 }
@@ -195,6 +197,8 @@ Graph read_graph(const ::onnx::ModelProto& model, const std::string& file, const
   graph.opset = opset_of("");
   if (graph.opset < 1) refuse(file, fmt::format("its opset is {}; the file is damaged", graph.opset));
   const ::onnx::GraphProto& proto = model.graph();
+  if (proto.node_size() > kMostNodes)
+    refuse(file, fmt::format("its graph has {} nodes; ztilde takes {}", proto.node_size(), kMostNodes));
   for (const auto& tensor : proto.initializer()) {
     if (!graph.initialisers.emplace(tensor.name(), &tensor).second) {
       refuse(file,

@@ -157,6 +157,19 @@ TEST(OnnxImport, everything_by_feature_of_a_flattened_image_is_brought_to_the_ne
   same_as_graph(maker);
 }
 
+TEST(OnnxImport, a_shift_and_the_same_shift_back_leave_nothing_behind) {
+  ModelMaker maker({0, 3});
+  maker.floats("shift", {3}, {0.5f, 1, 2});
+  maker.floats("w", {3, 5}, made_up(15));
+  maker.floats("b", {5}, made_up(5));
+  maker.node("Sub", {"x", "shift"}, "there");
+  maker.node("Add", {"there", "shift"}, "back");
+  maker.node("MatMul", {"back", "w"}, "z");
+  maker.node("Add", {"z", "b"}, "y");
+  maker.output("y");
+  EXPECT_EQ(same_as_graph(maker).network.layers.size(), 1u);
+}
+
 TEST(OnnxImport, branches_from_the_input_and_of_branches_come_together) {
   ModelMaker maker({0, 6});
   maker.floats("w1", {6, 6}, made_up(36));

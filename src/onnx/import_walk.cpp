@@ -145,6 +145,7 @@ Tensor Walk::read(const ::onnx::TensorProto& proto, const Node& node) const {
 }
 
 void Walk::settle(Flow& flow, const Node& node) {
+  if (flow.affine.is_identity()) flow.affine = {};  // of as many numbers as there are channels here
   if (flow.is_settled()) return;
   if (flow.pending == Pending::erf) {
     node.refuse("erf is known as a part of gelu only, 0.5 · x · (1 + erf(x / √2)), which this is not");
