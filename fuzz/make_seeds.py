@@ -82,6 +82,51 @@ put("network_json", "twice", b'{"inputs": 1, "inputs": 2, "layers": []}')
 put("network_json", "nested", b"[" * 200)
 put("network_json", "numbers", b'{"inputs": 1e400, "layers": [{"layer": "batch_norm", "keep": -0.0, "epsilon": 1e-400}]}')
 
+
+
+def onnx_model(name, opset, input_shape, nodes, **weights):
+    """Needs Debian's python3-onnx and python3-numpy."""
+    import numpy
+    from onnx import TensorProto, helper, numpy_helper
+    make = lambda shape, seed: (((numpy.arange(int(numpy.prod(shape))) * 7 + 5 * seed) % 13 - 6) / 8).astype("float32").reshape(shape)
+    tensors = [numpy_helper.from_array(numpy.array(w, "int64") if isinstance(w, list) else numpy.full((), w, "float32")
+                                       if isinstance(w, float) else 1 + abs(make(w, i)) if key.startswith("var") else make(w, i), key)
+               for i, (key, w) in enumerate(weights.items())]
+    graph = helper.make_graph(nodes, "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", *input_shape])],
+                              [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)], tensors)
+    model = helper.make_model(graph, producer_name="seed", opset_imports=[helper.make_opsetid("", opset)])
+    put("onnx", name, model.SerializeToString())
+
+
+def onnx_seeds():
+    from onnx.helper import make_node as node
+    norm = lambda x, y, **more: node("BatchNormalization", [x, "gamma", "beta", "mean", "var"], [y], **more)
+    four = dict(gamma=(4,), beta=(4,), mean=(4,), var=(4,))
+    onnx_model("table", 17, [3], [
+        node("Sub", ["x", "shift"], ["a"]), node("Div", ["a", "scale"], ["b"]), node("MatMul", ["b", "w"], ["c"]),
+        node("Add", ["c", "bias"], ["d"]), norm("d", "e"), node("Sigmoid", ["e"], ["f"]), node("Mul", ["e", "f"], ["g"]),
+        node("Div", ["g", "root"], ["h"]), node("Erf", ["h"], ["i"]), node("Add", ["i", "one"], ["j"]), node("Mul", ["g", "j"], ["k"]),
+        node("Mul", ["k", "half"], ["l"]), node("Gemm", ["l", "w2", "b2"], ["m"], transB=1, alpha=0.5), node("Softmax", ["m"], ["y"])],
+        shift=(3,), scale=2.0, w=(3, 4), bias=(4,), root=2.0 ** 0.5, one=1.0, half=0.5, w2=(3, 4), b2=(3,), **four)
+    onnx_model("image", 11, [2, 6, 5], [
+        node("Conv", ["x", "w"], ["a"], pads=[1, 1, 1, 1], kernel_shape=[3, 3]), norm("a", "b", epsilon=1e-3, momentum=0.8),
+        node("Relu", ["b"], ["c"]), node("Conv", ["c", "d1", "db"], ["d"], auto_pad="SAME_UPPER", group=4), node("Add", ["d", "c"], ["e"]),
+        node("MaxPool", ["e"], ["f"], kernel_shape=[2, 2], strides=[2, 2]), node("Flatten", ["f"], ["g"]), node("MatMul", ["g", "v"], ["y"])],
+        w=(4, 2, 3, 3), d1=(4, 1, 3, 3), db=(4,), v=(24, 2), **four)
+    onnx_model("channels_last", 13, [4, 4, 2], [
+        node("Transpose", ["x"], ["a"], perm=[0, 3, 1, 2]), node("Conv", ["a", "w"], ["b"], dilations=[2, 2]),
+        node("LeakyRelu", ["b"], ["c"]), node("GlobalAveragePool", ["c"], ["d"]), node("Squeeze", ["d", "axes"], ["e"]),
+        node("Unsqueeze", ["e", "axes"], ["f"]), node("Shape", ["f"], ["g"]), node("Gather", ["g", "zero"], ["h"]),
+        node("Concat", ["h", "rest"], ["i"], axis=0), node("Reshape", ["f", "i"], ["j"]), node("Gemm", ["j", "v"], ["k"]),
+        node("Sigmoid", ["k"], ["y"])], w=(4, 2, 2, 2), axes=[2, 3], zero=[0], rest=[-1], v=(4, 1))
+    onnx_model("old", 6, [4, 3], [
+        norm("x", "a", is_test=1, spatial=1), node("Tanh", ["a"], ["b"]), node("Add", ["b", "t"], ["c"], broadcast=1, axis=1),
+        node("AveragePool", ["d"], ["never"]), node("Dropout", ["c"], ["e"], is_test=1, ratio=0.25), node("Flatten", ["e"], ["f"]),
+        node("Transpose", ["w"], ["v"], perm=[1, 0]), node("MatMul", ["f", "v"], ["y"])], t=(4,), w=(2, 12), d=(1, 1, 2, 2), **four)
+
+
+onnx_seeds()
+
 with tempfile.TemporaryDirectory() as folder:
     folder = Path(folder)
     (folder / "rows.csv").write_text("a,b,kind\n" + "".join(f"{r},{r * r % 7},{'xyz'[r % 3]}\n" for r in range(30)))

@@ -21,6 +21,7 @@ OptionTable import_options(ImportArguments& options, std::vector<std::string>& f
   table.rest("FILE", files, "an ONNX file");
   add_onnx_import_options(table, options);
   add_pytorch_import_options(table, options);
+  add_rows_and_answers_options(table, options.rows_and_answers);
   table.group("Output");
   table.text("--out", "FILE", options.out, "the model file").standard = "none, it must be given";
   table.flag("--force", options.force, "overwrite the file of --out");
@@ -51,6 +52,7 @@ Outcome run_import(const Arguments& arguments) {
   OptionTable table = import_options(options, files);
   if (!table.parse(arguments)) return {table.help()};
   require_sense(options, files);
+  require_onnx_sense(table, options);
   require_pytorch_sense(table, options);
   require_other_file({"--out", options.out}, {{"FILE", options.file},
                                               {"--pytorch", options.pytorch},

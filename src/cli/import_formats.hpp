@@ -17,9 +17,22 @@ namespace ztilde::cli {
 struct PytorchArguments {
   std::string map;  // a file
   std::optional<ImageSize> image_size;
-  std::optional<double> scale;          // of the inputs
-  std::vector<double> mean, deviation;  // the same; empty: not given
   PytorchImportOptions options;
+};
+
+// What only an ONNX file asks for.
+struct OnnxArguments {
+  std::string input_shape, output, check;
+};
+
+// What no format says: what was done to rows before the module saw them, and what its outputs are.
+struct RowsAndAnswers {
+  std::optional<double> scale;
+  std::vector<double> mean, deviation;  // empty: not given
+  std::optional<Task> task;
+  std::vector<std::string> classes, columns;
+  std::string target;
+  std::optional<InputScaling> input_scaling() const;  // empty: nothing of it is given
 };
 
 struct ImportArguments {
@@ -29,6 +42,8 @@ struct ImportArguments {
   std::string out;
   bool force = false, json = false, quiet = false;
   std::uint64_t threads = 0;
+  RowsAndAnswers rows_and_answers;
+  OnnxArguments of_onnx;
   PytorchArguments of_pytorch;
 };
 
@@ -41,8 +56,10 @@ struct Imported {
 
 void add_onnx_import_options(OptionTable& table, ImportArguments& arguments);
 void add_pytorch_import_options(OptionTable& table, ImportArguments& arguments);
+void add_rows_and_answers_options(OptionTable& table, RowsAndAnswers& given);
 
-// Refuses options that are for a network of --pytorch alone, where that is not given.
+// Refuse what is for the other format.
+void require_onnx_sense(const OptionTable& table, const ImportArguments& arguments);
 void require_pytorch_sense(const OptionTable& table, const ImportArguments& arguments);
 
 Imported import_onnx(const ImportArguments& arguments, const Messages& messages);

@@ -10,7 +10,6 @@
 #include "cli/json_text.hpp"
 #include "cli/layout.hpp"
 #include "cli/network_file.hpp"
-#include "cli/table_options.hpp"
 #include "layers/json_reading.hpp"
 #include "layers/layer.hpp"
 
@@ -22,33 +21,6 @@ constexpr double kMostLayer = 100'000;
 constexpr std::size_t kLongestPrefix = 60, kTensorIndent = 24;
 
 using Json = nlohmann::ordered_json;
-
-std::vector<double> parse_reals(const std::string& label, const std::string& text, const Range& range) {
-  std::vector<double> numbers;
-  for (const std::string& part : split_list(text)) numbers.push_back(parse_real(label, part, range));
-  if (numbers.empty()) refuse(label, "no number; give one, or one for each column or channel");
-  return numbers;
-}
-
-void add_list(OptionTable& table, const char* name, std::vector<double>& target, const Range& range,
-              const char* help, const char* standard) {
-  table
-      .custom({name, "X,…", help, standard, range.words(),
-               [&target, range](const std::string& label, const std::string& text) {
-                 target = parse_reals(label, text, range);
-               }})
-      .is_list = true;
-}
-
-void add_names(OptionTable& table, const char* name, std::vector<std::string>& target, const char* help,
-               const char* standard) {
-  table
-      .custom({name, "NAME,…", help, standard, "",
-               [&target](const std::string& label, const std::string& text) {
-                 target = parse_names(label, text);
-               }})
-      .is_list = true;
-}
 
 // {"encoder.fc": 3, "auxiliary": null}
 void read_map(const std::string& path, PytorchImportOptions& options) {
@@ -88,13 +60,12 @@ PytorchImportOptions import_options(const ImportArguments& arguments) {
     options.image_width = given.image_size->width;
     options.image_height = given.image_size->height;
   }
-  if (given.scale || !given.mean.empty() || !given.deviation.empty()) {
-    InputScaling scaling;
-    scaling.scale = given.scale.value_or(1);
-    if (!given.mean.empty()) scaling.mean = given.mean;
-    if (!given.deviation.empty()) scaling.deviation = given.deviation;
-    options.input_scaling = scaling;
-  }
+  const RowsAndAnswers& both = arguments.rows_and_answers;
+  options.input_scaling = both.input_scaling();
+  options.task = both.task;
+  options.classes = both.classes;
+  options.column_names = both.columns;
+  options.target_name = both.target;
   options.threads = arguments.threads;
   return options;
 }
@@ -187,20 +158,6 @@ void add_pytorch_import_options(OptionTable& table, ImportArguments& arguments) 
   table.real("--momentum", "M", options.momentum, {.least = 0, .most = 1},
              "of every batch norm, as PyTorch counts it: 1 - keep",
              "as the network says, 0.1 where it does not");
-  table.group("Inputs and answers of the module");
-  table.real("--input-scale", "S", given.scale, {.least_excluded = true},
-             "the module saw rows divided by this: 255 for images through ToTensor", "1");
-  add_list(table, "--input-mean", given.mean, {.least = -std::numeric_limits<double>::max()},
-           "and then less this, one for all columns or channels or one for each", "0");
-  add_list(table, "--input-std", given.deviation, {.least_excluded = true}, "and then divided by this", "1");
-  add_task_option(table, options.task,
-                  "what the outputs are; auto: regress where there is one and no --classes");
-  add_names(table, "--classes", options.classes, "what the classes are called, in the outputs' order",
-            "0,1,…");
-  add_names(table, "--columns", options.column_names, "what the columns of its tables are called",
-            "none, counted");
-  table.text("--target", "NAME", options.target_name, "what the column to predict is called").standard =
-      "the last column";
 }
 
 void require_pytorch_sense(const OptionTable& table, const ImportArguments& arguments) {
