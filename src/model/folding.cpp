@@ -260,6 +260,8 @@ class Folder {
 
   Model rebuilt() const {
     Model model = model_;
+    // Layers go or are counted otherwise; the columns are as they were.
+    if (model.drift) model.drift->layers.clear();
     model.network.layers.clear();
     std::vector<std::size_t> kept, place(parts_.size());
     for (std::size_t i = 0; i < parts_.size(); ++i) {
