@@ -19,8 +19,8 @@ const std::vector<BadUse>& bad_uses() {
       {{"trian"}, 2, "trian: unknown verb; did you mean train?"},
       {{""},
        2,
-       "'': unknown verb; known are train, evaluate, predict, recalibrate, fold, report, "
-       "inspect-data, inspect, …"},
+       "'': unknown verb; known are train, evaluate, predict, monitor, recalibrate, fold, export, "
+       "import, report, inspect-data, inspect, lab"},
       {{"--versoin"}, 2, "--versoin: unknown option; did you mean --version?"},
       {{"train"}, 2, "--data: missing; name a table, an IDX image file or a folder of images"},
       {{"train", "--data"}, 2, "--data: needs a value, PATH"},
@@ -243,7 +243,7 @@ TEST(Help, lists_the_verbs_one_line_each) {
   EXPECT_EQ(run.exit_code, 0);
   EXPECT_EQ(run.err, "");
   for (const char* verb :
-       {"train", "evaluate", "predict", "recalibrate", "inspect-data", "inspect", "fold"}) {
+       {"train", "evaluate", "predict", "monitor", "recalibrate", "inspect-data", "inspect", "fold"}) {
     const auto lines = lines_of(run.out);
     EXPECT_EQ(
         std::ranges::count_if(
@@ -256,7 +256,7 @@ TEST(Help, lists_the_verbs_one_line_each) {
 TEST(Help, fits_into_80_columns_and_has_examples) {
   const TemporaryFolder folder;
   for (const char* verb :
-       {"train", "evaluate", "predict", "recalibrate", "inspect-data", "inspect", "fold"}) {
+       {"train", "evaluate", "predict", "monitor", "recalibrate", "inspect-data", "inspect", "fold"}) {
     const Result run = ztilde(folder, {verb, "--help"});
     EXPECT_EQ(run.exit_code, 0);
     EXPECT_EQ(run.err, "");

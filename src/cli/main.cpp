@@ -26,6 +26,7 @@ constexpr Verb kVerbs[] = {
     {"train", "learn from labelled rows and write a model file", run_train},
     {"evaluate", "loss and metrics of a model on labelled rows", run_evaluate},
     {"predict", "the answers of a model for raw rows, as CSV", run_predict},
+    {"monitor", "whether rows are still such as a model was trained on", run_monitor},
     {"recalibrate", "batch norm's statistics measured anew over other rows", run_recalibrate},
     {"fold", "batch norm into the weights beside it, with a certificate", run_fold},
     {"export", "a model as ONNX, as C source or for PyTorch", run_export},
