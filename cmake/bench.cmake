@@ -19,6 +19,7 @@ endfunction()
 
 ztilde_benchmark(step_bench bench/step_bench.cpp)
 ztilde_benchmark(read_bench bench/read_bench.cpp)
+ztilde_benchmark(drift_rates bench/drift_rates.cpp)
 ztilde_benchmark(peer_ztilde bench/peers/peer_ztilde.cpp)
 
 find_package(benchmark QUIET)
