@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/test_support.hpp"
+#include "model/drift_json.hpp"
 #include "model/model_file.hpp"
 #include "training/test_tables.hpp"
 #include "ztilde/error.hpp"
@@ -64,6 +65,24 @@ TEST(Drift, thresholds_are_learned_from_held_out_rows_and_come_back_from_the_fil
   const TemporaryFolder folder;
   save(model, folder / "m");
   EXPECT_EQ(load(folder / "m").drift, model.drift);
+}
+
+TEST(Drift, thresholds_that_are_none_or_for_another_network_are_not_read) {
+  const Network& network = trained().network;
+  const std::string text = model_file::to_json(*trained().drift);
+  EXPECT_EQ(model_file::drift_from_json(text, network), trained().drift);
+  for (const char* other : {"", "{}", "[1]", "{\"rows\": -1}"})
+    EXPECT_FALSE(model_file::drift_from_json(other, network).has_value()) << other;
+  EXPECT_FALSE(model_file::drift_from_json(text, dense_network({.inputs = 4, .outputs = 3})).has_value());
+  for (const auto& [from, to] : {std::pair{"\"sizes\":[2,8", "\"sizes\":[8,2"},
+                                 {"\"all\":", "\"all\":-"},
+                                 {"\"layer\":2", "\"layer\":3"},
+                                 {"\"rows\":150", "\"rows\":\"a\""}}) {
+    std::string changed = text;
+    ASSERT_NE(changed.find(from), std::string::npos) << from << text.substr(0, 200);
+    changed.replace(changed.find(from), std::string_view(from).size(), to);
+    EXPECT_FALSE(model_file::drift_from_json(changed, network).has_value()) << to;
+  }
 }
 
 TEST(Drift, thresholds_have_the_same_bits_for_any_number_of_threads) {
