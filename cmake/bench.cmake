@@ -21,6 +21,7 @@ ztilde_benchmark(step_bench bench/step_bench.cpp)
 ztilde_benchmark(read_bench bench/read_bench.cpp)
 ztilde_benchmark(c_bench bench/c_bench.cpp)
 target_link_libraries(c_bench PRIVATE ${CMAKE_DL_LIBS})
+ztilde_benchmark(drift_rates bench/drift_rates.cpp)
 ztilde_benchmark(peer_ztilde bench/peers/peer_ztilde.cpp)
 
 find_package(benchmark QUIET)

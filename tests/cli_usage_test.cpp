@@ -19,8 +19,8 @@ const std::vector<BadUse>& bad_uses() {
       {{"trian"}, 2, "trian: unknown verb; did you mean train?"},
       {{""},
        2,
-       "'': unknown verb; known are train, evaluate, predict, doctor, recalibrate, fold, insert, "
-       "compare, export, import, report, inspect-data, inspect, lab"},
+       "'': unknown verb; known are train, evaluate, predict, doctor, monitor, recalibrate, fold, "
+       "insert, compare, export, import, report, inspect-data, inspect, lab"},
       {{"--versoin"}, 2, "--versoin: unknown option; did you mean --version?"},
       {{"train"}, 2, "--data: missing; name a table, an IDX image file or a folder of images"},
       {{"train", "--data"}, 2, "--data: needs a value, PATH"},
@@ -242,8 +242,8 @@ TEST(Help, lists_the_verbs_one_line_each) {
   const Result run = ztilde(folder, {});
   EXPECT_EQ(run.exit_code, 0);
   EXPECT_EQ(run.err, "");
-  for (const char* verb : {"train", "evaluate", "predict", "doctor", "recalibrate", "inspect-data", "inspect",
-                           "fold", "insert", "compare", "export", "import"}) {
+  for (const char* verb : {"train", "evaluate", "predict", "doctor", "monitor", "recalibrate", "inspect-data",
+                           "inspect", "fold", "insert", "compare", "export", "import"}) {
     const auto lines = lines_of(run.out);
     EXPECT_EQ(
         std::ranges::count_if(
@@ -255,8 +255,8 @@ TEST(Help, lists_the_verbs_one_line_each) {
 
 TEST(Help, fits_into_80_columns_and_has_examples) {
   const TemporaryFolder folder;
-  for (const char* verb : {"train", "evaluate", "predict", "doctor", "recalibrate", "inspect-data", "inspect",
-                           "fold", "insert", "compare", "export", "import"}) {
+  for (const char* verb : {"train", "evaluate", "predict", "doctor", "monitor", "recalibrate", "inspect-data",
+                           "inspect", "fold", "insert", "compare", "export", "import"}) {
     const Result run = ztilde(folder, {verb, "--help"});
     EXPECT_EQ(run.exit_code, 0);
     EXPECT_EQ(run.err, "");

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "ztilde/dataset.hpp"
+#include "ztilde/drift_thresholds.hpp"
 #include "ztilde/fold_certificate.hpp"
 #include "ztilde/network.hpp"
 
@@ -51,6 +52,7 @@ struct Model {
 
   TrainingRecord training;
   std::optional<FoldCertificate> fold_certificate;  // of a folded model
+  std::optional<DriftThresholds> drift;             // learned from rows that training held out
 
   // A few raw input rows and the outputs (logits) they give, re-run whenever a model is loaded.
   std::vector<float> test_inputs;   // [test_rows, network.inputs]

@@ -15,9 +15,9 @@ namespace ztilde::cli {
 namespace {
 
 OptionTable import_options(ImportArguments& options, std::vector<std::string>& files) {
-  OptionTable table("ztilde import FILE.onnx | --pytorch FILE --net NETWORK --out FILE [options]",
-                    "A model of another program as a model file, with that program's conventions kept,\n"
-                    "and every difference of conventions said.");
+  OptionTable table("ztilde import FILE.onnx | --pytorch FILE --out FILE [options]",
+                    "A model of another program as a model file, with that program's conventions\n"
+                    "kept, and every difference of conventions said.");
   table.rest("FILE", files, "an ONNX file");
   add_onnx_import_options(table, options);
   add_pytorch_import_options(table, options);
@@ -30,7 +30,7 @@ OptionTable import_options(ImportArguments& options, std::vector<std::string>& f
   table.group("Other");
   add_threads_option(table, options.threads);
   table.example("ztilde import model.onnx --out model.ztilde");
-  table.example("ztilde import --pytorch model.safetensors --net network.json --out model.ztilde");
+  table.example("ztilde import --pytorch net.safetensors --net net.json --out net.ztilde");
   return table;
 }
 

@@ -12,8 +12,10 @@
 #include "cli/fold_words.hpp"
 #include "cli/json_text.hpp"
 #include "cli/layout.hpp"
+#include "cli/monitor_words.hpp"
 #include "cli/values.hpp"
 #include "layers/encode.hpp"
+#include "model/drift_json.hpp"
 #include "model/model_metadata.hpp"
 #include "plan/stages.hpp"
 
@@ -295,6 +297,7 @@ std::string inspect_words(const Model& model, const std::string& path) {
     text += field("options", options);
   if (const std::string rules = rules_words(model.rules); !rules.empty()) text += field("table", rules);
   if (model.fold_certificate) text += fold_words(*model.fold_certificate);
+  if (model.drift) text += field("monitor", thresholds_words(*model.drift));
   if (!model.column_names.empty()) text += column_table(model);
   return text;
 }
@@ -355,6 +358,7 @@ std::string inspect_json(const Model& model, const std::string& path) {
   if (training.recalibrated_rows > 0) object["training"]["recalibrated_rows"] = training.recalibrated_rows;
   if (model.fold_certificate)
     object["fold"] = ordered_json::parse(model_file::to_json(*model.fold_certificate));
+  if (model.drift) object["monitor"] = ordered_json::parse(model_file::to_json(*model.drift));
   object["network"] = ordered_json::parse(to_json(network));
   object["plan"] = ordered_json::array();
   const std::string plan = describe(lower(network));

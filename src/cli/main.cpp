@@ -27,6 +27,7 @@ constexpr Verb kVerbs[] = {
     {"evaluate", "loss and metrics of a model on labelled rows", run_evaluate},
     {"predict", "the answers of a model for raw rows, as CSV", run_predict},
     {"doctor", "why a model is worse in use than in training, layer by layer", run_doctor},
+    {"monitor", "whether rows are still such as a model was trained on", run_monitor},
     {"recalibrate", "batch norm's statistics measured anew over other rows", run_recalibrate},
     {"fold", "batch norm into the weights beside it, with a certificate", run_fold},
     {"insert", "batch norm into a trained network, its outputs unchanged", run_insert},

@@ -18,6 +18,7 @@ using Arguments = std::vector<std::string>;
 Outcome run_train(const Arguments& arguments);
 Outcome run_evaluate(const Arguments& arguments);
 Outcome run_predict(const Arguments& arguments);
+Outcome run_monitor(const Arguments& arguments);
 Outcome run_recalibrate(const Arguments& arguments);
 Outcome run_doctor(const Arguments& arguments);
 Outcome run_report(const Arguments& arguments);

@@ -83,6 +83,7 @@ void finish_repaired(const Examination& e, Diagnosis& diagnosis) {
   if (!diagnosis.repairs) return;
   repaired.training.recalibrated_rows = e.data.rows;
   repaired.fold_certificate.reset();
+  repaired.drift.reset();
   repaired.test_outputs = outputs(repaired, repaired.test_inputs, 1);
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/text.hpp"
 #include "layers/fields.hpp"
+#include "model/drift_json.hpp"
 #include "ztilde/error.hpp"
 
 namespace ztilde::model_file {
@@ -363,6 +364,7 @@ Metadata to_metadata(const Model& model) {
   }
   if (model.rules != TableRules{}) metadata["table"] = to_json(model.rules).dump();
   if (model.fold_certificate) metadata["fold"] = to_json(*model.fold_certificate);
+  if (model.drift) metadata["monitor"] = to_json(*model.drift);
   return metadata;
 }
 
@@ -395,6 +397,10 @@ Model from_metadata(const Metadata& metadata, const std::string& file_name) {
   model.classes = reader.decoded("classes", texts_from_json);
   model.training = reader.decoded("training", training_from_json);
   if (reader.has("fold")) model.fold_certificate = reader.decoded("fold", certificate_from_json);
+  if (reader.has("monitor")) {
+    model.drift = drift_from_json(reader.text("monitor"), model.network);
+    if (!model.drift) reader.refuse("metadata 'monitor' should be drift thresholds for its network");
+  }
   reader.decoded("test_rows", [&](const json& value) {
     model.test_inputs = floats_member(value, "inputs");
     model.test_outputs = floats_member(value, "outputs");

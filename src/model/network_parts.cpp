@@ -43,6 +43,7 @@ std::vector<NetworkPart> parts_of(const Model& model) {
 
 Model with_parts(const Model& model, std::span<const NetworkPart> parts) {
   Model made = model;
+  if (made.drift) made.drift->layers.clear();  // they are counted otherwise; the columns are as they were
   made.network.layers.clear();
   std::vector<std::size_t> kept, place(parts.size());
   for (std::size_t i = 0; i < parts.size(); ++i) {

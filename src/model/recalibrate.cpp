@@ -42,6 +42,7 @@ Model with_population_statistics(const Model& model, const Dataset& data, std::s
   measured.statistics_source = StatisticsSource::population;
   measured.training.recalibrated_rows = data.rows;
   measured.fold_certificate.reset();
+  measured.drift.reset();  // it was about the statistics of before
   measured.test_outputs = outputs(measured, measured.test_inputs, 1);
   return measured;
 }

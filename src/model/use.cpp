@@ -182,6 +182,7 @@ Model first_layers(const Model& model, std::size_t layers) {
   first.test_inputs.clear();
   first.test_outputs.clear();
   first.fold_certificate.reset();
+  first.drift.reset();
   return first;
 }
 

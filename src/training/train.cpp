@@ -16,6 +16,7 @@
 #include "training/averaged_model.hpp"
 #include "training/checkpoint.hpp"
 #include "training/class_weights.hpp"
+#include "training/drift_learning.hpp"
 #include "training/encoding.hpp"
 #include "training/finished_model.hpp"
 #include "training/memory_needed.hpp"
@@ -175,6 +176,9 @@ void finish(const PreparedRun& run, const TrainOptions& options, Team& team, boo
   model.training.train_loss = result.train_loss;
   model.training.valid_loss = result.valid_loss.value_or(std::numeric_limits<double>::quiet_NaN());
   add_test_rows(model, run.batcher.all());
+  model.drift.reset();
+  if (run.valid && !hurried)
+    model.drift = drift_of_held_out(model, *run.valid, run.batcher.all(), options.seed, team);
 }
 
 // The run's checkpoint; nothing where no path is given.
