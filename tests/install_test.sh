@@ -6,7 +6,7 @@ build=$1 source=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-cmake --install "$build" --prefix "$work/prefix" >"$work/install.log"
+cmake --install "$build" --prefix "$work/prefix" --strip >"$work/install.log"
 
 size=$(find "$work/prefix" -type f \( -name 'libztilde.so*' -o -path '*/bin/ztilde' \) -print0 | xargs -0 cat | wc -c)
 echo "library and program: $size bytes"
