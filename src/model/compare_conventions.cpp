@@ -178,16 +178,13 @@ class Conventions {
     }
   }
 
-  void compare_record() {
-    record_ = true;
-    const TrainingRecord &a = a_.training, &b = b_.training;
+  void compare_training(const TrainingRecord& a, const TrainingRecord& b) {
     add("training: rows", a.rows, b.rows);
     add("training: epochs", a.epochs, b.epochs);
     add("training: steps", a.steps, b.steps);
     add("training: seed", a.seed, b.seed);
     add_loss("training: loss", a.train_loss, b.train_loss);
     add_loss("training: validation loss", a.valid_loss, b.valid_loss);
-    add("rows measured anew", a.recalibrated_rows, b.recalibrated_rows);
     const std::map<std::string, std::string> a_options(a.options.begin(), a.options.end());
     const std::map<std::string, std::string> b_options(b.options.begin(), b.options.end());
     std::map<std::string, bool> names;
@@ -201,6 +198,17 @@ class Conventions {
       if (name == "seed") continue;  // told above
       add("option --" + printable(name), value_of(a_options, name), value_of(b_options, name));
     }
+  }
+
+  void compare_record() {
+    record_ = true;
+    const TrainingRecord &a = a_.training, &b = b_.training;
+    const auto was_trained = [](const TrainingRecord& record) {
+      return std::string(record.steps > 0 ? "there" : "none");
+    };
+    add("record of training", was_trained(a), was_trained(b));
+    if (was_trained(a) == was_trained(b)) compare_training(a, b);
+    add("rows measured anew", a.recalibrated_rows, b.recalibrated_rows);
     add("certificate of folding", a_.fold_certificate.has_value(), b_.fold_certificate.has_value());
     if (a_.fold_certificate && b_.fold_certificate && a_.fold_certificate != b_.fold_certificate)
       add("certificate of folding", "one", "another");

@@ -358,6 +358,19 @@ TEST(Compare, sees_two_seeds_as_two_models) {
   EXPECT_EQ(comparison.outputs->first_layer->layer_a, 1u);
 }
 
+TEST(Compare, says_in_one_line_that_one_of_them_has_no_record_of_training) {
+  const Model imported = model_of(kNetwork);
+  Model trained = imported;
+  trained.training.steps = 20;
+  trained.training.options = {{"epochs", "2"}, {"lr", "0.1"}};
+  const ModelComparison comparison = compare(trained, imported);
+  ASSERT_EQ(comparison.conventions.size(), 1u);
+  EXPECT_EQ(comparison.conventions[0].what, "record of training");
+  EXPECT_EQ(comparison.conventions[0].a, "there");
+  EXPECT_EQ(comparison.conventions[0].b, "none");
+  EXPECT_TRUE(comparison.conventions[0].in_record);
+}
+
 TEST(Compare, sees_an_inserted_model_as_one_that_folds_back) {
   const Model plain = model_of({4, {Standardise{}, Dense{6}, Activation{}, Dense{3}}});
   const Dataset data = rows_for(plain);
