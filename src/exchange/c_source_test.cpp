@@ -7,7 +7,7 @@
 #include <limits>
 
 #include "exchange/c_test_support.hpp"
-#include "plan/plan_test_networks.hpp"
+#include "model/model_test_models.hpp"
 #include "ztilde/export_c.hpp"
 
 namespace ztilde {
@@ -17,19 +17,7 @@ using testing::HasSubstr;
 
 constexpr std::size_t kRows = 5;
 
-Model model_of(const Network& network) {
-  Model model;
-  model.network = network;
-  model.parameters = testing_networks::random_parameters(network);
-  model.statistics = testing_networks::random_statistics(network);
-  model.statistic_batches.assign(statistic_slots(network).size(), 1);
-  const std::size_t width = layer_outputs(network).back();
-  for (std::size_t i = 0; i < std::max<std::size_t>(width, 2); ++i)
-    model.classes.push_back(std::to_string(i));
-  model.test_inputs = testing_networks::random_inputs(network, kRows);
-  model.test_outputs = outputs(model, model.test_inputs, 1);
-  return model;
-}
+Model model_of(const Network& network) { return testing_models::model_of(network, kRows); }
 
 // 1 + the largest of some numbers.
 double scale_of(std::span<const float> values) {

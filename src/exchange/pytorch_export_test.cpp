@@ -6,7 +6,7 @@
 
 #include "exchange/exchange_test_support.hpp"
 #include "exchange/torch_modules.hpp"
-#include "plan/plan_test_networks.hpp"
+#include "model/model_test_models.hpp"
 #include "ztilde/pytorch.hpp"
 
 namespace ztilde {
@@ -14,20 +14,13 @@ namespace {
 
 // statistics as PyTorch would have them: floats.
 Model model_of(const Network& network, bool float_statistics) {
-  Model model;
-  model.network = network;
-  model.parameters = testing_networks::random_parameters(network);
-  model.statistics = testing_networks::random_statistics(network);
+  Model model = testing_models::model_of(network);
   if (float_statistics) {
     for (double& number : model.statistics) number = static_cast<float>(number);
   }
   model.statistic_batches.assign(statistic_slots(network).size(), 3);
-  const std::size_t outputs_of_it = layer_outputs(network).back();
-  for (std::size_t c = 0; c < std::max<std::size_t>(outputs_of_it, 2); ++c)
-    model.classes.push_back("class " + std::to_string(c));
   model.image_height = network.height * network.width > 1 ? network.height : 0;
   model.image_width = network.height * network.width > 1 ? network.width : 0;
-  model.test_inputs = testing_networks::random_inputs(network, 3);
   model.test_outputs = outputs(model, model.test_inputs, 1);
   return model;
 }

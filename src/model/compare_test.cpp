@@ -8,6 +8,7 @@
 #include <functional>
 
 #include "model/model_file_test_support.hpp"
+#include "model/model_test_models.hpp"
 #include "plan/plan_test_networks.hpp"
 #include "ztilde/error.hpp"
 #include "ztilde/fold.hpp"
@@ -17,27 +18,15 @@ namespace ztilde {
 namespace {
 
 Model model_of(const Network& network) {
-  Model model;
-  model.network = network;
-  model.parameters = testing_networks::random_parameters(network);
-  model.statistics = testing_networks::random_statistics(network);
-  model.statistic_batches.assign(statistic_slots(network).size(), 1);
-  const std::size_t outputs = layer_outputs(network).back();
-  for (std::size_t c = 0; c < std::max<std::size_t>(outputs, 2); ++c)
-    model.classes.push_back("class " + std::to_string(c));
+  Model model = testing_models::model_of(network);
   for (std::size_t c = 0; c < network.inputs; ++c) model.column_names.push_back("x" + std::to_string(c));
-  model.test_inputs = testing_networks::random_inputs(network, 3, 21);
-  model.test_outputs = ztilde::outputs(model, model.test_inputs, 1);
   return model;
 }
 
 const Network kNetwork = {4, {Standardise{}, Dense{6, false}, BatchNorm{}, Activation{}, Dense{5}, Dense{3}}};
 
 Dataset rows_for(const Model& model, std::size_t rows = 41) {
-  Dataset data;
-  data.rows = rows;
-  data.columns = model.network.inputs;
-  data.floats = testing_networks::random_inputs(model.network, rows);
+  Dataset data = testing_models::rows_for(model, rows);
   data.column_names = model.column_names;
   for (std::size_t r = 0; r < rows; ++r) data.targets.push_back(static_cast<float>(r % model.classes.size()));
   data.classes = model.classes;

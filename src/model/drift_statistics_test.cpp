@@ -6,18 +6,12 @@
 #include <algorithm>
 #include <cmath>
 
-#include "plan/plan_test_networks.hpp"
+#include "model/model_test_models.hpp"
 
 namespace ztilde {
 namespace {
 
-Model model_of(const Network& network) {
-  Model model;
-  model.network = network;
-  model.parameters = testing_networks::random_parameters(network);
-  model.statistics = testing_networks::random_statistics(network);
-  return model;
-}
+using testing_models::model_of;
 
 TEST(DriftSums, are_those_of_what_the_layers_below_give_in_use) {
   const std::size_t rows = 37;

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "model/model_file_test_support.hpp"
+#include "model/model_test_models.hpp"
 #include "plan/plan_test_networks.hpp"
 #include "plan/reference_plan.hpp"
 #include "ztilde/error.hpp"
@@ -15,21 +16,10 @@ namespace ztilde {
 namespace {
 
 using A = ActivationKind;
+using testing_models::model_of;
+using testing_models::outputs_in_double;
+using testing_models::rows_for;
 constexpr std::size_t kRows = 37;
-
-Model model_of(const Network& network) {
-  Model model;
-  model.network = network;
-  model.parameters = testing_networks::random_parameters(network);
-  model.statistics = testing_networks::random_statistics(network);
-  model.statistic_batches.assign(statistic_slots(network).size(), 1);
-  const std::size_t outputs = layer_outputs(network).back();
-  for (std::size_t c = 0; c < std::max<std::size_t>(outputs, 2); ++c)
-    model.classes.push_back(std::to_string(c));
-  model.test_inputs = testing_networks::random_inputs(network, 3, 21);
-  model.test_outputs = ztilde::outputs(model, model.test_inputs, 1);
-  return model;
-}
 
 // Of every norm: one gamma below 0, one 0, one variance 0; where it has as many channels.
 Model with_awkward_norms(Model model) {
@@ -46,21 +36,6 @@ Model with_awkward_norms(Model model) {
   }
   model.test_outputs = outputs(model, model.test_inputs, 1);
   return model;
-}
-
-Dataset rows_for(const Model& model, std::size_t rows = kRows) {
-  Dataset data;
-  data.rows = rows;
-  data.columns = model.network.inputs;
-  data.floats = testing_networks::random_inputs(model.network, rows);
-  return data;
-}
-
-// All rows at once through the oracle.
-std::vector<double> in_double(const Model& model, const Dataset& data) {
-  return ReferencePlan<double>(model.network)
-      .forward_inference({data.floats.begin(), data.floats.end()}, data.rows,
-                         {model.parameters.begin(), model.parameters.end()}, model.statistics);
 }
 
 template <class X, class Y>
@@ -114,17 +89,17 @@ TEST(Fold, gives_the_outputs_of_every_network_and_says_truly_how_far_they_are_of
         continue;
       }
       if (refusal(model).starts_with("none of the model's ")) continue;
-      const Dataset data = rows_for(model);
+      const Dataset data = rows_for(model, kRows);
       const Model folded = fold(model, data, {.threads = 2});
       const FoldCertificate& certificate = *folded.fold_certificate;
       folded_norms += certificate.folded.size();
       EXPECT_EQ(norms_in(folded.network), certificate.unfolded.size());
       EXPECT_EQ(norms_in(network), certificate.folded.size() + certificate.unfolded.size());
 
-      const std::vector<double> expected = in_double(model, data);
+      const std::vector<double> expected = outputs_in_double(model, data);
       const double scale = largest_size(expected);
       const double tolerance = awkward ? bound(network) : 1e-5;
-      EXPECT_LE(largest_difference(in_double(folded, data), expected), tolerance * scale);
+      EXPECT_LE(largest_difference(outputs_in_double(folded, data), expected), tolerance * scale);
       const double absolute = largest_difference(outputs(folded, data.floats, 1), expected);
       EXPECT_LE(absolute, tolerance * scale);
       // The oracle sums in the same order whatever the rows beside it.
@@ -203,12 +178,12 @@ TEST(Fold, takes_up_all_that_stands_beside_weights_residual_and_pooled) {
   for (const Network& network : networks) {
     SCOPED_TRACE(to_json(network));
     const Model model = with_awkward_norms(model_of(network));
-    const Dataset data = rows_for(model);
+    const Dataset data = rows_for(model, kRows);
     const Model folded = fold(model, data);
     EXPECT_EQ(unfolded_layers(folded), std::vector<std::size_t>{});
     EXPECT_EQ(norms_in(folded.network), 0u);
-    const std::vector<double> expected = in_double(model, data);
-    EXPECT_LE(largest_difference(in_double(folded, data), expected), 1e-4 * largest_size(expected));
+    const std::vector<double> expected = outputs_in_double(model, data);
+    EXPECT_LE(largest_difference(outputs_in_double(folded, data), expected), 1e-4 * largest_size(expected));
     for (const LayerDifference& layer : folded.fold_certificate->layers)
       EXPECT_LT(layer.relative, 1e-4) << layer.layer;
   }
@@ -287,11 +262,11 @@ TEST(Fold, counts_the_rows_whose_class_is_another) {
 
 TEST(Fold, refuses_rows_that_are_not_the_models) {
   const Model model = model_of({4, {Dense{3}, BatchNorm{}, Activation{}, Dense{3}}});
-  Dataset data = rows_for(model);
+  Dataset data = rows_for(model, kRows);
   data.columns = 2;
   data.rows *= 2;
   EXPECT_THROW((void)fold(model, data), Error);
-  data = rows_for(model);
+  data = rows_for(model, kRows);
   data.floats[5] = std::nanf("");
   EXPECT_THROW((void)fold(model, data), Error);
 }
@@ -301,7 +276,7 @@ TEST(FoldCertificate, goes_with_the_model_that_it_is_about_and_no_other) {
       fold(model_of({4, {Dense{3}, BatchNorm{}, Activation{}, BatchNorm{}, Activation{}, Dense{3}}}));
   EXPECT_TRUE(folded.fold_certificate.has_value());
   EXPECT_FALSE(first_layers(folded, 2).fold_certificate.has_value());
-  EXPECT_FALSE(with_population_statistics(folded, rows_for(folded)).fold_certificate.has_value());
+  EXPECT_FALSE(with_population_statistics(folded, rows_for(folded, kRows)).fold_certificate.has_value());
 }
 
 TEST(FoldCertificate, is_refused_where_the_file_has_something_else) {

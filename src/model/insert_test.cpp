@@ -9,6 +9,7 @@
 #include "base/random.hpp"
 #include "model/channel_moments.hpp"
 #include "model/model_file_test_support.hpp"
+#include "model/model_test_models.hpp"
 #include "plan/plan_test_networks.hpp"
 #include "plan/reference_plan.hpp"
 #include "ztilde/error.hpp"
@@ -20,35 +21,10 @@ namespace ztilde {
 namespace {
 
 using A = ActivationKind;
+using testing_models::model_of;
+using testing_models::outputs_in_double;
+using testing_models::rows_for;
 constexpr std::size_t kRows = 23;
-
-Model model_of(const Network& network) {
-  Model model;
-  model.network = network;
-  model.parameters = testing_networks::random_parameters(network);
-  model.statistics = testing_networks::random_statistics(network);
-  model.statistic_batches.assign(statistic_slots(network).size(), 1);
-  const std::size_t outputs = layer_outputs(network).back();
-  for (std::size_t c = 0; c < std::max<std::size_t>(outputs, 2); ++c)
-    model.classes.push_back(std::to_string(c));
-  model.test_inputs = testing_networks::random_inputs(network, 3, 21);
-  model.test_outputs = ztilde::outputs(model, model.test_inputs, 1);
-  return model;
-}
-
-Dataset rows_for(const Model& model, std::size_t rows = kRows) {
-  Dataset data;
-  data.rows = rows;
-  data.columns = model.network.inputs;
-  data.floats = testing_networks::random_inputs(model.network, rows);
-  return data;
-}
-
-std::vector<double> in_double(const Model& model, const Dataset& data) {
-  return ReferencePlan<double>(model.network)
-      .forward_inference({data.floats.begin(), data.floats.end()}, data.rows,
-                         {model.parameters.begin(), model.parameters.end()}, model.statistics);
-}
 
 // The largest difference, as a share of the largest number of y.
 template <class X, class Y>
@@ -92,7 +68,7 @@ std::vector<Model> models_of(const Network& network) {
 }
 
 void expect_unchanged(const Model& model, NormPlace place, std::size_t& inserted) {
-  const Dataset data = rows_for(model);
+  const Dataset data = rows_for(model, kRows);
   InsertOptions options{.place = place, .batch = 16, .threads = 2};
   if (refusal(model, data, options).starts_with("there is nothing to insert")) return;
   const Insertion insertion = insert(model, data, options);
@@ -104,8 +80,8 @@ void expect_unchanged(const Model& model, NormPlace place, std::size_t& inserted
     EXPECT_EQ(norm.behind == norm.contraction, place == NormPlace::before);
   }
 
-  const std::vector<double> expected = in_double(model, data);
-  const double exact = relative_difference(in_double(insertion.model, data), expected);
+  const std::vector<double> expected = outputs_in_double(model, data);
+  const double exact = relative_difference(outputs_in_double(insertion.model, data), expected);
   EXPECT_LT(exact, kDoubleRounding);
   EXPECT_EQ(certificate.double_relative, exact);
   EXPECT_LT(certificate.relative, kFloatRounding);
@@ -145,7 +121,7 @@ TEST(Insert, is_undone_by_fold_and_undoes_it) {
                 8}}) {
     SCOPED_TRACE(to_json(network));
     const Model model = model_of(network);
-    const Dataset data = rows_for(model);
+    const Dataset data = rows_for(model, kRows);
     const Model back = fold(insert(model, data).model, data);
     EXPECT_EQ(back.network, network);
     // gamma · inv_std is 1 to the last bits of a double, so the weights round to what they were; a bias
@@ -207,7 +183,7 @@ TEST(Insert, computes_the_numbers_worked_out_by_hand) {
 TEST(Insert, makes_a_constant_channel_pass_as_it_is) {
   Model model = model_of({1, {Dense{2}, Activation{}, Dense{2}}});
   model.parameters[0] = 0;  // W of channel 0
-  const Dataset data = rows_for(model);
+  const Dataset data = rows_for(model, kRows);
   const Insertion insertion = insert(model, data);
   EXPECT_EQ(insertion.certificate.inserted[0].constant_channels, 1u);
   EXPECT_EQ(insertion.model.statistics[2], 0.0);
@@ -222,7 +198,7 @@ TEST(Insert, makes_a_constant_channel_pass_as_it_is) {
 TEST(Insert, loses_nothing_where_means_are_large) {
   Model model = model_of({1, {Dense{2}, Activation{}, Dense{2}}});
   model.parameters[16] = model.parameters[17] = 1e6f + 0.25f;
-  const Insertion insertion = insert(model, rows_for(model));
+  const Insertion insertion = insert(model, rows_for(model, kRows));
   EXPECT_LT(insertion.certificate.double_relative, 1e-9);
   EXPECT_TRUE(insertion.certificate.holds());
 }
@@ -230,7 +206,7 @@ TEST(Insert, loses_nothing_where_means_are_large) {
 TEST(Insert, goes_where_it_is_told_and_refuses_what_cannot_be) {
   const Model model =
       model_of({6, {Dense{7}, Activation{}, Dense{5}, BatchNorm{}, Activation{}, Dense{4}, Dense{3}}});
-  const Dataset data = rows_for(model);
+  const Dataset data = rows_for(model, kRows);
   const auto places = [&](const InsertOptions& options) {
     std::vector<std::size_t> layers;
     for (const InsertedNorm& norm : insert(model, data, options).certificate.inserted)
@@ -251,7 +227,7 @@ TEST(Insert, goes_where_it_is_told_and_refuses_what_cannot_be) {
       refusal(model, data, {.place = NormPlace::after, .layers = {5}}),
       "layer 5 (dense): no activation follows it directly; insert before the activation, or leave it out");
   const Model normed = model_of({6, {Dense{7}, BatchNorm{}, Activation{}, Dense{3}}});
-  EXPECT_EQ(refusal(normed, rows_for(normed)),
+  EXPECT_EQ(refusal(normed, rows_for(normed, kRows)),
             "there is nothing to insert (layer 0 (dense): layer 1 normalises it, layer 3 (dense): it is the "
             "last); use the model as it is, or name layers");
 }
@@ -261,17 +237,17 @@ TEST(Insert, refuses_rows_that_give_no_statistics) {
   EXPECT_EQ(refusal(model, rows_for(model, 0)), "the data have no rows; there is nothing to measure");
   EXPECT_EQ(refusal(model, rows_for(model, 1)),
             "the data have 1 row, which has no variance; give 2 rows or more");
-  Dataset data = rows_for(model);
+  Dataset data = rows_for(model, kRows);
   data.floats[8] = std::nanf("");
   EXPECT_EQ(refusal(model, data), "input 2 is nan in row 1; fill it in or leave the row out");
   model.parameters[3] = 3e38f;
-  EXPECT_EQ(refusal(model, rows_for(model)),
+  EXPECT_EQ(refusal(model, rows_for(model, kRows)),
             "NaN or infinity behind layer 0 (dense), channel 0; there are no statistics to insert");
 }
 
 TEST(Insert, compares_as_many_rows_as_it_is_told) {
   const Model model = model_of({6, {Dense{7}, Activation{}, Dense{3}}});
-  const Dataset data = rows_for(model);
+  const Dataset data = rows_for(model, kRows);
   EXPECT_EQ(insert(model, data, {.compared_rows = 10}).certificate.compared_rows, 10u);
   EXPECT_EQ(insert(model, data, {.compared_rows = 0}).certificate.compared_rows, kRows);
 }

@@ -9,7 +9,7 @@
 #include <limits>
 
 #include "base/test_support.hpp"
-#include "plan/plan_test_networks.hpp"
+#include "model/model_test_models.hpp"
 #include "ztilde/error.hpp"
 #include "ztilde/onnx_export.hpp"
 
@@ -17,18 +17,12 @@ namespace ztilde {
 namespace {
 
 Model model_of(const Network& network, std::size_t test_rows = 12) {
-  Model model;
-  model.network = network;
-  model.parameters = testing_networks::random_parameters(network);
-  model.statistics = testing_networks::random_statistics(network);
-  model.statistic_batches.assign(statistic_slots(network).size(), 1);
-  const std::size_t outputs_wanted = layer_outputs(network).back();
-  model.task = outputs_wanted == 1 ? Task::regress : Task::classify;
+  Model model = testing_models::model_of(network, test_rows);
   model.target_name = "kind";
-  for (std::size_t c = 0; model.task == Task::classify && c < outputs_wanted; ++c)
-    model.classes.push_back("class " + std::to_string(c));
-  model.test_inputs = testing_networks::random_inputs(network, test_rows);
-  model.test_outputs = outputs(model, model.test_inputs, 1);
+  if (layer_outputs(network).back() == 1) {
+    model.task = Task::regress;
+    model.classes.clear();
+  }
   return model;
 }
 
