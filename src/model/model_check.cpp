@@ -41,7 +41,8 @@ void check_task(const Model& model) {
     return;
   }
   const std::size_t classes = model.classes.size();
-  if (classes == 0) refuse("a classifier has no classes");
+  if (classes < 2)
+    refuse(fmt::format("a classifier has {}", classes == 0 ? "no classes" : "1 class, and needs 2"));
   const std::size_t expected = classes == 2 ? 1 : classes;
   // Two classes may also have an output each: a network of --net that ends so.
   if (outputs != expected && outputs != classes) {

@@ -163,6 +163,7 @@ TEST(ModelRefusal, names_and_classes_that_do_not_fit_are_refused) {
   expect_refused(with_metadata("classes", R"(["a","b"])"),
                  "there are 2 class names, which ask for 1 output; the network has 3; ");
   expect_refused(with_metadata("classes", "[]"), "a classifier has no classes; ");
+  expect_refused(with_metadata("classes", "[\"a\"]"), "a classifier has 1 class, and needs 2; ");
   expect_refused(with_metadata("task", "regress"), "a regression has 3 classes; ");
   expect_refused(with_metadata("test_rows", R"({"inputs":"00000000","outputs":""})"),
                  "there are 1 test inputs");
