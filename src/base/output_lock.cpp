@@ -69,6 +69,11 @@ pid_t writer_of(std::string_view name) {
 
 }  // namespace
 
+OutputLock::OutputLock(const std::string& path, bool may_replace)
+    : OutputLock((require_writable(path, true), path)) {
+  require_writable(path, may_replace);
+}
+
 OutputLock::OutputLock(const std::string& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) return;

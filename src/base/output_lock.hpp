@@ -11,6 +11,9 @@ namespace ztilde {
 class OutputLock {
  public:
   explicit OutputLock(const std::string& path);
+  // The same for a file that is to be written, by require_writable(path, may_replace) of base/files.hpp:
+  // that its folder is there before, whether it may be replaced while no other process can make it.
+  OutputLock(const std::string& path, bool may_replace);
   OutputLock(const OutputLock&) = delete;
   OutputLock& operator=(const OutputLock&) = delete;
   ~OutputLock();

@@ -79,14 +79,6 @@ void require_sense(const DoctorArguments& options) {
                                                     {"--out", options.out}});
 }
 
-// Claims a file for as long as the lock lives; nothing for no path.
-void claim(const std::string& path, bool force, std::optional<OutputLock>& lock) {
-  if (path.empty()) return;
-  require_writable(path, true);
-  lock.emplace(path);
-  require_writable(path, force);
-}
-
 std::vector<std::string> data_arguments(const OptionTable& table) {
   std::vector<std::string> arguments;
   for (const std::string& name : kDataOptions) {
@@ -105,8 +97,8 @@ Outcome run_doctor(const Arguments& arguments) {
   if (!table.parse(arguments)) return {table.help()};
   require_sense(options);
   std::optional<OutputLock> out_lock, report_lock;
-  claim(options.out, options.force, out_lock);
-  claim(options.report, options.force, report_lock);
+  if (!options.out.empty()) out_lock.emplace(options.out, options.force);
+  if (!options.report.empty()) report_lock.emplace(options.report, options.force);
   const Messages messages(options.quiet);
   options.doctor.threads = options.threads;
   options.doctor.batch = options.batch;

@@ -1,5 +1,4 @@
 // ztilde export: a model in the formats of others.
-#include "base/files.hpp"
 #include "base/output_lock.hpp"
 #include "base/text.hpp"
 #include "cli/export_formats.hpp"
@@ -64,9 +63,7 @@ Outcome run_export(const Arguments& arguments) {
   require_c_sense(table, options);
   const std::string& path = options.*format.path;
   require_other_file({format.option, path}, {{"MODEL", options.model}});
-  require_writable(path, true);
-  const OutputLock lock(path);
-  require_writable(path, options.force);
+  const OutputLock lock(path, options.force);
   return {format.write(load(options.model), options, Messages(options.quiet))};
 }
 

@@ -58,9 +58,7 @@ void require_c_sense(const OptionTable& table, const ExportArguments& arguments)
 
 std::string export_c(const Model& model, const ExportArguments& arguments, const Messages&) {
   const std::string header = header_path_of(arguments.c);
-  require_writable(header, true);
-  const OutputLock lock(header);
-  require_writable(header, arguments.force);
+  const OutputLock lock(header, arguments.force);
 
   const std::string& given = arguments.of_c.name;
   const std::string name = given.empty() ? c_name_for(arguments.c) : given;

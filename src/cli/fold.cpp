@@ -101,9 +101,7 @@ Outcome run_fold(const Arguments& arguments) {
   OptionTable table = fold_options(options);
   if (!table.parse(arguments)) return {table.help()};
   require_sense(table, options);
-  require_writable(options.out, true);
-  const OutputLock lock(options.out);
-  require_writable(options.out, options.force);
+  const OutputLock lock(options.out, options.force);
   const Messages messages(options.quiet);
   options.fold.threads = options.threads;
 

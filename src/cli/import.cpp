@@ -58,9 +58,7 @@ Outcome run_import(const Arguments& arguments) {
                                               {"--pytorch", options.pytorch},
                                               {"--net", options.net},
                                               {"--map", options.of_pytorch.map}});
-  require_writable(options.out, true);
-  const OutputLock lock(options.out);
-  require_writable(options.out, options.force);
+  const OutputLock lock(options.out, options.force);
   const Messages messages(options.quiet);
 
   const Imported imported =

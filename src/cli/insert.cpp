@@ -110,9 +110,7 @@ Outcome run_insert(const Arguments& arguments) {
   OptionTable table = insert_options(options);
   if (!table.parse(arguments)) return {table.help()};
   take_options(table, options);
-  require_writable(options.out, true);  // that its folder is there
-  const OutputLock lock(options.out);
-  require_writable(options.out, options.force);
+  const OutputLock lock(options.out, options.force);
   const Messages messages(options.quiet);
 
   const Model model = load(options.model);

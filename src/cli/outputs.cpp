@@ -54,15 +54,9 @@ Outputs::Outputs(const TrainArguments& arguments) {
     return resumed_ && resumed_->note.find(which) != std::string::npos;
   };
   continues_log_ = !arguments.log.empty() && is_ours(log) && exists(arguments.log);
-  if (!arguments.out.empty()) claim(arguments.out, arguments.force || is_ours(out));
-  if (!arguments.log.empty()) claim(arguments.log, arguments.force || is_ours(log));
-  if (!arguments.report.empty()) claim(arguments.report, arguments.force || is_ours(report));
-}
-
-void Outputs::claim(const std::string& path, bool may_replace) {
-  require_writable(path, true);  // that its folder is there
-  locks_.emplace_back(path);
-  require_writable(path, may_replace);
+  if (!arguments.out.empty()) locks_.emplace_back(arguments.out, arguments.force || is_ours(out));
+  if (!arguments.log.empty()) locks_.emplace_back(arguments.log, arguments.force || is_ours(log));
+  if (!arguments.report.empty()) locks_.emplace_back(arguments.report, arguments.force || is_ours(report));
 }
 
 std::string shell_command(const std::string& verb, const std::vector<std::string>& arguments) {

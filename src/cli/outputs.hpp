@@ -24,8 +24,6 @@ class Outputs {
   const std::string& note() const { return note_; }
 
  private:
-  void claim(const std::string& path, bool may_replace);
-
   std::optional<CheckpointInfo> resumed_;
   bool continues_log_ = false;
   std::string note_;

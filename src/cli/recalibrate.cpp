@@ -166,9 +166,7 @@ Outcome run_recalibrate(const Arguments& arguments) {
   OptionTable table = recalibrate_options(options);
   if (!table.parse(arguments)) return {table.help()};
   check_options(table, options);
-  require_writable(options.out, true);  // that its folder is there
-  const OutputLock lock(options.out);
-  require_writable(options.out, options.force);
+  const OutputLock lock(options.out, options.force);
   const Messages messages(options.quiet);
 
   const Model model = load(options.model);

@@ -49,9 +49,7 @@ Outcome run_report(const Arguments& arguments) {
   if (options.out == "-") refuse("--out", "the page cannot go to standard output; name a file");
   const std::string out = options.out.empty() ? page_beside(options.log) : options.out;
   require_other_file({"--out", out}, {{"LOG.jsonl", options.log}});
-  require_writable(out, true);
-  const OutputLock lock(out);
-  require_writable(out, options.force);
+  const OutputLock lock(out, options.force);
   const report::RunLog log = report::read_run_log(read_file(options.log), shown_path(options.log));
   const std::string page = report::html(report::run_page(log));
   write_file_atomically(out, page);
