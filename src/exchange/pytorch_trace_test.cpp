@@ -71,7 +71,8 @@ std::set<std::string> wanderers(const std::string& name) {
 }
 
 TEST(PytorchTrace, an_imported_module_answers_as_in_pytorch) {
-  for (const Json& golden : trace().at("cases")) {
+  const Json json = trace();
+  for (const Json& golden : json.at("cases")) {
     SCOPED_TRACE(golden.at("name"));
     const std::vector<float> got =
         outputs(import_of(golden).model, golden.at("inputs")[0].get<std::vector<float>>(), 1);
