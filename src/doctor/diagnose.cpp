@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "base/random.hpp"
+#include "data/rows_of.hpp"
 #include "data/shuffle.hpp"
 #include "doctor/examination.hpp"
 #include "doctor/variants.hpp"
@@ -33,37 +34,6 @@ std::vector<std::uint32_t> drawn_rows(std::size_t rows, std::size_t most, std::u
   }
   shuffle(drawn, seed, 0, drawn);
   return drawn;
-}
-
-template <class Number>
-std::vector<Number> taken(const std::vector<Number>& all, const std::vector<std::uint32_t>& rows,
-                          std::size_t columns) {
-  std::vector<Number> some;
-  if (all.empty()) return some;
-  some.reserve(rows.size() * columns);
-  for (const std::uint32_t row : rows) {
-    const auto first = all.begin() + static_cast<std::ptrdiff_t>(row * columns);
-    some.insert(some.end(), first, first + static_cast<std::ptrdiff_t>(columns));
-  }
-  return some;
-}
-
-Dataset rows_to_look_at(const Dataset& data, const DoctorOptions& options) {
-  const std::vector<std::uint32_t> rows = drawn_rows(data.rows, options.rows, options.seed);
-  Dataset some;
-  some.rows = rows.size();
-  some.columns = data.columns;
-  some.bytes = taken(data.bytes, rows, data.columns);
-  some.floats = taken(data.floats, rows, data.columns);
-  some.targets = taken(data.targets, rows, 1);
-  some.weights = taken(data.weights, rows, 1);
-  some.column_names = data.column_names;
-  some.column_info = data.column_info;
-  some.task = data.task;
-  some.classes = data.classes;
-  some.image_width = data.image_width;
-  some.image_height = data.image_height;
-  return some;
 }
 
 // What costs most first; what stands in the way of all measuring before it, what costs nothing behind it.
@@ -121,7 +91,7 @@ Diagnosis diagnose(const Model& model, const Dataset& data, const DoctorOptions&
   using namespace doctor;
   require_rows(model, data);
   whole(data, model.network);  // sound, before rows are taken from it
-  const Dataset rows = rows_to_look_at(data, options);
+  const Dataset rows = rows_of(data, drawn_rows(data.rows, options.rows, options.seed));
   const Batch batch = whole(rows, model.network);
   const Record record = record_of(model, options.batch);
   Diagnosis diagnosis;

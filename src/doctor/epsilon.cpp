@@ -46,12 +46,6 @@ std::vector<Candidate> candidates(const Examination& e, std::size_t layer) {
   return all;
 }
 
-double root_mean_square(const std::vector<double>& numbers) {
-  double sum = 0;
-  for (const double number : numbers) sum += number * number;
-  return std::sqrt(sum / static_cast<double>(numbers.size()));
-}
-
 // How far the next norm's stored statistics are from those measured, over its channels.
 double distance_above(const Examination& e, const Trial& trial, std::size_t norm) {
   const NormMoments& above = trial.measured.norms[norm + 1];

@@ -22,6 +22,12 @@ double median(std::vector<double> numbers) {
   return (numbers[(numbers.size() - 1) / 2] + numbers[numbers.size() / 2]) / 2;
 }
 
+double root_mean_square(const std::vector<double>& numbers) {
+  double sum = 0;
+  for (const double number : numbers) sum += number * number;
+  return std::sqrt(sum / static_cast<double>(numbers.size()));
+}
+
 ChannelRange range_of(const std::vector<double>& numbers) {
   const auto most = std::ranges::max_element(numbers);
   return {median(numbers), *most, static_cast<std::size_t>(most - numbers.begin())};

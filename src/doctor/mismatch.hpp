@@ -30,6 +30,7 @@ Mismatch mismatch(const NormMoments& measured, std::span<const double> stored, s
 double errors_beyond_chance(std::size_t numbers);
 
 double median(std::vector<double> numbers);
+double root_mean_square(const std::vector<double>& numbers);
 ChannelRange range_of(const std::vector<double>& numbers);
 
 }  // namespace ztilde::doctor

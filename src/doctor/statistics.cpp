@@ -47,12 +47,6 @@ bool at_start(const Model& model, const StatisticSlot& slot) {
   return true;
 }
 
-double root_mean_square(const std::vector<double>& numbers) {
-  double sum = 0;
-  for (const double number : numbers) sum += number * number;
-  return std::sqrt(sum / static_cast<double>(numbers.size()));
-}
-
 // What a batch of m rows makes of a variance that divides by rows: (m − 1) / m, of images by their pixels.
 double batch_share(const Examination& e, const NormMoments& norm) {
   const double numbers = static_cast<double>(e.record.batch * norm.pixels);

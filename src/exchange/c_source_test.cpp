@@ -45,14 +45,11 @@ class Library {
   void* handle_;
 };
 
-TEST(CSource, gives_the_outputs_of_the_predictor_for_every_kind_of_network) {
-  const TemporaryFolder folder;
-  const std::vector<testing_networks::Case> cases = testing_networks::with_images();
-  std::vector<Model> models;
-  std::vector<std::size_t> scratch;
+// All of them as one library all.so; model i is ni. scratch: the floats that each asks for.
+Said compile_all(const TemporaryFolder& folder, const std::vector<Model>& models, const std::string& flags,
+                 std::vector<std::size_t>& scratch) {
   std::string all;
-  for (std::size_t i = 0; i < cases.size(); ++i) {
-    models.push_back(model_of(cases[i].network));
+  for (std::size_t i = 0; i < models.size(); ++i) {
     const std::string name = fmt::format("n{}", i);
     const CSource source = c_source(models[i], {name, name + ".h"});
     folder.write(name + ".h", source.header);
@@ -60,7 +57,16 @@ TEST(CSource, gives_the_outputs_of_the_predictor_for_every_kind_of_network) {
     scratch.push_back(source.scratch);
   }
   folder.write("all.c", all);
-  const Said compiled = compile_c(folder, "-O1 -shared -fPIC all.c -o all.so -lm");
+  return compile_c(folder, flags + " -shared -fPIC all.c -o all.so -lm");
+}
+
+TEST(CSource, gives_the_outputs_of_the_predictor_for_every_kind_of_network) {
+  const TemporaryFolder folder;
+  const std::vector<testing_networks::Case> cases = testing_networks::with_images();
+  std::vector<Model> models;
+  std::vector<std::size_t> scratch;
+  for (const testing_networks::Case& each : cases) models.push_back(model_of(each.network));
+  const Said compiled = compile_all(folder, models, "-O1", scratch);
   ASSERT_EQ(compiled.exit_code, 0) << compiled.text;
 
   const Library library(folder / "all.so");
@@ -92,17 +98,8 @@ TEST(CSource, answers_with_probabilities_and_the_likeliest_class_as_predict_does
   std::vector<Model> models;
   // One logit, two of them, five.
   for (const std::size_t width : {1, 2, 5}) models.push_back(model_of(dense_network({4, width, {}, {6}})));
-  std::string all;
   std::vector<std::size_t> scratch;
-  for (std::size_t i = 0; i < models.size(); ++i) {
-    const std::string name = fmt::format("n{}", i);
-    const CSource source = c_source(models[i], {name, name + ".h"});
-    folder.write(name + ".h", source.header);
-    all += source.source;
-    scratch.push_back(source.scratch);
-  }
-  folder.write("all.c", all);
-  const Said compiled = compile_c(folder, "-shared -fPIC all.c -o all.so -lm");
+  const Said compiled = compile_all(folder, models, "", scratch);
   ASSERT_EQ(compiled.exit_code, 0) << compiled.text;
   const Library library(folder / "all.so");
   for (std::size_t i = 0; i < models.size(); ++i) {

@@ -7,24 +7,13 @@
 #include <utility>
 #include <vector>
 
+#include "data/rows_of.hpp"
 #include "ztilde/error.hpp"
 
 namespace ztilde::lab {
 namespace {
 
 constexpr std::size_t kFewestRows = 100;
-
-template <class T>
-std::vector<T> taken(const std::vector<T>& values, std::span<const std::uint32_t> rows, std::size_t columns) {
-  std::vector<T> result;
-  if (values.empty()) return result;
-  result.reserve(rows.size() * columns);
-  for (const std::uint32_t row : rows) {
-    const auto first = values.begin() + static_cast<std::ptrdiff_t>(row * columns);
-    result.insert(result.end(), first, first + static_cast<std::ptrdiff_t>(columns));
-  }
-  return result;
-}
 
 // std::shuffle may differ from one standard library to the next.
 void shuffle(std::vector<std::uint32_t>& rows, std::uint64_t seed) {
@@ -50,25 +39,6 @@ void split(const Dataset& data, double fraction, std::uint64_t seed, Dataset& mo
 }
 
 }  // namespace
-
-Dataset rows_of(const Dataset& data, std::span<const std::uint32_t> rows) {
-  Dataset result;
-  result.rows = rows.size();
-  result.columns = data.columns;
-  result.bytes = taken(data.bytes, rows, data.columns);
-  result.floats = taken(data.floats, rows, data.columns);
-  result.column_names = data.column_names;
-  result.column_info = data.column_info;
-  result.rules = data.rules;
-  result.weights = taken(data.weights, rows, 1);
-  result.targets = taken(data.targets, rows, 1);
-  result.task = data.task;
-  result.target_name = data.target_name;
-  result.classes = data.classes;
-  result.image_width = data.image_width;
-  result.image_height = data.image_height;
-  return result;
-}
 
 Dataset first_rows(const Dataset& data, std::size_t rows) {
   std::vector<std::uint32_t> first(std::min(rows, data.rows));

@@ -27,8 +27,6 @@ Data fashion_mnist(std::uint64_t seed, const std::string& folder = kImageFolder)
 // Three fifths of the user's rows, a fifth and a fifth. Throws Error(data) where they are too few.
 Data own_data(const Dataset& rows, const std::string& name, std::uint64_t seed);
 
-// These rows of a dataset, in this order.
-Dataset rows_of(const Dataset& data, std::span<const std::uint32_t> rows);
 // The first `rows`, or all where there are fewer.
 Dataset first_rows(const Dataset& data, std::size_t rows);
 

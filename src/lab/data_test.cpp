@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/test_support.hpp"
+#include "data/rows_of.hpp"
 
 namespace ztilde::lab {
 namespace {
