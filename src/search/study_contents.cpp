@@ -1,0 +1,19 @@
+#include "search/study_contents.hpp"
+
+namespace ztilde::search {
+
+std::optional<std::size_t> best_trial(const StudyContents& study) {
+  std::optional<std::size_t> best;
+  // Scores of folds and of one split are not of the same rows: finalists are compared among themselves.
+  bool by_folds = false;
+  for (const Trial& trial : study.trials) by_folds |= trial.folds_loss.has_value();
+  const auto score = [&](const Trial& trial) { return by_folds ? trial.folds_loss : trial.loss(); };
+  for (std::size_t t = 0; t < study.trials.size(); ++t) {
+    const Trial& trial = study.trials[t];
+    if (trial.state != TrialState::finished || !score(trial)) continue;
+    if (!best || *score(trial) < *score(study.trials[*best])) best = t;
+  }
+  return best;
+}
+
+}  // namespace ztilde::search
