@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,13 +38,25 @@ struct TableRules {
   bool operator==(const TableRules&) const = default;
 };
 
-// rows × columns inputs, row-major without gaps: bytes (images) or floats, one of the two. Readers of
-// it take rows by their numbers (plan/batch.hpp), which is where rows that do not fit memory would come in.
+// The inputs of rows that are not in memory. Several threads may read at a time.
+class RowStore {
+ public:
+  virtual ~RowStore() = default;
+  virtual bool is_bytes() const = 0;           // else floats
+  virtual std::size_t block_rows() const = 0;  // what is read at once; the last block may be smaller
+  // The inputs of all rows of some blocks, row-major without gaps, to `out`. Throws Error(io) for what
+  // cannot be read and Error(data) for what has changed since the file was opened.
+  virtual void read_blocks(std::size_t first_block, std::size_t blocks, void* out) const = 0;
+  virtual std::string fingerprint() const = 0;  // of all inputs
+};
+
+// rows × columns inputs, row-major without gaps: bytes (images) or floats, one of the two, or in `store`.
 struct Dataset {
   std::size_t rows = 0;
   std::size_t columns = 0;
   std::vector<std::uint8_t> bytes;
   std::vector<float> floats;
+  std::shared_ptr<const RowStore> store;  // instead of both; targets and weights are in memory all the same
   std::vector<std::string> column_names;  // empty for images
   std::vector<Column> column_info;        // parallel to column_names; empty: all are numeric
   TableRules rules;
@@ -67,7 +80,7 @@ struct Dataset {
   // What the reader decided, in plain words, one sentence each ("task: classify, because …").
   std::vector<std::string> notes;
 
-  bool is_bytes() const { return !bytes.empty(); }
+  bool is_bytes() const { return store ? store->is_bytes() : !bytes.empty(); }
 };
 
 // What the four dimensions of an IDX file are. automatic: channels_last where the last is 1, 3 or 4,

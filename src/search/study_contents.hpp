@@ -12,7 +12,8 @@
 
 namespace ztilde::search {
 
-// Names of options of `ztilde train`, with their dashes, and texts: in the order in which they are given to it.
+// Names of options of `ztilde train`, with their dashes, and texts: in the order in which they are given to
+// it.
 using OptionTexts = std::vector<std::pair<std::string, std::string>>;
 
 enum class DimensionKind {
@@ -36,20 +37,20 @@ struct Dimension {
 };
 
 struct StudyPlan {
-  std::string version;                 // of ztilde, that began the study
-  OptionTexts fixed;                   // options of train that are the same for every trial
-  std::vector<Dimension> dimensions;   // those that are not
-  std::string data_words;              // "iris.csv: 150 rows, 4 columns, 3 classes"
-  std::string data_fingerprint;        // of rows and targets: another process must have the same
+  std::string version;                // of ztilde, that began the study
+  OptionTexts fixed;                  // options of train that are the same for every trial
+  std::vector<Dimension> dimensions;  // those that are not
+  std::string data_words;             // "iris.csv: 150 rows, 4 columns, 3 classes"
+  std::string data_fingerprint;       // of rows and targets: another process must have the same
   Task task = Task::classify;
   std::uint64_t seed = 0;
-  std::size_t epochs = 0;              // of a whole trial
-  std::vector<std::size_t> rungs;      // epochs after which trials may be stopped, rising; empty: stopping is off
-  std::size_t reduction = 3;           // one of so many goes on from a rung
+  std::size_t epochs = 0;          // of a whole trial
+  std::vector<std::size_t> rungs;  // epochs after which trials may be stopped, rising; empty: stopping is off
+  std::size_t reduction = 3;       // one of so many goes on from a rung
 };
 
 enum class TrialState {
-  waiting,   // for a worker: never begun, or its worker has died
+  waiting,  // for a worker: never begun, or its worker has died
   running,
   paused,    // at a rung, not good enough so far to go on; may still be
   finished,  // trained to its last epoch
@@ -70,8 +71,8 @@ struct Trial {
   TrialState state = TrialState::waiting;
   std::vector<TrialPoint> curve;  // by epoch
   std::string message = {};
-  std::string worker = {};         // "host:process" of who has or had it
-  double began = 0, ended = 0;     // seconds since 1970-01-01 UTC; 0: not yet
+  std::string worker = {};      // "host:process" of who has or had it
+  double began = 0, ended = 0;  // seconds since 1970-01-01 UTC; 0: not yet
   // Of finalists trained by --folds: the mean validation loss over the folds, and by fold.
   std::optional<double> folds_loss;
   std::vector<double> fold_losses = {};
@@ -89,7 +90,8 @@ struct StudyContents {
   double began = 0;              // seconds since 1970-01-01 UTC
 };
 
-// The best finished trial: by folds_loss where finalists have one, else by loss(); of equals the first. None: empty.
+// The best finished trial: by folds_loss where finalists have one, else by loss(); of equals the first. None:
+// empty.
 std::optional<std::size_t> best_trial(const StudyContents& study);
 
 }  // namespace ztilde::search
