@@ -66,3 +66,16 @@ if(NOT ZTILDE_SANITISE)
     COMMAND /usr/bin/python3 ${PROJECT_SOURCE_DIR}/tests/python/page_test.py $<TARGET_FILE:ztilde_program>)
   set_tests_properties(whole.pages_in_a_browser PROPERTIES LABELS browser TIMEOUT 300)
 endif()
+
+# The transport between ranks that mpirun starts, on this machine.
+if(TARGET ztilde_mpi)
+  add_executable(distributed_tests src/distributed/mpi_transport_test.cpp)
+  target_include_directories(distributed_tests PRIVATE src)
+  target_link_libraries(distributed_tests PRIVATE ztilde_mpi GTest::gmock GTest::gtest Threads::Threads ztilde_options)
+  foreach(ranks 1 2 3 4)
+    add_test(NAME distributed.transport_of_${ranks}_ranks
+      COMMAND ${PROJECT_SOURCE_DIR}/tests/with_ranks.sh ${ranks} $<TARGET_FILE:distributed_tests>)
+    set_tests_properties(distributed.transport_of_${ranks}_ranks PROPERTIES TIMEOUT 60 SKIP_RETURN_CODE 77
+      PROCESSORS 2)
+  endforeach()
+endif()

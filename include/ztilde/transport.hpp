@@ -19,7 +19,8 @@ class Transport {
   // As messages call it: "rank 1 (host, process 4711)".
   virtual std::string name(std::size_t rank) const = 0;
 
-  // Both return at once. The bytes stay where they are, and unchanged, until the ticket is done. tag: 0 … 32,767.
+  // Both return at once. The bytes stay where they are, and unchanged, until the ticket is done. tag: 0 …
+  // 32,767.
   virtual Ticket send(std::size_t to, int tag, std::span<const std::byte> bytes) = 0;
   virtual Ticket receive(std::size_t from, int tag, std::span<std::byte> bytes) = 0;
   // Goes on with all that is under way. True once for each ticket, which then is no more.

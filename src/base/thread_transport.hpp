@@ -1,4 +1,5 @@
-// A transport for tests: the ranks are threads of one process, and what goes wrong between ranks can be asked for.
+// A transport for tests: the ranks are threads of one process, and what goes wrong between ranks can be asked
+// for.
 #pragma once
 
 #include <algorithm>
@@ -33,9 +34,11 @@ class ThreadRanks {
   // Like SIGSTOP: its messages no longer leave or arrive, and nobody is told.
   void stop(std::size_t rank) { change(rank, &Rank::stopped, true); }
   void go_on(std::size_t rank) { change(rank, &Rank::stopped, false); }
-  // Like a process that dies: tickets of others with it throw Error(io) that names it; what it does itself never ends.
+  // Like a process that dies: tickets of others with it throw Error(io) that names it; what it does itself
+  // never ends.
   void vanish(std::size_t rank) { change(rank, &Rank::gone, true); }
-  // From now on each message from one rank to another arrives only after the receiver asked for it `asks` times.
+  // From now on each message from one rank to another arrives only after the receiver asked for it `asks`
+  // times.
   void delay(std::size_t from, std::size_t to, std::size_t asks) {
     const std::scoped_lock lock(mutex_);
     delays_[{from, to}] = asks;
