@@ -6,7 +6,6 @@
 #include <chrono>
 #include <thread>
 
-
 namespace ztilde {
 namespace {
 
@@ -24,9 +23,9 @@ Error mpi_error(int code, const std::string& with_what) {
   std::array<char, MPI_MAX_ERROR_STRING> text{};
   int length = 0;
   if (MPI_Error_string(code, text.data(), &length) != MPI_SUCCESS) length = 0;
-  return Error(ErrorKind::io, with_what + ": MPI reports \"" +
-                                 std::string(text.data(), static_cast<std::size_t>(length)) +
-                                 "\"; see whether all ranks still run, then resume from the last checkpoint");
+  return Error(ErrorKind::io,
+               with_what + ": MPI reports \"" + std::string(text.data(), static_cast<std::size_t>(length)) +
+                   "\"; see whether all ranks still run, then resume from the last checkpoint");
 }
 
 void check_mpi(int code, const std::string& with_what) {

@@ -36,21 +36,27 @@ class MpiTransport : public Transport {
 
   Ticket send(std::size_t to, int tag, std::span<const std::byte> bytes) override {
     const Ticket ticket = open(to, true);
-    each_part(bytes, [&](std::span<const std::byte> part, MPI_Request& request) {
-      check_mpi(MPI_Isend(part.data(), static_cast<int>(part.size()), MPI_BYTE, static_cast<int>(to), tag,
-                          communicator_, &request),
-                name(to));
-    }, open_[ticket]);
+    each_part(
+        bytes,
+        [&](std::span<const std::byte> part, MPI_Request& request) {
+          check_mpi(MPI_Isend(part.data(), static_cast<int>(part.size()), MPI_BYTE, static_cast<int>(to), tag,
+                              communicator_, &request),
+                    name(to));
+        },
+        open_[ticket]);
     return ticket;
   }
 
   Ticket receive(std::size_t from, int tag, std::span<std::byte> bytes) override {
     const Ticket ticket = open(from, false);
-    each_part(bytes, [&](std::span<std::byte> part, MPI_Request& request) {
-      check_mpi(MPI_Irecv(part.data(), static_cast<int>(part.size()), MPI_BYTE, static_cast<int>(from), tag,
-                          communicator_, &request),
-                name(from));
-    }, open_[ticket]);
+    each_part(
+        bytes,
+        [&](std::span<std::byte> part, MPI_Request& request) {
+          check_mpi(MPI_Irecv(part.data(), static_cast<int>(part.size()), MPI_BYTE, static_cast<int>(from),
+                              tag, communicator_, &request),
+                    name(from));
+        },
+        open_[ticket]);
     return ticket;
   }
 
