@@ -1,6 +1,11 @@
 # The search, the report and the lab: part of the program, not of the library. The pages carry Chart.js; studies are
 # SQLite files.
 find_package(SQLite3 REQUIRED)
+# CMake 4.3 has another name for it.
+set(sqlite SQLite3::SQLite3)
+if(NOT TARGET ${sqlite})
+  set(sqlite SQLite::SQLite3)
+endif()
 find_path(CHART_JS_FOLDER chart.min.js PATHS /usr/share/javascript/chart.js NO_DEFAULT_PATH)
 if(NOT CHART_JS_FOLDER)
   message(FATAL_ERROR "Chart.js is missing; install Debian's libjs-chart.js or give -DCHART_JS_FOLDER=…, the folder of chart.min.js")
@@ -23,7 +28,7 @@ list(FILTER words EXCLUDE REGEX "src/lab/(bowl|deep_gradients|mean_field)\\.cpp$
 set_source_files_properties(${words} PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Release>:-Os>")
 target_include_directories(ztilde_pages PUBLIC include src PRIVATE ${NLOHMANN_JSON_INCLUDE_DIR})
 target_compile_definitions(ztilde_pages PRIVATE ZTILDE_VERSION="${PROJECT_VERSION}")
-target_link_libraries(ztilde_pages PUBLIC ztilde_options SQLite::SQLite3 PRIVATE fmt::fmt Threads::Threads)
+target_link_libraries(ztilde_pages PUBLIC ztilde_options ${sqlite} PRIVATE fmt::fmt Threads::Threads)
 
 # Serves the page of --watch. Debian's cpp-httplib is a library, built with TLS; its header must be told so.
 find_path(HTTPLIB_INCLUDE_DIR httplib.h REQUIRED)

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "ztilde/dataset.hpp"
 #include "ztilde/model.hpp"
 #include "ztilde/network.hpp"
+#include "ztilde/transport.hpp"
 
 namespace ztilde {
 
@@ -111,6 +113,13 @@ struct TrainOptions {
   std::size_t threads = 0;  // 0: all cores. Never changes the result
   std::uint64_t seed = 0;
   CheckpointOptions checkpoint;
+  // Processes that train this model together, each with all rows and the same options: every batch is dealt
+  // to them, its statistics and gradients are those of all its rows. The result is the same on any number of
+  // ranks, one included, and differs in rounding from that of a process without. Rank 0 alone writes the
+  // checkpoint. Dense networks without trained tables only. A rank that is waited for longer than
+  // rank_timeout seconds ends the others with Error(io), the checkpoint as it was.
+  std::shared_ptr<Transport> transport;
+  double rank_timeout = 30;
 };
 
 double default_learning_rate(OptimizerKind optimizer);

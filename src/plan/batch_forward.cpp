@@ -66,7 +66,7 @@ std::vector<std::size_t> forward_groups(const std::vector<Stage>& stages) {
 
 BatchForward::BatchForward(const Network& network, std::vector<std::size_t> batch_sizes, std::size_t workers,
                            const float* parameters, float* gradients, const double* fixed_statistics,
-                           bool dropout, std::uint64_t seed)
+                           bool dropout, std::uint64_t seed, Exchange* exchange)
     : tensors(stage_tensors(network, lower(network), parameters, gradients)),
       stages_(lower(network)),
       groups_(forward_groups(stages_)),
@@ -76,11 +76,13 @@ BatchForward::BatchForward(const Network& network, std::vector<std::size_t> batc
       order_(backward_order(stages_, largest_batch_)),
       dropout_(dropout),
       seed_(seed),
+      exchange_(exchange),
       cache_(workers) {
+  const RankShare ranks = exchange ? RankShare{exchange->rank(), exchange->count()} : RankShare{};
   std::size_t tile_rows = 0, block_rows = 0, blocks = 0, slice = 0;
   for (const std::size_t rows : batch_sizes) {
-    const BatchProducts& products =
-        products_.emplace_back(prepare_products(cache_, stages_, rows, gradients ? &order_ : nullptr));
+    const BatchProducts& products = products_.emplace_back(
+        prepare_products(cache_, stages_, rows, gradients ? &order_ : nullptr, exchange ? &ranks : nullptr));
     tile_rows = std::max(tile_rows, products.largest_tile());
     block_rows = std::max(block_rows, products.blocks.largest());
     slice = std::max(slice, row_stride(products.largest_slice()));
@@ -337,6 +339,41 @@ void BatchForward::sum_tile(std::size_t s, const BatchProducts& products, const 
   mine.watch.lap(Work::normalisation);
 }
 
+namespace {
+
+// An array of `stride` numbers for each block, of which every rank has those of its own blocks.
+template <class Number>
+SharedBytes by_block(const BatchProducts& products, Number* data, std::size_t stride) {
+  SharedBytes array{reinterpret_cast<std::byte*>(data), {}};
+  for (std::size_t rank = 0; rank < products.share.ranks; ++rank)
+    array.ends.push_back(products.blocks_of(products.lanes_of(rank)).end * stride * sizeof(Number));
+  return array;
+}
+
+}  // namespace
+
+void BatchForward::share(const BatchProducts& batch_products, std::initializer_list<BlockSums*> all_sums) {
+  if (!exchange_ || exchange_->count() == 1) return;
+  std::vector<SharedBytes> arrays;
+  for (BlockSums* each : all_sums) {
+    arrays.push_back(by_block(batch_products, each->sum.data(), each->channels));
+    if (each->sum_squares.size() == 0) continue;
+    arrays.push_back(by_block(batch_products, each->sum_squares.data(), each->channels));
+    arrays.push_back(by_block(batch_products, each->shift.data(), each->channels));
+  }
+  exchange_->gather(std::move(arrays));
+}
+
+void BatchForward::share(const BatchProducts& batch_products, std::span<double> of_blocks) {
+  if (exchange_ && exchange_->count() > 1) exchange_->gather({by_block(batch_products, of_blocks.data(), 1)});
+}
+
+void BatchForward::share_weights(const BatchProducts& batch_products) {
+  if (!weights_.used || !exchange_ || exchange_->count() == 1) return;
+  exchange_->gather({by_block(batch_products, weights_.of_block.data(), 1),
+                     by_block(batch_products, weights_.squares_of_block.data(), 1)});
+}
+
 void BatchForward::run(const Worker& worker, const Batch& batch) {
   const BatchProducts& batch_products = products(batch.rows);
   const Cut& blocks = batch_products.blocks;
@@ -367,7 +404,9 @@ void BatchForward::run(const Worker& worker, const Batch& batch) {
     worker.sync([&] {
       mine.watch.lap(Work::other);
       weights_.used = weighted;
+      share_weights(batch_products);
       if (weighted) weights_.sum_all(blocks);
+      share(batch_products, {&sums[last]});
       const std::size_t broken =
           norms[last].merge(sums[last], blocks, weights_, stages_[last].output.pixels());
       if (broken != stages_[last].outputs && !fault_) fault_ = Fault{stages_[last].norm_layer, broken};

@@ -3,9 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
+#include <span>
 #include <vector>
 
+#include "base/exchange.hpp"
 #include "base/team.hpp"
 #include "plan/batch.hpp"
 #include "plan/encoder.hpp"
@@ -66,10 +69,11 @@ std::vector<std::size_t> forward_groups(const std::vector<Stage>& stages);
 class BatchForward {
  public:
   // gradients: null where there is no backward pass. fixed_statistics: the statistics arena that Encode
-  // and Standardise layers read. dropout: whether the stages drop out.
+  // and Standardise layers read. dropout: whether the stages drop out. exchange: the ranks that share every
+  // batch, or null.
   BatchForward(const Network& network, std::vector<std::size_t> batch_sizes, std::size_t workers,
                const float* parameters, float* gradients, const double* fixed_statistics, bool dropout,
-               std::uint64_t seed);
+               std::uint64_t seed, Exchange* exchange = nullptr);
 
   const std::vector<Stage>& stages() const { return stages_; }
   std::size_t largest_batch() const { return largest_batch_; }
@@ -83,6 +87,10 @@ class BatchForward {
   void run(const Worker& worker, const Batch& batch);
 
   const BatchProducts& products(std::size_t rows) const;
+  Exchange* exchange() const { return exchange_; }
+  // For a barrier: every rank's part of these, of a batch. Nothing where there is one process.
+  void share(const BatchProducts& products, std::initializer_list<BlockSums*> sums);
+  void share(const BatchProducts& products, std::span<double> of_blocks);
   // Whether z of stage s and the gradient with respect to it, which are read when the caches have long
   // forgotten them, are written past the caches: a plain store would first read what it overwrites.
   bool moves(std::size_t s) const;
@@ -134,6 +142,7 @@ class BatchForward {
 
  private:
   void pack_weights(const Worker& worker, const BatchProducts& products);
+  void share_weights(const BatchProducts& products);
   void run_tile(const Worker& worker, std::size_t s, const Batch& batch, const BatchProducts& products,
                 const Tile& tile, bool weighted);
   void sum_tile(std::size_t s, const BatchProducts& products, const Tile& tile, bool weighted,
@@ -154,6 +163,7 @@ class BatchForward {
   BackwardOrder order_;
   bool dropout_;
   std::uint64_t seed_;
+  Exchange* exchange_;
   std::uint64_t step_ = 0;
   ProductCache cache_;
   std::vector<BatchProducts> products_;  // by batch size

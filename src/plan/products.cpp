@@ -164,8 +164,9 @@ BackwardOrder backward_order(const std::vector<Stage>& stages, std::size_t large
 }
 
 BatchProducts prepare_products(ProductCache& cache, const std::vector<Stage>& stages, std::size_t rows,
-                               const BackwardOrder* order) {
+                               const BackwardOrder* order, const RankShare* share) {
   BatchProducts products;
+  if (share) products.share = *share;
   products.rows = rows;
   products.blocks = cut_into_blocks(stages, rows);
   products.lanes = cut_into_lanes(stages, products.blocks);
@@ -218,11 +219,23 @@ BatchProducts prepare_products(ProductCache& cache, const std::vector<Stage>& st
     if (!stage.dense_layer) continue;
     const bool by_outputs = order->keeps_source[s];
     products.stages[s].weight_gradient = cut_into_slices(by_outputs ? stage.outputs : stage.inputs);
+    std::size_t offset = 0;
     for (Slice& slice : products.stages[s].weight_gradient) {
       const std::size_t inputs = by_outputs ? stage.inputs : slice.channels;
-      slice.product =
-          cache.get({ProductKind::weight_gradient, rows, inputs, by_outputs ? slice.channels : stage.outputs,
-                     row_stride(inputs), row_stride(stage.outputs), stage.inputs});
+      const std::size_t outputs = by_outputs ? slice.channels : stage.outputs;
+      const auto of_rows = [&](std::size_t count, std::size_t weight_stride) {
+        return cache.get({ProductKind::weight_gradient, count, inputs, outputs, row_stride(inputs),
+                          row_stride(stage.outputs), weight_stride});
+      };
+      if (!share) {
+        slice.product = of_rows(rows, stage.inputs);
+        continue;
+      }
+      slice.product = of_rows(products.blocks.largest(), inputs);
+      slice.smaller = of_rows(products.blocks.size(products.blocks.parts - 1), inputs);
+      slice.offset = offset;
+      slice.floats = inputs * outputs;
+      offset += slice.floats;
     }
   }
   return products;

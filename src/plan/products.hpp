@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/cut.hpp"
+#include "base/lane_tree.hpp"
 #include "kernels/onednn_convolution.hpp"
 #include "kernels/onednn_product.hpp"
 #include "kernels/pooling.hpp"
@@ -70,6 +71,15 @@ struct Tile {
 struct Slice {
   std::size_t first = 0, channels = 0;
   const kernels::Product* product = nullptr;
+  // With ranks: product is that of the larger blocks, this of the smaller ones, and both put their part of
+  // the gradient without gaps at `offset` of the sum of a lane.
+  const kernels::Product* smaller = nullptr;
+  std::size_t offset = 0, floats = 0;
+};
+
+// Which of the ranks that share a batch this is: lanes are dealt to ranks.
+struct RankShare {
+  std::size_t rank = 0, ranks = 1;
 };
 
 struct StageProducts {
@@ -101,6 +111,7 @@ struct BatchProducts {
   // Neighbouring blocks whose convolutions' weight gradients are added up in one place: of blocks, by the
   // network alone. A worker has whole lanes. Without convolutions a lane is a block.
   Cut lanes;
+  RankShare share;
   std::vector<std::vector<Tile>> tiles;        // by worker, of stages of rows
   std::vector<std::vector<Tile>> block_tiles;  // by worker, of stages of images
   std::vector<StageProducts> stages;
@@ -110,9 +121,20 @@ struct BatchProducts {
     std::size_t first = 0, end = 0;
   };
   Blocks of_worker(std::size_t worker, std::size_t workers) const {
-    const Cut shares{lanes.parts, workers};
-    const std::size_t lane = shares.first(worker), end = lane + shares.size(worker);
-    return {lanes.first(lane), end == lanes.parts ? blocks.parts : lanes.first(end)};
+    const LaneRange own = lanes_of(share.rank);
+    const Cut shares{own.lanes(), workers};
+    return blocks_of(
+        {own.first + shares.first(worker), own.first + shares.first(worker) + shares.size(worker)});
+  }
+  LaneRange lanes_of(std::size_t rank) const {
+    const Cut dealt{lanes.parts, share.ranks};
+    return {dealt.first(rank), dealt.first(rank) + dealt.size(rank)};
+  }
+  Blocks blocks_of(LaneRange range) const {
+    const auto begin = [&](std::size_t lane) {
+      return lane == lanes.parts ? blocks.parts : lanes.first(lane);
+    };
+    return {begin(range.first), begin(range.end)};
   }
   std::size_t lane_of(std::size_t block) const {
     std::size_t lane = block * lanes.parts / blocks.parts;
@@ -124,8 +146,9 @@ struct BatchProducts {
   std::size_t largest_slice() const;  // channels
 };
 
-// order: null without a backward pass.
+// order: null without a backward pass. share: null where there is one process, whose weight gradients need no
+// lanes.
 BatchProducts prepare_products(ProductCache& cache, const std::vector<Stage>& stages, std::size_t rows,
-                               const BackwardOrder* order);
+                               const BackwardOrder* order, const RankShare* share = nullptr);
 
 }  // namespace ztilde

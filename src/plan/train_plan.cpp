@@ -5,6 +5,7 @@
 
 #include "plan/memory.hpp"
 #include "ztilde/batch_norm.hpp"
+#include "ztilde/error.hpp"
 
 namespace ztilde {
 
@@ -13,8 +14,8 @@ using kernels::View;
 
 TrainPlan::TrainPlan(const Network& network, const std::vector<std::size_t>& batch_sizes, std::size_t workers,
                      const float* parameters, float* gradients, const double* fixed_statistics,
-                     std::uint64_t seed)
-    : forward_(network, batch_sizes, workers, parameters, gradients, fixed_statistics, true, seed),
+                     std::uint64_t seed, Exchange* exchange)
+    : forward_(network, batch_sizes, workers, parameters, gradients, fixed_statistics, true, seed, exchange),
       table_queue_(workers) {
   const std::vector<Stage>& stages = forward_.stages();
   const std::size_t count = stages.size();
@@ -29,6 +30,7 @@ TrainPlan::TrainPlan(const Network& network, const std::vector<std::size_t>& bat
   if (stages[0].dense_layer)
     table_weight_ = AlignedBuffer<float>(stages[0].outputs * stages[0].table_inputs());
   if (!is_chain_of_rows(stages)) make_block_gradients(batch_sizes, workers);
+  if (exchange) prepare_lanes(batch_sizes, workers);
 
   const std::vector<StatisticSlot> slots = statistic_slots(network);
   for (std::size_t i = 0; i < slots.size(); ++i) {
@@ -170,10 +172,42 @@ std::optional<Fault> TrainPlan::first_fault(std::size_t rows) const {
   return std::nullopt;
 }
 
+void TrainPlan::prepare_lanes(const std::vector<std::size_t>& batch_sizes, std::size_t workers) {
+  if (!is_chain_of_rows(stages()))
+    throw Error(ErrorKind::data,
+                "several ranks train dense networks, not images or shortcuts yet; start one process");
+  if (!forward_.encoder().table_slices().empty()) {
+    throw Error(
+        ErrorKind::data,
+        "several ranks cannot train tables of categories yet; give a larger --one-hot, or start one process");
+  }
+  const std::size_t rank = forward_.exchange()->rank();
+  std::size_t nodes = 0, depth = 0, largest = 0;
+  for (const std::size_t size : batch_sizes) {
+    const BatchProducts& products = forward_.products(size);
+    std::vector<LaneRange> own;
+    whole_nodes({0, products.lanes.parts}, products.lanes_of(rank), own);
+    nodes = std::max(nodes, own.size());
+    depth = std::max(depth, tree_depth(products.lanes.parts));
+  }
+  for (const StageProducts& stage : forward_.products(batch_sizes.front()).stages) {
+    std::size_t floats = 0;
+    for (const Slice& slice : stage.weight_gradient) {
+      floats += slice.floats;
+      largest = std::max(largest, slice.floats);
+    }
+    stage_lanes_.push_back({AlignedBuffer<float>(nodes * floats), AlignedBuffer<float>(floats)});
+  }
+  for (std::size_t w = 0; w < workers; ++w) lane_scratch_.emplace_back((depth + 1) * largest);
+}
+
 std::size_t TrainPlan::bytes() const {
   std::size_t bytes = memory_.size() * sizeof(float) + forward_.scratch_bytes();
   for (const BlockSums& sums : bias_sums_) bytes += sums.bytes();
   for (const BlockSums& sums : norm_sums_) bytes += sums.bytes();
+  for (const StageLanes& lanes : stage_lanes_)
+    bytes += (lanes.nodes.size() + lanes.total.size()) * sizeof(float);
+  for (const AlignedBuffer<float>& levels : lane_scratch_) bytes += levels.size() * sizeof(float);
   for (const AlignedBuffer<float>& lanes : lane_gradients_) bytes += lanes.size() * sizeof(float);
   for (const BlockGradients& mine : block_gradients_) {
     bytes += (mine.source.size() + mine.pooled.size() + mine.weight.size()) * sizeof(float);

@@ -17,9 +17,12 @@ class TrainPlan {
  public:
   // batch_sizes: every size that will be run. parameters and gradients: arenas laid out by
   // parameter_slots(network), read and overwritten. fixed_statistics: the statistics arena, read
-  // for Standardise. Allocates everything a step needs.
+  // for Standardise. Allocates everything a step needs. exchange: the ranks that share every batch, and give
+  // the same gradients whatever their number; null for one process, whose weight gradients are added up
+  // otherwise. Throws Error(data) for a network that ranks cannot train: with images, or with trained tables.
   TrainPlan(const Network& network, const std::vector<std::size_t>& batch_sizes, std::size_t workers,
-            const float* parameters, float* gradients, const double* fixed_statistics, std::uint64_t seed);
+            const float* parameters, float* gradients, const double* fixed_statistics, std::uint64_t seed,
+            Exchange* exchange = nullptr);
 
   // From now on every BatchNorm normalises with its part of this arena, and update_running changes nothing.
   void keep_statistics(std::span<const double> statistics);
@@ -38,6 +41,11 @@ class TrainPlan {
   }
   kernels::ConstView output(std::size_t first_row, std::size_t rows) const;
   kernels::View output_gradient(std::size_t first_row, std::size_t rows) const;
+
+  // For a barrier, with ranks: a number for each block, of which each rank has those of its own.
+  void share_by_block(std::size_t rows, std::span<double> numbers) {
+    forward_.share(forward_.products(rows), numbers);
+  }
 
   // From output_gradient, set for the worker's own blocks, to the gradients of all parameters.
   // `on_first_barrier` runs once when every worker has arrived with its blocks; where it returns
@@ -98,6 +106,17 @@ class TrainPlan {
   void table_input_gradient(const Worker& worker, const BatchProducts& products, const Tile& tile,
                             const Batch& batch);
   void weight_gradient_slice(const Worker& worker, std::size_t s, const Batch& batch, const Slice& slice);
+  // With ranks: the part of a weight gradient that comes from this rank's lanes, node by node.
+  void lane_slice(const Worker& worker, std::size_t s, const Batch& batch, const Slice& slice);
+  // One lane's, to `out`.
+  void lane_product(const Worker& worker, std::size_t s, const Batch& batch, const Slice& slice,
+                    std::size_t block, float* out);
+  // For a barrier: the other ranks' parts of the sums that stages s … end - 1 have made on their way down.
+  void share_sums(std::size_t s, std::size_t end, const BatchProducts& products);
+  void prepare_lanes(const std::vector<std::size_t>& batch_sizes, std::size_t workers);
+  // For a barrier, when this rank's part of a stage's weight gradient is there: sends it on its way.
+  void begin_sum(std::size_t s, const BatchProducts& products);
+  void finish_sums(const Worker& worker, const BatchProducts& products);
   // The lanes of all convolutions' weight gradients, added up and in the arena's order.
   void merge_lanes(const Worker& worker, const BatchProducts& products);
 
@@ -125,6 +144,13 @@ class TrainPlan {
   TaskQueue table_queue_;
   std::vector<RunningSlot> running_;
   bool going_on_ = false;
+
+  // With ranks. By stage: the sums of this rank's nodes of lanes, and the sum over all lanes.
+  struct StageLanes {
+    AlignedBuffer<float> nodes, total;
+  };
+  std::vector<StageLanes> stage_lanes_;
+  std::vector<AlignedBuffer<float>> lane_scratch_;  // by worker: [levels of the tree, largest slice]
 };
 
 }  // namespace ztilde

@@ -1,5 +1,7 @@
 // The backward pass of TrainPlan: how it goes through the stages, and what it does to a tile's rows.
 #include <algorithm>
+#include <optional>
+#include <vector>
 
 #include "plan/train_plan.hpp"
 
@@ -22,14 +24,20 @@ void for_blocks(const BatchProducts& products, const Tile& tile, const Visit& vi
 void TrainPlan::run_backward(const Worker& worker, const Batch& batch) {
   const BatchProducts& products = forward_.products(batch.rows);
   Stopwatch& watch = forward_.scratch[worker.index].watch;
-  const auto wait = [&] {
-    worker.sync();
-    watch.lap(Work::other);
-  };
   const auto weight_gradient = [&](std::size_t s) {
     const std::vector<Slice>& slices = products.stages[s].weight_gradient;
     slice_queues_[s].take(worker, slices.size(),
                           [&](std::size_t slice) { weight_gradient_slice(worker, s, batch, slices[slice]); });
+  };
+  // The stage whose weight gradient is done at the next barrier.
+  std::optional<std::size_t> made;
+  const auto at_barrier = [&] {
+    if (made) begin_sum(*made, products);
+  };
+  const auto wait = [&] {
+    worker.sync(at_barrier);
+    made.reset();
+    watch.lap(Work::other);
   };
   const BackwardOrder& order = forward_.order();
   watch.lap(Work::other);
@@ -45,6 +53,7 @@ void TrainPlan::run_backward(const Worker& worker, const Batch& batch) {
         above && (order.weights_first || (order.keeps_source[s] && !order.keeps_source[end]));
     if (above_first) {
       weight_gradient(end);
+      made = end;
       wait();
     }
     if (s == 0 && table_weight_.size() > 0) {
@@ -62,6 +71,7 @@ void TrainPlan::run_backward(const Worker& worker, const Batch& batch) {
       for (const Tile& tile : tiles) finish_gradient(worker, s, products, tile);
       wait();
       weight_gradient(s);
+      made = s;
       wait();
       for (const Tile& tile : tiles) go_below(worker, s, products, tile, batch);
     } else {
@@ -76,9 +86,14 @@ void TrainPlan::run_backward(const Worker& worker, const Batch& batch) {
         }
       }
     }
-    if (above && !above_first) weight_gradient(end);
+    if (above && !above_first) {
+      weight_gradient(end);
+      made = end;
+    }
     worker.sync([&] {
       watch.lap(Work::other);
+      at_barrier();
+      share_sums(s, end, products);
       for (std::size_t t = s; t < end; ++t) {
         if (!stages()[t].bias) continue;
         merge_column_sums(bias_sums_[t], products.blocks, forward_.tensors[t].d_bias);
@@ -93,6 +108,7 @@ void TrainPlan::run_backward(const Worker& worker, const Batch& batch) {
         watch.lap(Work::normalisation);
       }
     });
+    made.reset();
     watch.lap(Work::other);
   }
   weight_gradient(0);
@@ -102,8 +118,21 @@ void TrainPlan::run_backward(const Worker& worker, const Batch& batch) {
     forward_.encoder().table_gradient(tables[slice], batch, d_tables_.block(0, batch.rows), affine.scale);
     watch.lap(Work::data);
   });
+  made = 0;
   wait();
+  if (forward_.exchange()) finish_sums(worker, products);
   if (!lane_gradients_.empty()) merge_lanes(worker, products);
+}
+
+void TrainPlan::share_sums(std::size_t s, std::size_t end, const BatchProducts& products) {
+  if (!forward_.exchange()) return;
+  for (std::size_t t = s; t < end; ++t) {
+    if (stages()[t].bias) forward_.share(products, {&bias_sums_[t]});
+  }
+  for (const auto& operand : {std::optional(stages()[s].x), stages()[s].shortcut}) {
+    if (operand && operand->norm == StageNorm::batch)
+      forward_.share(products, {&norm_sums_[*operand->stage]});
+  }
 }
 
 bool TrainPlan::goes_on_below(std::size_t s) const {
@@ -338,6 +367,7 @@ void TrainPlan::table_input_gradient(const Worker& worker, const BatchProducts& 
 
 void TrainPlan::weight_gradient_slice(const Worker& worker, std::size_t s, const Batch& batch,
                                       const Slice& slice) {
+  if (forward_.exchange()) return lane_slice(worker, s, batch, slice);
   WorkerScratch& mine = forward_.scratch[worker.index];
   const StageTensors& tensors = forward_.tensors[s];
   if (forward_.order().keeps_source[s]) {
@@ -354,6 +384,90 @@ void TrainPlan::weight_gradient_slice(const Worker& worker, std::size_t s, const
   slice.product->run(worker.index, x.data, tensors.d_weight + slice.first, nullptr, d_[s].data,
                      mine.product.data());
   mine.watch.lap(Work::products);
+}
+
+void TrainPlan::lane_product(const Worker& worker, std::size_t s, const Batch& batch, const Slice& slice,
+                             std::size_t block, float* out) {
+  WorkerScratch& mine = forward_.scratch[worker.index];
+  const Cut& blocks = forward_.products(batch.rows).blocks;
+  const std::size_t first = blocks.first(block), rows = blocks.size(block);
+  const kernels::Product& product = rows == blocks.largest() ? *slice.product : *slice.smaller;
+  if (forward_.order().keeps_source[s]) {
+    product.run(worker.index, forward_.z(s, first, rows).data, out, nullptr,
+                d_[s].block(first, rows).data + slice.first, mine.product.data());
+  } else {
+    const View x(mine.slice.data(), rows, slice.channels, row_stride(slice.channels));
+    const ConstView source =
+        forward_.source(s, batch, first, rows, slice.first, slice.channels, x.row_stride, x.data, mine);
+    if (source.data != x.data) copy_rows(source, x);
+    product.run(worker.index, x.data, out, nullptr, d_[s].block(first, rows).data, mine.product.data());
+  }
+  mine.watch.lap(Work::products);
+}
+
+void TrainPlan::lane_slice(const Worker& worker, std::size_t s, const Batch& batch, const Slice& slice) {
+  const BatchProducts& products = forward_.products(batch.rows);
+  std::size_t total = 0;
+  for (const Slice& each : products.stages[s].weight_gradient) total += each.floats;
+  std::vector<LaneRange> nodes;
+  whole_nodes({0, products.lanes.parts}, products.lanes_of(products.share.rank), nodes);
+  float* of_node = stage_lanes_[s].nodes.data() + slice.offset;
+  const auto buffer = [&](std::size_t level) {
+    return level == 0 ? of_node : lane_scratch_[worker.index].data() + (level - 1) * slice.floats;
+  };
+  const auto leaf = [&](LaneRange node, std::size_t level) {
+    if (node.lanes() > 1) return false;
+    lane_product(worker, s, batch, slice, node.first, buffer(level));
+    return true;
+  };
+  const auto add = [&](std::size_t level) {
+    kernels::add({buffer(level + 1), 1, slice.floats}, {buffer(level), 1, slice.floats});
+  };
+  for (const LaneRange& node : nodes) {
+    add_up(node, 0, leaf, add);
+    of_node += total;
+  }
+  forward_.scratch[worker.index].watch.lap(Work::products);
+}
+
+void TrainPlan::begin_sum(std::size_t s, const BatchProducts& products) {
+  Exchange* const exchange = forward_.exchange();
+  if (!exchange || exchange->count() == 1 || products.stages[s].weight_gradient.empty()) return;
+  LaneSum sum;
+  for (const Slice& slice : products.stages[s].weight_gradient) sum.floats += slice.floats;
+  sum.own = stage_lanes_[s].nodes.data();
+  sum.total = stage_lanes_[s].total.data();
+  sum.lanes = products.lanes.parts;
+  for (std::size_t rank = 0; rank < exchange->count(); ++rank) {
+    const std::size_t before = sum.all.size();
+    whole_nodes({0, sum.lanes}, products.lanes_of(rank), sum.all);
+    sum.of_rank.push_back(sum.all.size() - before);
+  }
+  exchange->begin_sum(sum);
+}
+
+void TrainPlan::finish_sums(const Worker& worker, const BatchProducts& products) {
+  worker.sync([&] { forward_.exchange()->finish_sums(); });
+  Stopwatch& watch = forward_.scratch[worker.index].watch;
+  watch.lap(Work::other);
+  for (std::size_t s = 0; s < stages().size(); ++s) {
+    const Stage& stage = stages()[s];
+    const float* const sum =
+        (forward_.exchange()->count() == 1 ? stage_lanes_[s].nodes : stage_lanes_[s].total).data();
+    const std::vector<Slice>& slices = products.stages[s].weight_gradient;
+    worker.share(slices.size(), [&](std::size_t i) {
+      const Slice& slice = slices[i];
+      float* const d_weight = forward_.tensors[s].d_weight;
+      if (forward_.order().keeps_source[s]) {
+        std::copy_n(sum + slice.offset, slice.floats, d_weight + slice.first * stage.inputs);
+      } else {
+        copy_rows({sum + slice.offset, stage.outputs, slice.channels},
+                  {d_weight + slice.first, stage.outputs, slice.channels, stage.inputs});
+      }
+    });
+  }
+  watch.lap(Work::products);
+  worker.sync();
 }
 
 }  // namespace ztilde

@@ -1,5 +1,5 @@
-// Before the first step the ranks find out whether they are about to train the same model on the same rows, or
-// whether one of them cannot at all; all of them learn the same verdict.
+// Before the first step the ranks find out whether they are about to train the same model on the same rows,
+// or whether one of them cannot at all; all of them learn the same verdict.
 #pragma once
 
 #include <functional>

@@ -38,11 +38,13 @@ TEST(Handshake, names_the_rank_with_other_rows_and_its_file) {
   RankIdentity odd = usual();
   odd.run[1].second = "#7";
   EXPECT_EQ(said_of(odd),
-            "rank 2 (b) has other rows than rank 0 in train.csv (other: the inputs); give all ranks the same files");
+            "rank 2 (b) has other rows than rank 0 in train.csv (other: the inputs); give all ranks the same "
+            "files");
   odd = usual();
   odd.run[0].second = "239";
   EXPECT_EQ(said_of(odd),
-            "rank 2 (b) has other rows than rank 0 in train.csv (other: the number of rows); give all ranks the same "
+            "rank 2 (b) has other rows than rank 0 in train.csv (other: the number of rows); give all ranks "
+            "the same "
             "files");
 }
 
@@ -51,15 +53,15 @@ TEST(Handshake, names_the_options_that_differ_and_both_values) {
   odd.run[4].second = "0.01";
   odd.run[3].second = "#9";
   EXPECT_EQ(said_of(odd),
-            "rank 2 (b) differs from rank 0 in the network, --lr (0.01, not 0.002); give all ranks the same options");
+            "rank 2 (b) differs from rank 0 in the network, --lr (0.01, not 0.002); give all ranks the same "
+            "options");
 }
 
 TEST(Handshake, names_another_version_before_what_follows_from_it) {
   RankIdentity odd = usual();
   odd.version = "0.0.9";
   odd.run.pop_back();
-  EXPECT_EQ(said_of(odd),
-            "rank 2 (b) is ztilde 0.0.9, rank 0 is 0.1.0; install the same program everywhere");
+  EXPECT_EQ(said_of(odd), "rank 2 (b) is ztilde 0.0.9, rank 0 is 0.1.0; install the same program everywhere");
 }
 
 TEST(Handshake, a_rank_that_fails_is_named_before_what_differs) {
@@ -84,7 +86,8 @@ TEST(Handshake, failures_that_are_not_alike_name_the_first_and_count_the_others)
   EXPECT_EQ(disagreement(ranks, names), "b: one (and 1 rank more)");
 }
 
-RC_GTEST_PROP(Handshake, any_identity_passes_through_its_text, (const RunIdentity& run, const std::string& failure)) {
+RC_GTEST_PROP(Handshake, any_identity_passes_through_its_text,
+              (const RunIdentity& run, const std::string& failure)) {
   const RankIdentity identity{.version = "1", .run = run, .files = "a\nb", .failure = failure};
   RC_ASSERT(identity_from_text(to_text(identity)) == identity);
 }
@@ -126,9 +129,11 @@ TEST(Handshake, every_rank_hears_the_same_verdict) {
   EXPECT_EQ(verdicts(alike, identities, never), std::vector<std::string>(4));
   identities[3].run[5].second = "128";
   ThreadRanks ranks(4);
-  EXPECT_EQ(verdicts(ranks, identities, never),
-            std::vector<std::string>(4, "rank 3 (a thread) differs from rank 0 in --batch (128, not 64); give all "
-                                        "ranks the same options"));
+  EXPECT_EQ(
+      verdicts(ranks, identities, never),
+      std::vector<std::string>(4,
+                               "rank 3 (a thread) differs from rank 0 in --batch (128, not 64); give all "
+                               "ranks the same options"));
 }
 
 TEST(Handshake, a_rank_that_is_silent_is_named_once_it_was_waited_for_long_enough) {
@@ -136,8 +141,9 @@ TEST(Handshake, a_rank_that_is_silent_is_named_once_it_was_waited_for_long_enoug
   ranks.stop(1);
   const auto at_once = [] { return true; };
   const auto said = verdicts(ranks, {usual(), usual()}, at_once);
-  EXPECT_EQ(said[0],
-            "error: rank 1 (a thread) does not answer; see whether it runs and can be reached, then start anew");
+  EXPECT_EQ(
+      said[0],
+      "error: rank 1 (a thread) does not answer; see whether it runs and can be reached, then start anew");
 }
 
 TEST(Handshake, a_rank_that_is_gone_is_named_without_waiting) {

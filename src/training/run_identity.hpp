@@ -50,6 +50,7 @@ void for_each_option(const TrainOptions& options, Visit&& visit) {
   visit("--statistics", options.statistics);
   visit("--freeze-parameters", options.freeze);
   visit("--freeze-statistics", options.freeze_statistics);
+  visit("whether ranks share a batch", options.transport != nullptr);
   visit("--seed", options.seed);
 }
 

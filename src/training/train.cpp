@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <limits>
 
+#include "base/exchange.hpp"
 #include "base/files.hpp"
 #include "base/output_lock.hpp"
 #include "base/text.hpp"
@@ -184,8 +185,8 @@ void finish(const PreparedRun& run, const TrainOptions& options, Team& team, boo
 // The run's checkpoint; nothing where no path is given.
 class Keeper {
  public:
-  Keeper(const CheckpointOptions& options, RunIdentity identity)
-      : options_(options), owner_{std::move(identity), options.note} {
+  Keeper(const CheckpointOptions& options, RunIdentity identity, Exchange* ranks)
+      : options_(options), owner_{std::move(identity), options.note}, ranks_(ranks) {
     const auto is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
     if (!std::ranges::all_of(options.note, is_ascii))
       throw Error(ErrorKind::data, "the checkpoint's note has characters beyond ASCII; spell them otherwise");
@@ -194,8 +195,11 @@ class Keeper {
   // Returns the bytes of what there was to read.
   std::size_t resume(const checkpoint::Length& run, Trainer& trainer, TrainState& state) const {
     std::error_code ignored;
-    if (!options_.resume || !std::filesystem::exists(options_.path, ignored)) return 0;
-    const std::string content = read_file(options_.path);
+    std::string content;
+    if (options_.resume && writes() && std::filesystem::exists(options_.path, ignored))
+      content = read_file(options_.path);
+    if (options_.resume && ranks_) content = ranks_->of_first(std::move(content));
+    if (content.empty()) return 0;
     checkpoint::from_bytes(content, shown_path(options_.path), owner_.identity, run, trainer, state);
     return content.size();
   }
@@ -207,6 +211,14 @@ class Keeper {
   std::string save(Trainer& trainer, TrainState& state, const TrainObserver& observer) const {
     if (options_.path.empty()) return "";
     require_sound(trainer.model, 0, trainer.steps());
+    const std::string problem = writes() ? write(trainer, state, observer) : "";
+    const bool any = ranks_ ? ranks_->any(!problem.empty()) : !problem.empty();
+    return any && problem.empty() ? "rank 0 could not save the checkpoint" : problem;
+  }
+
+ private:
+  bool writes() const { return !ranks_ || ranks_->rank() == 0; }
+  std::string write(Trainer& trainer, TrainState& state, const TrainObserver& observer) const {
     std::vector<double> history;
     const safetensors::Pieces pieces = checkpoint::to_pieces(owner_, trainer, state, history);
     try {
@@ -218,15 +230,25 @@ class Keeper {
     return "";
   }
 
- private:
   const CheckpointOptions& options_;
   checkpoint::Owner owner_;
+  Exchange* ranks_;
 };
 
 TrainResult run_training(const Dataset& data, const Dataset* valid, const Split* chosen,
                          const TrainOptions& options, const TrainObserver& observer) {
+  std::optional<Exchange> ranks;
+  if (options.transport) ranks.emplace(options.transport, options.rank_timeout);
+  Exchange* const exchange = ranks ? &*ranks : nullptr;
+  // What ranks must decide alike, since it depends on signals, the clock or the disk: any of them is enough.
+  const auto agree = [&](bool mine) {
+    const bool any = exchange ? exchange->any(mine) : mine;
+    if (exchange && exchange->failed()) throw Error(ErrorKind::io, exchange->problem());
+    return any;
+  };
   std::optional<OutputLock> lock;
-  if (!options.checkpoint.path.empty()) lock.emplace(options.checkpoint.path);
+  if (!options.checkpoint.path.empty() && (!exchange || exchange->rank() == 0))
+    lock.emplace(options.checkpoint.path);
   Team team(options.threads);
   PreparedRun run = prepare_run(data, valid, options, team, chosen);
   const std::vector<float> start_parameters =
@@ -234,14 +256,17 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const Split*
   const std::vector<double> start_statistics =
       options.freeze_statistics ? run.model.statistics : std::vector<double>();
   std::optional<Trainer> trainer(std::in_place, std::move(run.model), run.minimised, run.optimiser,
-                                 run.batcher.plan(), options.ghost, team, options.seed);
+                                 run.batcher.plan(), options.ghost, team, options.seed, exchange);
   trainer->augment(options.augment, run.image);
   if (options.freeze_statistics) trainer->keep_statistics();
   const Network& network = trainer->model.network;
   TrainState state;
   if (run.valid) state.best = trainer->model;
   const std::size_t batches = run.batcher.plan().batches;
-  const Keeper keeper(options.checkpoint, lock ? identity_of(data, valid, network, options) : RunIdentity{});
+  const Keeper keeper(
+      options.checkpoint,
+      !options.checkpoint.path.empty() ? identity_of(data, valid, network, options) : RunIdentity{},
+      exchange);
   const std::size_t resumed_bytes = keeper.resume({batches, options.epochs}, *trainer, state);
   const bool averages = options.average_weights > 0;
   const Batch train_rows = run.batcher.all();
@@ -311,7 +336,7 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const Split*
       state.epoch_begin.add(loss, trainer->weight(), batch.rows);
       state.rows += batch.rows;
       const bool last = ++state.batch == batches;
-      stopping = observer.should_stop && observer.should_stop();
+      stopping = agree(observer.should_stop && observer.should_stop());
       if (last) break;
       if (keeper.due(trainer->steps(), false) || stopping) save();
       if (!stopping && observer.on_point && clock.seconds() - last_point.begun >= kSecondsBetweenPoints) {
@@ -322,7 +347,7 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const Split*
     const bool whole_epoch = state.batch == batches;
     average_unseen(network, trainer->model.statistics, trainer->model.parameters);
     HistoryPoint end = point(true);
-    const bool hurried = !whole_epoch && would_take_long(run, state.rows - rows_before, clock.here());
+    const bool hurried = agree(!whole_epoch && would_take_long(run, state.rows - rows_before, clock.here()));
     if (validation && !hurried) {
       if (averaged) averaged->refresh(*trainer);
       validation->refresh();
@@ -344,8 +369,8 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const Split*
   result.steps = trainer->steps();
   result.seconds = clock.seconds();
   result.rows_per_second = static_cast<double>(state.rows) / std::max(result.seconds, 1e-9);
-  const bool asked = result.interrupted || (observer.should_stop && observer.should_stop());
-  const bool hurried = asked && would_take_long(run, state.rows - rows_before, clock.here());
+  const bool asked = agree(result.interrupted || (observer.should_stop && observer.should_stop()));
+  const bool hurried = agree(asked && would_take_long(run, state.rows - rows_before, clock.here()));
   result.interrupted |= hurried;
 
   // Early stopping and an interruption keep the best epoch; a run that came to its end keeps the

@@ -39,16 +39,18 @@ std::vector<std::size_t> group_sizes(const BatchPlan& batches, std::size_t ghost
 }  // namespace
 
 Trainer::Trainer(Model start, const Objective& objective, const OptimiserOptions& optimiser,
-                 const BatchPlan& batches, std::size_t ghost, Team& team, std::uint64_t seed)
+                 const BatchPlan& batches, std::size_t ghost, Team& team, std::uint64_t seed,
+                 Exchange* exchange)
     : model(std::move(start)),
       objective_(objective),
       team_(team),
+      exchange_(exchange),
       ghost_(ghost),
       most_groups_(groups_of(batches.largest(), ghost).batches),
       gradients_(model.parameters.size()),
       sum_(most_groups_ > 1 ? model.parameters.size() : 0),
       plan_(model.network, group_sizes(batches, ghost), team.threads(), model.parameters.data(),
-            gradients_.data(), model.statistics.data(), seed),
+            gradients_.data(), model.statistics.data(), seed, exchange),
       optimiser_(model.network, optimiser, team.threads()),
       block_losses_(plan_.blocks(group_sizes(batches, ghost).front()).parts + 1),
       seed_(seed),
@@ -120,6 +122,7 @@ double Trainer::run_group(const Batch& batch, std::size_t index, bool last, std:
                                  .loss;
     });
     const bool sound = plan_.backward(worker, batch, [&] {
+      share_losses(batch);
       for (std::size_t block = 0; block < blocks.parts; ++block) loss += block_losses_[block];
       if (weight_ > 0) loss /= weight_;
       return std::isfinite(loss);
@@ -137,6 +140,7 @@ double Trainer::run_group(const Batch& batch, std::size_t index, bool last, std:
     watch.lap(Work::optimiser);
   });
   plan_.watch(0).lap(Work::other);
+  if (exchange_ && exchange_->failed()) throw Error(ErrorKind::io, exchange_->problem());
   if (!std::isfinite(loss) || plan_.fault()) {
     if (most_groups_ > 1) {
       std::ranges::copy(statistics_before_, model.statistics.begin());
@@ -147,6 +151,10 @@ double Trainer::run_group(const Batch& batch, std::size_t index, bool last, std:
   }
   plan_.update_running(batch.rows, model.statistics, model.statistic_batches);
   return loss;
+}
+
+void Trainer::share_losses(const Batch& batch) {
+  if (exchange_) plan_.share_by_block(batch.rows, std::span(block_losses_));
 }
 
 Error divergence(const Network& network, std::uint64_t step, const std::optional<Fault>& fault, double loss) {

@@ -22,10 +22,12 @@ Error divergence(const Network& network, std::uint64_t step, const std::optional
 
 class Trainer {
  public:
+  // exchange: the ranks that share every batch, or null.
   // Starts from `model`: its network, parameters and statistics (Standardise measured, the running
   // ones at their start). ghost: the most rows that share batch statistics; 0: a whole batch.
   Trainer(Model model, const Objective& objective, const OptimiserOptions& optimiser,
-          const BatchPlan& batches, std::size_t ghost, Team& team, std::uint64_t seed);
+          const BatchPlan& batches, std::size_t ghost, Team& team, std::uint64_t seed,
+          Exchange* exchange = nullptr);
   Trainer(const Trainer&) = delete;  // the plan points into the model
   Trainer& operator=(const Trainer&) = delete;
 
@@ -37,7 +39,8 @@ class Trainer {
 
   // Forward, loss, backward, optimiser and running statistics for one batch. Returns the mean loss,
   // weighted where rows or classes have weights.
-  // Throws Error(diverged), with nothing changed by this step, when NaN or infinity is met.
+  // Throws Error(diverged), with nothing changed by this step, when NaN or infinity is met; Error(io) naming
+  // the rank that does not answer, and then the model is of no step.
   double step(const Batch& batch, double rate);
   // The same in two halves. The first updates the running statistics, the second the parameters.
   double find_gradients(const Batch& batch);
@@ -77,9 +80,12 @@ class Trainer {
   // groups before; after the last one the optimiser, where a rate is given. Returns its share of the loss.
   double run_group(const Batch& group, std::size_t index, bool last, std::optional<double> rate);
   double run(const Batch& batch, std::optional<double> rate);
+  // For a barrier: the losses of the blocks of all ranks.
+  void share_losses(const Batch& batch);
 
   Objective objective_;
   Team& team_;
+  Exchange* exchange_;
   std::size_t ghost_, most_groups_;
   AlignedBuffer<float> gradients_;
   AlignedBuffer<float> sum_;  // over the groups of a batch; empty where there is one

@@ -1,0 +1,295 @@
+#include "base/exchange.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <optional>
+#include <utility>
+
+#include "base/cut.hpp"
+
+namespace ztilde {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kTags = 16000;  // two for each operation, in turn
+
+}  // namespace
+
+// Something that all ranks do together: messages in rounds, the next when all of one have arrived.
+class Exchange::Operation {
+ public:
+  explicit Operation(int tag) : tag_(tag) {}
+  virtual ~Operation() = default;
+  // Begins the next round; false: there is none.
+  virtual bool begin_round(Exchange& exchange) = 0;
+
+  // Whether all messages of this round are done.
+  bool arrived(Transport& transport) {
+    std::erase_if(open_, [&](const Open& each) { return transport.done(each.ticket); });
+    return open_.empty();
+  }
+  // The first rank whose message is waited for, else whoever does not take ours.
+  std::optional<std::size_t> missing() const {
+    for (const Open& each : open_) {
+      if (each.receives) return each.rank;
+    }
+    return open_.empty() ? std::nullopt : std::optional(open_.front().rank);
+  }
+
+  bool finished = false;  // under the exchange's mutex
+  Clock::time_point waits_since = {};
+
+ protected:
+  void send(Exchange& exchange, std::size_t to, int round, std::span<const std::byte> bytes) {
+    if (bytes.empty()) return;
+    open_.push_back({exchange.transport_->send(to, tag_ + round, bytes), to, false});
+    exchange.bytes_sent_.fetch_add(bytes.size(), std::memory_order_relaxed);
+  }
+  void receive(Exchange& exchange, std::size_t from, int round, std::span<std::byte> bytes) {
+    if (!bytes.empty()) open_.push_back({exchange.transport_->receive(from, tag_ + round, bytes), from, true});
+  }
+  template <class Visit>
+  static void for_others(const Exchange& exchange, Visit&& visit) {
+    for (std::size_t i = 1; i < exchange.count_; ++i) visit((exchange.rank_ + i) % exchange.count_);
+  }
+
+ private:
+  struct Open {
+    Transport::Ticket ticket;
+    std::size_t rank;
+    bool receives;
+  };
+  int tag_;
+  std::vector<Open> open_;
+};
+
+class Exchange::Gather : public Operation {
+ public:
+  Gather(int tag, std::vector<SharedBytes> arrays) : Operation(tag), arrays_(std::move(arrays)) {}
+
+  bool begin_round(Exchange& exchange) override {
+    if (std::exchange(begun_, true)) return false;
+    for (const SharedBytes& array : arrays_) {
+      for_others(exchange, [&](std::size_t other) {
+        send(exchange, other, 0, part(array, exchange.rank_));
+        receive(exchange, other, 0, part(array, other));
+      });
+    }
+    return true;
+  }
+
+ private:
+  static std::span<std::byte> part(const SharedBytes& array, std::size_t rank) {
+    const std::size_t first = rank == 0 ? 0 : array.ends[rank - 1];
+    return {array.data + first, array.ends[rank] - first};
+  }
+  std::vector<SharedBytes> arrays_;
+  bool begun_ = false;
+};
+
+// First every rank gets its part of the numbers from all, and adds it up; then everyone gets every part.
+class Exchange::Sum : public Operation {
+ public:
+  Sum(int tag, const LaneSum& sum) : Operation(tag), sum_(sum) {}
+
+  bool begin_round(Exchange& exchange) override {
+    const Cut parts{sum_.floats, exchange.count_};
+    const std::size_t first = parts.first(exchange.rank_), floats = parts.size(exchange.rank_);
+    if (++round_ == 1) {
+      others_.resize(sum_.all.size() * floats);
+      std::size_t node = 0;
+      for (std::size_t rank = 0; rank < exchange.count_; ++rank) {
+        for (std::size_t i = 0; i < sum_.of_rank[rank]; ++i, ++node) {
+          if (rank != exchange.rank_) receive(exchange, rank, 0, bytes(others_.data() + node * floats, floats));
+        }
+      }
+      for_others(exchange, [&](std::size_t other) {
+        for (std::size_t i = 0; i < sum_.of_rank[exchange.rank_]; ++i)
+          send(exchange, other, 0, bytes(sum_.own + i * sum_.floats + parts.first(other), parts.size(other)));
+      });
+      return true;
+    }
+    if (round_ > 2) return false;
+    add_up_part(exchange.rank_, first, floats);
+    for_others(exchange, [&](std::size_t other) {
+      send(exchange, other, 1, bytes(sum_.total + first, floats));
+      receive(exchange, other, 1, bytes(sum_.total + parts.first(other), parts.size(other)));
+    });
+    return true;
+  }
+
+ private:
+  static std::span<std::byte> bytes(float* data, std::size_t floats) {
+    return {reinterpret_cast<std::byte*>(data), floats * sizeof(float)};
+  }
+  void add_up_part(std::size_t rank, std::size_t first, std::size_t floats) {
+    std::size_t before = 0;
+    for (std::size_t r = 0; r < rank; ++r) before += sum_.of_rank[r];
+    const auto source = [&](std::size_t node) -> const float* {
+      const bool own = node >= before && node < before + sum_.of_rank[rank];
+      return own ? sum_.own + (node - before) * sum_.floats + first : others_.data() + node * floats;
+    };
+    std::vector<float> further(tree_depth(sum_.lanes) * floats);
+    const auto buffer = [&](std::size_t level) {
+      return level == 0 ? sum_.total + first : further.data() + (level - 1) * floats;
+    };
+    const auto leaf = [&](LaneRange node, std::size_t level) {
+      const auto found = std::ranges::find(sum_.all, node);
+      if (found == sum_.all.end()) return false;
+      std::copy_n(source(static_cast<std::size_t>(found - sum_.all.begin())), floats, buffer(level));
+      return true;
+    };
+    const auto add = [&](std::size_t level) {
+      float* const to = buffer(level);
+      const float* const from = buffer(level + 1);
+      for (std::size_t i = 0; i < floats; ++i) to[i] += from[i];
+    };
+    add_up({0, sum_.lanes}, 0, leaf, add);
+  }
+
+  LaneSum sum_;
+  int round_ = 0;
+  std::vector<float> others_;  // this rank's part of every node
+};
+
+Exchange::Exchange(std::shared_ptr<Transport> transport, double seconds)
+    : transport_(std::move(transport)),
+      rank_(transport_->rank()),
+      count_(transport_->count()),
+      seconds_(seconds),
+      thread_([this] { talk(); }) {}
+
+Exchange::~Exchange() {
+  {
+    const std::scoped_lock lock(mutex_);
+    ends_ = true;
+  }
+  news_.notify_all();
+  thread_.join();
+}
+
+std::string Exchange::problem() const {
+  const std::scoped_lock lock(mutex_);
+  return problem_;
+}
+
+void Exchange::fail(const std::string& why) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (problem_.empty()) problem_ = why;
+    failed_.store(true, std::memory_order_release);
+  }
+  done_.notify_all();
+}
+
+void Exchange::start(std::shared_ptr<Operation> operation) {
+  {
+    const std::scoped_lock lock(mutex_);
+    begun_.push_back(std::move(operation));
+  }
+  news_.notify_all();
+}
+
+bool Exchange::wait(const Operation& operation) {
+  std::unique_lock lock(mutex_);
+  done_.wait(lock, [&] { return operation.finished || failed_; });
+  return !failed_;
+}
+
+bool Exchange::gather(std::vector<SharedBytes> arrays) {
+  if (count_ == 1) return true;
+  if (failed()) return false;
+  const auto operation = std::make_shared<Gather>(2 * (next_tag_++ % kTags), std::move(arrays));
+  start(operation);
+  return wait(*operation);
+}
+
+bool Exchange::any(bool mine) {
+  std::vector<std::byte> all(count_, std::byte{0});
+  all[rank_] = std::byte{mine};
+  std::vector<std::size_t> ends(count_);
+  for (std::size_t r = 0; r < count_; ++r) ends[r] = r + 1;
+  gather({{all.data(), ends}});
+  return std::ranges::any_of(all, [](std::byte each) { return each != std::byte{0}; });
+}
+
+std::string Exchange::of_first(std::string bytes) {
+  std::uint64_t size = bytes.size();
+  gather({{reinterpret_cast<std::byte*>(&size), std::vector<std::size_t>(count_, sizeof size)}});
+  if (failed()) return {};
+  bytes.resize(size);
+  gather({{reinterpret_cast<std::byte*>(bytes.data()), std::vector<std::size_t>(count_, size)}});
+  return bytes;
+}
+
+void Exchange::begin_sum(const LaneSum& sum) {
+  if (failed()) return;
+  sums_.push_back(std::make_shared<Sum>(2 * (next_tag_++ % kTags), sum));
+  start(sums_.back());
+}
+
+bool Exchange::finish_sums() {
+  bool all = !failed();
+  for (const auto& sum : sums_) all = wait(*sum);
+  sums_.clear();
+  return all;
+}
+
+// Takes an operation as far as it goes without waiting. True: it has just ended.
+bool Exchange::goes_on(Operation& operation) {
+  while (operation.arrived(*transport_)) {
+    operation.waits_since = Clock::now();
+    if (operation.begin_round(*this)) continue;
+    {
+      const std::scoped_lock lock(mutex_);
+      operation.finished = true;
+    }
+    done_.notify_all();
+    return true;
+  }
+  return false;
+}
+
+void Exchange::talk() {
+  std::vector<std::shared_ptr<Operation>> going;
+  int idle = 0;
+  while (true) {
+    {
+      std::unique_lock lock(mutex_);
+      if (going.empty()) news_.wait(lock, [&] { return ends_ || !begun_.empty(); });
+      if (ends_) return;
+      for (; !begun_.empty(); begun_.pop_front()) {
+        going.push_back(std::move(begun_.front()));
+        going.back()->waits_since = Clock::now();
+      }
+    }
+    try {
+      const std::size_t before = going.size();
+      std::erase_if(going, [&](const auto& each) { return goes_on(*each); });
+      idle = going.size() < before ? 0 : idle + 1;
+      for (const auto& each : going) {
+        const double waited = std::chrono::duration<double>(Clock::now() - each->waits_since).count();
+        if (waited < seconds_ || !each->missing()) continue;
+        fail(fmt::format("{} has not answered for {:g} s; see what became of it, and go on from the checkpoint",
+                         transport_->name(*each->missing()), seconds_));
+        return;
+      }
+    } catch (const std::exception& error) {
+      fail(error.what());
+      return;
+    }
+    // The core is what a worker, or another rank, may be waiting for.
+    constexpr int kYields = 64;
+    if (idle < kYields) {
+      std::this_thread::yield();
+    } else {
+      std::this_thread::sleep_for(std::chrono::microseconds(20));
+    }
+  }
+}
+
+}  // namespace ztilde

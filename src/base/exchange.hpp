@@ -1,0 +1,95 @@
+// What the ranks of a run tell each other while they train. One thread of its own does all the talking, so that
+// sums travel while the workers go on.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/lane_tree.hpp"
+#include "ztilde/transport.hpp"
+
+namespace ztilde {
+
+// An array of which every rank has made a part: rank r the bytes ends[r - 1] … ends[r] - 1.
+struct SharedBytes {
+  std::byte* data = nullptr;
+  std::vector<std::size_t> ends;  // by rank, rising
+};
+
+// Sums by lane of `floats` numbers. own: whole_nodes of this rank's lanes, one after the other; all: those of all
+// ranks in their order, of_rank[r] of them from rank r. total: where the sum over all lanes goes.
+struct LaneSum {
+  std::size_t floats = 0;
+  float* own = nullptr;
+  float* total = nullptr;
+  std::vector<LaneRange> all;
+  std::vector<std::size_t> of_rank;
+  std::size_t lanes = 0;
+};
+
+// No member throws: the workers of a team call them at their barriers. All ranks call the same ones in the same
+// order. What goes wrong between ranks is told by problem(), and everything after it returns false at once.
+class Exchange {
+ public:
+  // seconds: a rank that is waited for longer than this is taken for dead.
+  Exchange(std::shared_ptr<Transport> transport, double seconds);
+  ~Exchange();
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+  std::size_t rank() const { return rank_; }
+  std::size_t count() const { return count_; }
+
+  // Waits until every rank has all parts of all arrays.
+  bool gather(std::vector<SharedBytes> arrays);
+  // Waits for all ranks: whether any of them says so.
+  bool any(bool mine);
+  // What rank 0 has, on all ranks.
+  std::string of_first(std::string bytes);
+
+  // Begins to add up; the sum, and what it points to, stays where it is until finish_sums.
+  void begin_sum(const LaneSum& sum);
+  // Waits until all sums begun are in their `total`.
+  bool finish_sums();
+
+  bool failed() const { return failed_.load(std::memory_order_acquire); }
+  // "rank 1 (host, process 4711) has not answered for 30 s; …", "" while all is well.
+  std::string problem() const;
+  // Sent to other ranks so far.
+  std::uint64_t bytes_sent() const { return bytes_sent_.load(std::memory_order_relaxed); }
+
+ private:
+  class Operation;
+  class Gather;
+  class Sum;
+  void talk();
+  bool goes_on(Operation& operation);
+  void start(std::shared_ptr<Operation> operation);
+  bool wait(const Operation& operation);
+  void fail(const std::string& why);
+
+  std::shared_ptr<Transport> transport_;
+  const std::size_t rank_, count_;
+  const double seconds_;
+  std::atomic<bool> failed_ = false;
+  std::atomic<std::uint64_t> bytes_sent_ = 0;
+  mutable std::mutex mutex_;
+  std::condition_variable news_, done_;
+  std::deque<std::shared_ptr<Operation>> begun_;  // not yet seen by the thread
+  std::vector<std::shared_ptr<Operation>> sums_;  // since the last finish_sums
+  std::string problem_;
+  bool ends_ = false;
+  int next_tag_ = 0;
+  std::thread thread_;
+};
+
+}  // namespace ztilde

@@ -1,0 +1,115 @@
+// Ranks that share every batch: the same gradients, whatever their number.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <thread>
+
+#include "base/exchange.hpp"
+#include "base/thread_transport.hpp"
+#include "plan/plan_test_networks.hpp"
+#include "plan/train_plan.hpp"
+
+namespace ztilde {
+namespace {
+
+constexpr std::size_t kRows = 150;  // five blocks
+
+struct Found {
+  std::vector<float> gradients;
+  std::vector<double> statistics;
+  bool operator==(const Found&) const = default;
+};
+
+// What one rank finds for the first batch, whose loss is the sum of all outputs times their place.
+Found find(const Network& network, std::size_t threads, Exchange* exchange, bool weighted) {
+  const std::vector<float> parameters = testing_networks::random_parameters(network);
+  std::vector<double> statistics = testing_networks::random_statistics(network);
+  const std::vector<float> x = testing_networks::random_inputs(network, kRows);
+  std::vector<float> weights(kRows);
+  for (std::size_t r = 0; r < kRows; ++r) weights[r] = static_cast<float>(r % 3);
+  Found found{std::vector<float>(parameters.size()), {}};
+  TrainPlan plan(network, {kRows}, threads, parameters.data(), found.gradients.data(), statistics.data(), 3, exchange);
+  Batch batch{{nullptr, x.data(), network.inputs}, nullptr, kRows, nullptr};
+  if (weighted) batch.weights = weights.data();
+  Team team(threads);
+  plan.begin(7);
+  const Cut blocks = plan.blocks(kRows);
+  team.run([&](const Worker& worker) {
+    plan.forward(worker, batch);
+    plan.for_own_blocks(worker, kRows, [&](std::size_t block) {
+      const auto gradient = plan.output_gradient(blocks.first(block), blocks.size(block));
+      for (std::size_t r = 0; r < gradient.rows; ++r) {
+        for (std::size_t c = 0; c < gradient.channels; ++c)
+          gradient(r, c) = std::sin(static_cast<float>((blocks.first(block) + r) * gradient.channels + c));
+      }
+    });
+    plan.backward(worker, batch, [] { return true; });
+  });
+  std::vector<std::uint64_t> batches(statistic_slots(network).size());
+  plan.update_running(kRows, statistics, batches);
+  found.statistics = statistics;
+  return found;
+}
+
+std::vector<Found> find_on_ranks(const Network& network, std::size_t ranks, std::size_t threads, bool weighted) {
+  ThreadRanks shared(ranks);
+  std::vector<Found> found(ranks);
+  std::vector<std::thread> processes;
+  for (std::size_t rank = 0; rank < ranks; ++rank) {
+    processes.emplace_back([&, rank] {
+      Exchange exchange(shared.transport(rank), 20);
+      found[rank] = find(network, threads, &exchange, weighted);
+      EXPECT_EQ(exchange.problem(), "");
+      exchange.any(false);  // nobody leaves while others still wait for its messages
+    });
+  }
+  for (std::thread& process : processes) process.join();
+  return found;
+}
+
+bool ranks_can_train(const Network& network) {
+  return is_chain_of_rows(lower(network)) && lower(network)[0].table_inputs() == 0;
+}
+
+class RankPlanOf : public testing::TestWithParam<testing_networks::Case> {};
+
+TEST_P(RankPlanOf, has_the_same_gradients_on_any_number_of_ranks_and_threads) {
+  const Network& network = GetParam().network;
+  if (!ranks_can_train(network)) GTEST_SKIP() << "images and trained tables are for one process";
+  for (const bool weighted : {false, true}) {
+    const Found one = find_on_ranks(network, 1, 1, weighted).front();
+    for (const std::size_t ranks : {1, 2, 3, 4, 7}) {
+      for (const Found& found : find_on_ranks(network, ranks, ranks % 2 + 1, weighted))
+        ASSERT_EQ(found, one) << ranks << " ranks";
+    }
+    // Added up otherwise than by one process, but the same sums.
+    const Found alone = find(network, 2, nullptr, weighted);
+    EXPECT_EQ(one.statistics, alone.statistics);
+    float largest = 0;
+    for (const float each : alone.gradients) largest = std::max(largest, std::abs(each));
+    for (std::size_t i = 0; i < alone.gradients.size(); ++i)
+      ASSERT_NEAR(one.gradients[i], alone.gradients[i], 2e-5 * largest);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(RankPlan, RankPlanOf, testing::ValuesIn(testing_networks::all()),
+                         [](const auto& network) {
+                           std::string name = network.param.name;
+                           std::ranges::replace(name, ' ', '_');
+                           return name;
+                         });
+
+TEST(RankPlan, refuses_images_in_words) {
+  for (const testing_networks::Case& each : testing_networks::with_images()) {
+    if (is_chain_of_rows(lower(each.network))) continue;
+    ThreadRanks shared(1);
+    Exchange exchange(shared.transport(0), 1);
+    EXPECT_THROW(find(each.network, 1, &exchange, false), Error) << each.name;
+    return;
+  }
+  FAIL() << "no such network";
+}
+
+}  // namespace
+}  // namespace ztilde
