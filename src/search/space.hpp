@@ -33,7 +33,7 @@ std::uint64_t training_seed(const StudyPlan& plan, std::size_t trial);
 
 // What a user gets who gives no range. `is_network`: --net or --from gives the network.
 struct SpaceDefaults {
-  double learning_rate = 0.003, weight_decay = 0.01;
+  double learning_rate = 0.002, weight_decay = 0.01;
   std::size_t batch = 256;
   bool is_network = false;
 };

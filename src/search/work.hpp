@@ -38,7 +38,7 @@ struct WorkOptions {
   std::function<bool()> may_begin;    // false: begins no new trial, but goes on with those there are
   std::function<void(const Trial&)> on_claim;
   std::function<void(const Trial&, const TrialPoint&)> on_point;
-  std::function<void(const Trial&)> on_end;  // of a stretch; the trial as the study has it now
+  std::function<void(const Trial&)> on_end;  // of a stretch; the trial with its new state
   std::function<void()> while_waiting;       // several times a second while only others have something to do
 };
 
