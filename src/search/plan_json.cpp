@@ -86,6 +86,7 @@ StudyPlan parse_plan(const std::string& text) {
   const Json json = Json::parse(text);
   StudyPlan plan;
   read_members(json, plan);
+  if (plan.reduction == 0) throw std::runtime_error("a reduction of 0");
   plan.task = static_cast<Task>(index_of(kTasks, json.at("task").get<std::string>()));
   for (const Json& entry : json.at("dimensions")) {
     Dimension& dimension = plan.dimensions.emplace_back();

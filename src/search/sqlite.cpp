@@ -27,9 +27,19 @@ std::string unchanging(const std::string& path) {
   return uri + "?immutable=1";
 }
 
+void require_file(const std::string& path) {
+  std::error_code failure;
+  const std::filesystem::file_status status = std::filesystem::status(path, failure);
+  if (status.type() == std::filesystem::file_type::not_found)
+    throw Error(ErrorKind::io, fmt::format("{}: there is no such file; give a study", shown_path(path)));
+  if (std::filesystem::is_directory(status))
+    throw Error(ErrorKind::data, fmt::format("{}: is a folder; give a study", shown_path(path)));
+}
+
 }  // namespace
 
 Database::Database(const std::string& path, Access access) : path_(path) {
+  if (access != Access::create) require_file(path);
   const int flags = access == Access::read     ? SQLITE_OPEN_READONLY
                     : access == Access::create ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
                                                : SQLITE_OPEN_READWRITE;

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <exception>
+#include <filesystem>
 #include <iterator>
 
 #include "base/files.hpp"
@@ -93,6 +94,16 @@ void read_folds(Database& database, StudyContents& study) {
   }
 }
 
+// SQLite takes what is missing of a last page for zeros. While there is a log, it has the rest.
+void require_whole_pages(Database& database) {
+  std::error_code failure;
+  const std::uintmax_t log = std::filesystem::file_size(database.path() + "-wal", failure);
+  if (!failure && log > 0) return;
+  const std::uintmax_t size = std::filesystem::file_size(database.path(), failure);
+  if (!failure && size % static_cast<std::uintmax_t>(database.number("PRAGMA page_size")) != 0)
+    database.damaged("its end is missing");
+}
+
 }  // namespace
 
 const char* to_text(TrialState state) { return kStates[static_cast<std::size_t>(state)]; }
@@ -125,6 +136,7 @@ void check_format(Database& database) {
             "{}: is a study of format {}, and this ztilde knows format {}; use the ztilde that made it", name,
             format, kFormat));
   }
+  require_whole_pages(database);
   Statement check(database, "PRAGMA quick_check(1)");
   if (!check.step() || check.text(0) != "ok") database.damaged("its pages do not fit together");
   if (database.number("SELECT count(*) FROM study") != 1) database.damaged("its plan is missing");
