@@ -57,7 +57,8 @@ Database::Database(const std::string& path, Access access) : path_(path) {
   if (access != Access::read || std::filesystem::exists(path + "-wal", ignored)) return;
   if (::sqlite3_exec(handle_.get(), "SELECT 1 FROM sqlite_master", nullptr, nullptr, nullptr) == SQLITE_OK)
     return;
-  if (::sqlite3_errcode(handle_.get()) == SQLITE_CANTOPEN) open(unchanging(path), SQLITE_OPEN_URI);
+  const int code = ::sqlite3_errcode(handle_.get());
+  if (code == SQLITE_CANTOPEN || code == SQLITE_READONLY) open(unchanging(path), SQLITE_OPEN_URI);
 }
 
 void Database::damaged(std::string_view what) const {

@@ -191,6 +191,29 @@ TEST(Work, a_training_that_was_killed_before_its_end_was_noted_is_not_done_again
   EXPECT_EQ(points, 4u);
 }
 
+// Training tells of an epoch that it broke off as of a whole one.
+TEST(Work, an_epoch_that_a_full_disk_broke_off_is_no_point) {
+  const TemporaryFolder folder;
+  const Dataset data = some_rows(80);
+  const TrialRows rows = split_for_trials(data, 0.2, 3);
+  Study study = Study::create(folder / "a.study", tiny_plan({}), 1);
+  const Trial trial = study.claim("here:1").trial.value();
+  std::filesystem::create_directory(folder / "lost");
+  std::size_t points = 0, steps = 0;
+  const TrialRun run{study.plan(),
+                     trial,
+                     folder / "lost/checkpoint",
+                     4,
+                     [&](const TrialPoint&) { ++points; },
+                     [&] {
+                       if (++steps < 6) return false;  // an epoch has four
+                       std::filesystem::remove_all(folder / "lost");
+                       return true;
+                     }};
+  EXPECT_EQ(failure(folder, [&] { (void)trainings(rows)(run); }).substr(0, 20), "io: lost/checkpoint:");
+  EXPECT_EQ(points, 1u);
+}
+
 TEST(Work, a_training_that_runs_out_of_patience_is_finished) {
   const TemporaryFolder folder;
   const Dataset data = some_rows(80);
