@@ -1,6 +1,5 @@
 // Files that are no study, or no whole one.
 #include <gtest/gtest.h>
-#include <rapidcheck/gtest.h>
 
 #include "search/sqlite.hpp"
 #include "search/study_test_support.hpp"
