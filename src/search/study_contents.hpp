@@ -47,6 +47,7 @@ struct StudyPlan {
   std::size_t epochs = 0;          // of a whole trial
   std::vector<std::size_t> rungs;  // epochs after which trials may be stopped, rising; empty: stopping is off
   std::size_t reduction = 3;       // one of so many goes on from a rung
+  OptionTexts first = {};          // options of the dimensions for trial 0: the defaults; empty: drawn too
 };
 
 enum class TrialState {
@@ -76,6 +77,7 @@ struct Trial {
   // Of finalists trained by --folds: the mean validation loss over the folds, and by fold.
   std::optional<double> folds_loss;
   std::vector<double> fold_losses = {};
+  std::size_t until_epoch = 0;  // trains so far for now: to a rung, or to the last epoch
   // What it is judged by: the validation loss after its last epoch so far; nothing before the first one.
   std::optional<double> loss() const {
     if (curve.empty()) return std::nullopt;

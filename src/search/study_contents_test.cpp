@@ -9,7 +9,8 @@ Trial finished(std::size_t number, double loss) {
   Trial trial;
   trial.number = number;
   trial.state = TrialState::finished;
-  trial.curve = {{.epoch = 1, .valid_loss = loss}};
+  trial.curve.emplace_back();
+  trial.curve.back().valid_loss = loss;
   return trial;
 }
 
