@@ -92,7 +92,8 @@ std::string failure_of(std::span<const RankIdentity> ranks, std::span<const std:
   const auto first = std::ranges::find_if(ranks, fails);
   if (first == ranks.end()) return "";
   // What is wrong for all is no matter of ranks.
-  const bool all = std::ranges::all_of(ranks, [&](const auto& rank) { return rank.failure == first->failure; });
+  const bool all =
+      std::ranges::all_of(ranks, [&](const auto& rank) { return rank.failure == first->failure; });
   if (all) return first->failure;
   const std::string& name = names[static_cast<std::size_t>(first - ranks.begin())];
   const auto others = std::ranges::count_if(ranks, fails) - 1;
@@ -102,13 +103,15 @@ std::string failure_of(std::span<const RankIdentity> ranks, std::span<const std:
 
 class Waiting {
  public:
-  Waiting(Transport& transport, const std::function<bool()>& enough) : transport_(transport), enough_(enough) {}
+  Waiting(Transport& transport, const std::function<bool()>& enough)
+      : transport_(transport), enough_(enough) {}
 
   void until_done(Transport::Ticket ticket, std::size_t rank) const {
     while (!transport_.done(ticket)) {
       if (enough_()) {
-        throw Error(ErrorKind::io, transport_.name(rank) +
-                                       " does not answer; see whether it runs and can be reached, then start anew");
+        throw Error(ErrorKind::io,
+                    transport_.name(rank) +
+                        " does not answer; see whether it runs and can be reached, then start anew");
       }
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
@@ -153,7 +156,8 @@ std::string to_text(const RankIdentity& identity) {
 RankIdentity identity_from_text(const std::string& given) {
   std::string_view text = given;
   RankIdentity identity;
-  for (std::string* field : {&identity.version, &identity.files, &identity.failure}) *field = take_field(text);
+  for (std::string* field : {&identity.version, &identity.files, &identity.failure})
+    *field = take_field(text);
   while (!text.empty()) {
     std::string name = take_field(text);
     identity.run.emplace_back(std::move(name), take_field(text));
@@ -169,22 +173,30 @@ std::string disagreement(std::span<const RankIdentity> ranks, std::span<const st
   return "";
 }
 
-std::string verdict(Transport& transport, const RankIdentity& own,
-                    const std::function<bool()>& waited_enough) {
+Verdict verdict(Transport& transport, const RankIdentity& own, const std::function<bool()>& waited_enough) {
   const Waiting waiting(transport, waited_enough);
   if (transport.rank() != 0) {
     waiting.send(0, to_text(own));
-    return waiting.receive(0);
+    const std::string said = waiting.receive(0);
+    return {said.substr(1), said[0] == '+'};
   }
   std::vector<RankIdentity> ranks = {own};
   std::vector<std::string> names = {transport.name(0)};
+  std::vector<std::size_t> heard;
+  Verdict verdict;
   for (std::size_t rank = 1; rank < transport.count(); ++rank) {
-    ranks.push_back(identity_from_text(waiting.receive(rank)));
-    names.push_back(transport.name(rank));
+    try {
+      ranks.push_back(identity_from_text(waiting.receive(rank)));
+      names.push_back(transport.name(rank));
+      heard.push_back(rank);
+    } catch (const Error& error) {
+      if (verdict.all_heard) verdict.text = error.what();
+      verdict.all_heard = false;
+    }
   }
-  const std::string text = disagreement(ranks, names);
-  for (std::size_t rank = 1; rank < transport.count(); ++rank) waiting.send(rank, text);
-  return text;
+  if (verdict.all_heard) verdict.text = disagreement(ranks, names);
+  for (const std::size_t rank : heard) waiting.send(rank, (verdict.all_heard ? '+' : '-') + verdict.text);
+  return verdict;
 }
 
 }  // namespace ztilde
