@@ -17,16 +17,16 @@
 namespace ztilde::cli {
 namespace {
 
-// How long a rank that fails before the handshake waits for the others to come as far, how much longer for rank 0
-// to say who is missing, and how long one that has nothing to say leaves to the one that has.
+// How long a rank that fails before the handshake waits for the others to come as far, how much longer for
+// rank 0 to say who is missing, and how long one that has nothing to say leaves to the one that has.
 constexpr std::chrono::seconds kForOthers{30}, kForVerdict{5}, kForSpeaker{2};
 
 struct Ranks {
   std::optional<Launch> launch = cli::launch();
   RanksLibrary library;
   std::unique_ptr<Transport> transport;
-  bool unusable = false;  // the component or MPI
-  bool agreed = false;    // the handshake was, whatever came of it
+  bool unusable = false;               // the component or MPI
+  bool agreed = false;                 // the handshake was, whatever came of it
   std::optional<std::size_t> speaker;  // of a failure that all know of
   bool all_there = false;              // to end in order with
 };
@@ -47,10 +47,11 @@ void start(Ranks& all) {
   all.library = load_ranks_library();
   all.transport.reset(all.library.transport());
   if (all.transport->count() != all.launch->count) {
-    throw Error(ErrorKind::data,
-                fmt::format("started as {} ranks, of which MPI knows {}; use the mpirun of the MPI library that "
-                            "ztilde was built with",
-                            all.launch->count, all.transport->count()));
+    throw Error(
+        ErrorKind::data,
+        fmt::format("started as {} ranks, of which MPI knows {}; use the mpirun of the MPI library that "
+                    "ztilde was built with",
+                    all.launch->count, all.transport->count()));
   }
   all.unusable = false;
 }
@@ -80,7 +81,8 @@ int fail_without_ranks(const Launch& launch, int exit_code, const std::string& m
 
 // The others learn of it in the handshake, which they come to or wait in.
 std::optional<int> fail_in_handshake(Ranks& all, int exit_code, const std::string& message) {
-  const auto until = std::chrono::steady_clock::now() + kForOthers + (all.launch->rank == 0 ? 0 : 1) * kForVerdict;
+  const auto until =
+      std::chrono::steady_clock::now() + kForOthers + (all.launch->rank == 0 ? 0 : 1) * kForVerdict;
   try {
     ranks_of_environment()->agree({.version = ZTILDE_VERSION, .run = {}, .files = {}, .failure = message},
                                   [&] { return std::chrono::steady_clock::now() > until; });
@@ -124,9 +126,10 @@ std::optional<int> left_to_rank_zero(std::string_view verb, bool is_verb) {
   const std::size_t count = all.launch->count;
   all.launch.reset();  // from here on as any process
   if (!is_verb) return {};
-  throw Error(ErrorKind::data, fmt::format("{}: cannot be done by {} ranks; start it without mpirun (train and "
-                                           "search can)",
-                                           verb, count));
+  throw Error(ErrorKind::data,
+              fmt::format("{}: cannot be done by {} ranks; start it without mpirun (train and "
+                          "search can)",
+                          verb, count));
 }
 
 void end_ranks() { ranks().transport.reset(); }
@@ -140,7 +143,8 @@ std::optional<int> fail_as_rank(int exit_code, const std::string& message) {
   } else if (all.speaker) {
     return end_with_others(all, exit_code, message);
   }
-  say(all.launch->rank == 0 ? message : fmt::format("{}: {}", all.transport->name(all.launch->rank), message));
+  say(all.launch->rank == 0 ? message
+                            : fmt::format("{}: {}", all.transport->name(all.launch->rank), message));
   all.library.abandon(exit_code);
   return exit_code;
 }

@@ -34,8 +34,9 @@ RanksLibrary load_ranks_library() {
   const std::string path = (library_folder() / "libztilde_mpi.so." ZTILDE_SOVERSION).string();
   std::error_code ignored;
   if (!fs::exists(path, ignored)) {
-    throw Error(ErrorKind::data, "started as several ranks, but this ztilde was built without MPI; build it with "
-                                 "libopenmpi-dev, or start it without mpirun");
+    throw Error(ErrorKind::data,
+                "started as several ranks, but this ztilde was built without MPI; build it with "
+                "libopenmpi-dev, or start it without mpirun");
   }
   // MPI's own plug-ins look for its symbols.
   void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL);
@@ -47,8 +48,8 @@ RanksLibrary load_ranks_library() {
   if (found.transport == nullptr || found.abandon == nullptr) {
     const char* reason = ::dlerror();
     throw Error(ErrorKind::data,
-                fmt::format("{} cannot be loaded ({}); install Debian's openmpi-bin, or start without mpirun", path,
-                            printable(reason == nullptr ? "unknown" : reason, 200)));
+                fmt::format("{} cannot be loaded ({}); install Debian's openmpi-bin, or start without mpirun",
+                            path, printable(reason == nullptr ? "unknown" : reason, 200)));
   }
   return found;
 }

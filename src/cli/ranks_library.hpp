@@ -1,4 +1,5 @@
-// The component libztilde_mpi.so, loaded when it is wanted: without MPI the program neither needs it nor waits for it.
+// The component libztilde_mpi.so, loaded when it is wanted: without MPI the program neither needs it nor
+// waits for it.
 #pragma once
 
 #include "ztilde/transport.hpp"
