@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/text.hpp"
+#include "cli/ranks.hpp"
 #include "cli/streams.hpp"
 #include "cli/verbs.hpp"
 #include "ztilde/error.hpp"
@@ -47,6 +48,10 @@ std::string menu() {
          "\n'ztilde VERB --help' lists the options of a verb, 'ztilde --version' says which this is.\n";
 }
 
+bool is_verb(std::string_view word) {
+  return std::ranges::find(kVerbs, word, &Verb::name) != std::end(kVerbs);
+}
+
 Outcome run(const Arguments& arguments) {
   const std::string first = arguments.empty() ? "--help" : arguments[0];
   if (first == "--help" || first == "-h" || first == "help") return {menu()};
@@ -67,14 +72,18 @@ int exit_code(ErrorKind kind) { return kind == ErrorKind::io ? 1 : kind == Error
 
 int fail(int code, std::string message) {
   std::ranges::replace(message, '\n', ' ');
+  if (const auto ended = fail_as_rank(code, message)) return *ended;
   write_error("error: " + message + "\n");
   return code;
 }
 
 int run_and_report(const Arguments& arguments) {
   try {
+    const std::string first = arguments.empty() ? "" : arguments[0];
+    if (const auto nothing_to_do = left_to_rank_zero(first, is_verb(first))) return *nothing_to_do;
     const Outcome outcome = run(arguments);
     write_output(outcome.output);
+    end_ranks();
     return outcome.exit_code;
   } catch (const ReaderGone&) {
     return 1;  // `| head` has what it wanted: no words about it

@@ -15,6 +15,9 @@
 
 namespace ztilde::cli {
 
+static bool silent = false;
+void silence() { silent = true; }
+
 void prepare_streams() {
   for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; ++stream) {
     // Opened for reading, so that writing to it still fails.
@@ -34,6 +37,7 @@ int write_fully(int descriptor, std::string_view text) {
 }
 
 void write_output(std::string_view text) {
+  if (silent) return;
   const int problem = write_fully(STDOUT_FILENO, text);
   if (problem == EPIPE) throw ReaderGone();
   if (problem == 0) return;
@@ -43,9 +47,12 @@ void write_output(std::string_view text) {
       fmt::format("standard output: cannot be written ({}); redirect it to a file with room", reason));
 }
 
-void write_error(std::string_view text) { write_fully(STDERR_FILENO, text); }
+void write_failure(std::string_view text) { write_fully(STDERR_FILENO, text); }
+void write_error(std::string_view text) {
+  if (!silent) write_failure(text);
+}
 
-bool error_is_terminal() { return ::isatty(STDERR_FILENO) != 0; }
+bool error_is_terminal() { return !silent && ::isatty(STDERR_FILENO) != 0; }
 
 static std::size_t width_of(int stream) {
   constexpr std::size_t kUsual = 80;

@@ -19,6 +19,11 @@ void write_output(std::string_view text);
 // What standard error does not take is lost.
 void write_error(std::string_view text);
 
+// As it, of a process that was silenced too.
+void write_failure(std::string_view text);
+// From here on nothing is written but failures; there is no terminal.
+void silence();
+
 bool error_is_terminal();
 // Columns of the terminal at standard error, else of COLUMNS, else 80.
 std::size_t terminal_width();

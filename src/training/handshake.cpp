@@ -173,22 +173,30 @@ std::string disagreement(std::span<const RankIdentity> ranks, std::span<const st
   return "";
 }
 
-std::string verdict(Transport& transport, const RankIdentity& own,
-                    const std::function<bool()>& waited_enough) {
+Verdict verdict(Transport& transport, const RankIdentity& own, const std::function<bool()>& waited_enough) {
   const Waiting waiting(transport, waited_enough);
   if (transport.rank() != 0) {
     waiting.send(0, to_text(own));
-    return waiting.receive(0);
+    const std::string said = waiting.receive(0);
+    return {said.substr(1), said[0] == '+'};
   }
   std::vector<RankIdentity> ranks = {own};
   std::vector<std::string> names = {transport.name(0)};
+  std::vector<std::size_t> heard;
+  Verdict verdict;
   for (std::size_t rank = 1; rank < transport.count(); ++rank) {
-    ranks.push_back(identity_from_text(waiting.receive(rank)));
-    names.push_back(transport.name(rank));
+    try {
+      ranks.push_back(identity_from_text(waiting.receive(rank)));
+      names.push_back(transport.name(rank));
+      heard.push_back(rank);
+    } catch (const Error& error) {
+      if (verdict.all_heard) verdict.text = error.what();
+      verdict.all_heard = false;
+    }
   }
-  const std::string text = disagreement(ranks, names);
-  for (std::size_t rank = 1; rank < transport.count(); ++rank) waiting.send(rank, text);
-  return text;
+  if (verdict.all_heard) verdict.text = disagreement(ranks, names);
+  for (const std::size_t rank : heard) waiting.send(rank, (verdict.all_heard ? '+' : '-') + verdict.text);
+  return verdict;
 }
 
 }  // namespace ztilde

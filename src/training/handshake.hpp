@@ -27,9 +27,14 @@ RankIdentity identity_from_text(const std::string& text);
 // "": all may begin. Otherwise one line: which rank cannot go on, or differs from rank 0 in what. By rank.
 std::string disagreement(std::span<const RankIdentity> ranks, std::span<const std::string> names);
 
-// Collective; the first use of a transport, by tags 32,766 and 32,767. Every rank gets the verdict of
-// disagreement(). Once `waited_enough` says so, Error(io) names a rank that was not heard of.
-std::string verdict(Transport& transport, const RankIdentity& own,
-                    const std::function<bool()>& waited_enough);
+struct Verdict {
+  std::string text;       // of disagreement()
+  bool all_heard = true;  // false: a rank does not answer, which text says
+};
+
+// Collective; the first use of a transport, by tags 32,766 and 32,767. Every rank gets the same verdict. Once
+// `waited_enough` says so, rank 0 gives up those it has not heard of; the others should wait somewhat longer,
+// for they hear from rank 0 who is missing. Throws Error(io) where a rank does not hear from rank 0.
+Verdict verdict(Transport& transport, const RankIdentity& own, const std::function<bool()>& waited_enough);
 
 }  // namespace ztilde
