@@ -1,9 +1,10 @@
 // Packed files, whose checksums keep most bytes out: a first byte says whether they are mended.
+#include "ztilde/pack.hpp"
+
 #include <cstring>
 
 #include "data/pack_header.hpp"
 #include "fuzz.hpp"
-#include "ztilde/pack.hpp"
 
 using namespace ztilde;
 

@@ -17,7 +17,8 @@ const TemporaryFolder& packed() {
     folder.write("flowers.csv", flowers());
     folder.write("houses.csv", houses());
     const auto pack = [&](const std::string& name) {
-      return ztilde(folder, {"pack", "--data", name + ".csv", "--out", name + ".pack", "--order", "kept", "--quiet"})
+      return ztilde(folder,
+                    {"pack", "--data", name + ".csv", "--out", name + ".pack", "--order", "kept", "--quiet"})
                  .exit_code == 0;
     };
     return pack("flowers") && pack("houses") &&
@@ -30,7 +31,8 @@ const TemporaryFolder& packed() {
 // The metadata says where rows came from; what is behind it are the weights.
 std::string weights_of(const std::string& model) {
   std::uint64_t header = 0;
-  for (int i = 7; i >= 0; --i) header = header << 8 | static_cast<unsigned char>(model[static_cast<std::size_t>(i)]);
+  for (int i = 7; i >= 0; --i)
+    header = header << 8 | static_cast<unsigned char>(model[static_cast<std::size_t>(i)]);
   return model.substr(8 + header);
 }
 
@@ -46,15 +48,20 @@ TEST(Pack, training_on_a_packed_file_gives_the_bits_of_training_on_its_table) {
 }
 
 TEST(Pack, verbs_say_the_same_of_a_packed_file_as_of_its_table) {
-  for (const std::vector<std::string> verb :
-       {std::vector<std::string>{"evaluate", "model", "--json"}, {"predict", "model"}, {"doctor", "model", "--json"},
-        {"monitor", "model", "--json"}, {"compare", "model", "model", "--json"}}) {
+  const std::vector<std::vector<std::string>> verbs = {{"evaluate", "model", "--json"},
+                                                       {"predict", "model"},
+                                                       {"doctor", "model", "--json"},
+                                                       {"monitor", "model", "--json"},
+                                                       {"compare", "model", "model", "--json"}};
+  for (const std::vector<std::string>& verb : verbs) {
     const auto said = [&](const std::string& data) {
       std::vector<std::string> arguments = verb;
       arguments.insert(arguments.end(), {"--data", data});
       Result run = ztilde(packed(), arguments);
-      EXPECT_TRUE(run.exit_code == 0 || verb[0] == "doctor" || verb[0] == "monitor") << verb[0] << ": " << run.err;
-      for (auto at = run.out.find(data); at != run.out.npos; at = run.out.find(data)) run.out.erase(at, data.size());
+      EXPECT_TRUE(run.exit_code == 0 || verb[0] == "doctor" || verb[0] == "monitor")
+          << verb[0] << ": " << run.err;
+      for (auto at = run.out.find(data); at != run.out.npos; at = run.out.find(data))
+        run.out.erase(at, data.size());
       return run.out;
     };
     const std::string of_table = said("flowers.csv");
@@ -67,16 +74,19 @@ TEST(Pack, columns_categories_and_classes_are_found_by_their_names) {
   const TemporaryFolder folder;
   std::string train = "size,colour,kind\n", other = "colour,size,more,kind\n";
   for (int r = 0; r < 120; ++r) {
-    const std::string size = std::to_string(r % 10), colour = r % 3 == 0 ? "red" : r % 3 == 1 ? "green" : "azure";
+    const std::string size = std::to_string(r % 10), colour = r % 3 == 0   ? "red"
+                                                              : r % 3 == 1 ? "green"
+                                                                           : "azure";
     const std::string kind = r % 10 > 4 ? "large" : r % 3 == 0 ? "a small red" : "small";
     train += size + "," + colour + "," + kind + "\n";
-    if (r % 3 != 2 && kind != "a small red") other += (r == 4 ? "pink" : colour) + "," + size + ",1," + kind + "\n";
+    if (r % 3 != 2 && kind != "a small red")
+      other += (r == 4 ? "pink" : colour) + "," + size + ",1," + kind + "\n";
   }
   folder.write("train.csv", train);
   folder.write("other.csv", other);
   ASSERT_EQ(ztilde(folder, quick_train("train.csv", {"--quiet", "--out", "m"})).exit_code, 0);
-  ASSERT_EQ(ztilde(folder, {"pack", "--data", "other.csv", "--out", "o", "--order", "kept", "--categorical", "colour",
-                            "--numeric", "more", "--quiet"})
+  ASSERT_EQ(ztilde(folder, {"pack", "--data", "other.csv", "--out", "o", "--order", "kept", "--categorical",
+                            "colour", "--numeric", "more", "--quiet"})
                 .exit_code,
             0);
   const auto metrics = [&](const std::string& data) {
@@ -105,7 +115,8 @@ TEST(Pack, what_was_decided_when_packing_is_refused_by_name) {
   EXPECT_EQ(refusal({"--missing", "mean"}), "error: --missing:" + decided);
   EXPECT_EQ(refusal({"--labels", "l"}), "error: --labels:" + decided);
   EXPECT_EQ(refusal({"--task", "classify"}), "error: --task:" + decided);
-  EXPECT_NE(refusal({"--target", "width"}).find("--target: does not go with a packed file"), std::string::npos);
+  EXPECT_NE(refusal({"--target", "width"}).find("--target: does not go with a packed file"),
+            std::string::npos);
   const Result other = ztilde(packed(), {"evaluate", "model", "--data", "houses.pack"});
   EXPECT_EQ(other.err.substr(0, 60), "error: houses.pack: no packed column is called 'length', whi");
   const Result twice = ztilde(packed(), {"pack", "--data", "flowers.pack", "--out", "x"});
@@ -139,7 +150,8 @@ TEST(Pack, images_are_packed_as_bytes) {
   for (int i = 0; i < 8; ++i) labels += static_cast<char>(i % 2);
   folder.write("i", images);
   folder.write("l", labels);
-  const Result run = ztilde(folder, {"pack", "--data", "i", "--labels", "l", "--out", "p", "--order", "kept", "--json"});
+  const Result run =
+      ztilde(folder, {"pack", "--data", "i", "--labels", "l", "--out", "p", "--order", "kept", "--json"});
   ASSERT_EQ(run.exit_code, 0) << run.err;
   EXPECT_EQ(parsed(run.out)["cells"], "u8");
   EXPECT_EQ(folder.read("p").substr(4096, 32), images.substr(16));
@@ -148,15 +160,18 @@ TEST(Pack, images_are_packed_as_bytes) {
 TEST(Pack, a_killed_packing_leaves_nothing_but_the_lock_that_its_successor_takes) {
   const TemporaryFolder folder;
   std::string rows;
-  for (int r = 0; r < 200000; ++r) rows += std::to_string(r) + ",2.5,0.125," + std::to_string(r % 3) + "\n";
+  for (int r = 0; r < 400000; ++r) rows += std::to_string(r) + ",2.5,0.125," + std::to_string(r % 3) + "\n";
   folder.write("t.csv", "a,b,c,kind\n" + rows);
-  const std::vector<std::string> pack = {"pack", "--data", "t.csv", "--out", "p", "--threads", "1", "--quiet"};
+  const std::vector<std::string> pack = {"pack", "--data",    "t.csv", "--out",
+                                         "p",    "--threads", "1",     "--quiet"};
   // Once its lock is there it reads, or writes.
-  const Result killed = ztilde(folder, pack, {.meanwhile = [&](pid_t process) {
-                                 while (folder.files() < 2) ::usleep(200);
-                                 ::usleep(20000);
-                                 ::kill(process, SIGKILL);
-                               }});
+  Setting setting;
+  setting.meanwhile = [&](pid_t process) {
+    while (folder.files() < 2) ::usleep(200);
+    ::usleep(5000);
+    ::kill(process, SIGKILL);
+  };
+  const Result killed = ztilde(folder, pack, setting);
   ASSERT_EQ(killed.exit_code, 128 + SIGKILL);
   EXPECT_FALSE(std::filesystem::exists(folder / "p"));
   for (const auto& entry : std::filesystem::directory_iterator(folder.path())) {

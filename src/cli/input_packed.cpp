@@ -29,22 +29,25 @@ struct Fit {
   std::vector<std::size_t> place;  // of its categories in the model's column; empty for numbers
 };
 
-std::vector<Fit> fit_columns(const Dataset& data, const std::vector<Column>& wanted, const std::string& path) {
+std::vector<Fit> fit_columns(const Dataset& data, const std::vector<Column>& wanted,
+                             const std::string& path) {
   std::vector<Fit> fits;
   for (const Column& column : wanted) {
     const auto found = std::ranges::find(data.column_names, column.name);
     if (found == data.column_names.end()) {
-      refuse(shown_path(path), fmt::format("no packed column is called '{}', which the model takes{}",
-                                           printable(column.name), did_you_mean(column.name, data.column_names)));
+      refuse(shown_path(path),
+             fmt::format("no packed column is called '{}', which the model takes{}", printable(column.name),
+                         did_you_mean(column.name, data.column_names)));
     }
     Fit fit{static_cast<std::size_t>(found - data.column_names.begin()), {}};
     const Column packed = column_at(data, fit.from);
     if (packed.kind != column.kind) {
       const bool numbers = packed.kind == ColumnKind::numeric;
-      refuse(shown_path(path), fmt::format("'{}' is packed as {}, and the model takes {}; pack it again with {} {}",
-                                           printable(column.name), numbers ? "numbers" : "categories",
-                                           numbers ? "categories" : "numbers",
-                                           numbers ? "--categorical" : "--numeric", printable(column.name)));
+      refuse(shown_path(path),
+             fmt::format("'{}' is packed as {}, and the model takes {}; pack it again with {} {}",
+                         printable(column.name), numbers ? "numbers" : "categories",
+                         numbers ? "categories" : "numbers", numbers ? "--categorical" : "--numeric",
+                         printable(column.name)));
     }
     if (column.kind == ColumnKind::categorical) {
       fit.place = places_in(column.categories, packed.categories);
@@ -63,10 +66,12 @@ void take_columns(Dataset& data, const std::vector<Column>& wanted, const InputF
     for (std::size_t i = 0; i < fits.size(); ++i) {
       float cell = data.floats[r * data.columns + fits[i].from];
       if (!fits[i].place.empty()) cell = static_cast<float>(fits[i].place[static_cast<std::size_t>(cell)]);
-      if (files.table.refuse_unseen && !fits[i].place.empty() && cell == static_cast<float>(fits[i].place.back())) {
-        refuse(shown_path(files.data), fmt::format("a category of '{}' was not there in training; correct it, or say "
-                                                   "--unseen slot",
-                                                   printable(wanted[i].name)));
+      if (files.table.refuse_unseen && !fits[i].place.empty() &&
+          cell == static_cast<float>(fits[i].place.back())) {
+        refuse(shown_path(files.data),
+               fmt::format("a category of '{}' was not there in training; correct it, or say "
+                           "--unseen slot",
+                           printable(wanted[i].name)));
       }
       floats.push_back(cell);
     }
@@ -86,13 +91,14 @@ void require_images_fit(const Dataset& data, const Model& model, const std::stri
   if (!data.column_names.empty())
     refuse(shown_path(path), "holds a table, and the model was trained on images; pack images");
   const bool known = model.image_width != 0 && data.image_width != 0;
-  if (data.columns == model.network.inputs && (!known || (data.image_width == model.image_width &&
-                                                          data.image_height == model.image_height)))
+  if (data.columns == model.network.inputs &&
+      (!known || (data.image_width == model.image_width && data.image_height == model.image_height)))
     return;
-  refuse(shown_path(path), fmt::format("its images have {} values each, {} × {} pixels, and the model takes {}; pack "
-                                       "images of the model's size",
-                                       with_commas(data.columns), data.image_width, data.image_height,
-                                       with_commas(model.network.inputs)));
+  refuse(shown_path(path),
+         fmt::format("its images have {} values each, {} × {} pixels, and the model takes {}; pack "
+                     "images of the model's size",
+                     with_commas(data.columns), data.image_width, data.image_height,
+                     with_commas(model.network.inputs)));
 }
 
 void take_columns_of(Dataset& data, const Model& model, const InputFiles& files) {
@@ -104,8 +110,9 @@ void take_columns_of(Dataset& data, const Model& model, const InputFiles& files)
   for (std::size_t i = 0; i < data.columns; ++i) packed.push_back(column_at(data, i));
   if (packed == wanted) return;
   if (data.store) {
-    refuse(shown_path(files.data), "its columns or categories are not the model's, or in another order; pack it "
-                                   "again, or read it into memory");
+    refuse(shown_path(files.data),
+           "its columns or categories are not the model's, or in another order; pack it "
+           "again, or read it into memory");
   }
   take_columns(data, wanted, files);
   data.column_names = model.column_names;
@@ -133,8 +140,9 @@ void take_target(Dataset& data, const Model& model, const std::string& path, Csv
   for (float& target : data.targets) {
     const auto kind = static_cast<std::size_t>(target);
     if (places[kind] == model.classes.size()) {
-      refuse(shown_path(path), fmt::format("the class '{}' is none of the model's{}", printable(data.classes[kind]),
-                                           did_you_mean(data.classes[kind], model.classes)));
+      refuse(shown_path(path),
+             fmt::format("the class '{}' is none of the model's{}", printable(data.classes[kind]),
+                         did_you_mean(data.classes[kind], model.classes)));
     }
     target = static_cast<float>(places[kind]);
   }
@@ -147,8 +155,9 @@ Dataset read_packed_for(const Model& model, const InputFiles& files, CsvOptions:
   Dataset data = files.packed_on_disk ? open_packed(files.data) : read_packed(files.data);
   if (data.rules.missing != MissingUse::refuse && model.rules.missing == MissingUse::refuse &&
       !model.column_names.empty()) {
-    refuse(shown_path(files.data), "was packed with --missing, and the model refuses missing numbers; pack it "
-                                   "again without");
+    refuse(shown_path(files.data),
+           "was packed with --missing, and the model refuses missing numbers; pack it "
+           "again without");
   }
   take_columns_of(data, model, files);
   take_target(data, model, files.data, use);

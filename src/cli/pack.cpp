@@ -61,12 +61,12 @@ void require_sense(const OptionTable& table, const PackArguments& options) {
   require_data(options.input);
   if (options.out.empty()) refuse("--out", "missing; name the packed file");
   if (options.out == "-") refuse("--out", "a packed file cannot go to standard output; name a file");
-  require_other_file({"--out", options.out},
-                     {{"--data", options.input.data},
-                      {"--labels", options.input.labels},
-                      {"--columns", options.input.table.columns_file}});
+  require_other_file({"--out", options.out}, {{"--data", options.input.data},
+                                              {"--labels", options.input.labels},
+                                              {"--columns", options.input.table.columns_file}});
   std::error_code ignored;
-  if (std::filesystem::exists(options.out, ignored) && !std::filesystem::is_regular_file(options.out, ignored))
+  if (std::filesystem::exists(options.out, ignored) &&
+      !std::filesystem::is_regular_file(options.out, ignored))
     refuse("--out", fmt::format("{} is no file; name one", shown_path(options.out)));
   if (options.pack.order == PackOrder::kept)
     table.exclude("--order kept", {"--seed"}, "nothing is shuffled; leave it out");
@@ -74,7 +74,8 @@ void require_sense(const OptionTable& table, const PackArguments& options) {
 
 PackInfo pack(const OptionTable& table, const PackArguments& options) {
   const InputKind kind = kind_of(options.input);
-  if (kind == InputKind::packed) refuse(shown_path(options.input.data), "is packed already; give what it was made of");
+  if (kind == InputKind::packed)
+    refuse(shown_path(options.input.data), "is packed already; give what it was made of");
   if (kind != InputKind::table) {
     table.exclude("images", {"--memory"}, "they are packed in memory; leave it out");
     return pack_rows(read_labelled_rows(table, options.input, options.target, options.task, options.threads),

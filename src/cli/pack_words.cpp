@@ -20,8 +20,9 @@ std::string target_words(const Dataset& frame) {
   std::string names;
   for (std::size_t i = 0; i < std::min(kMostShown, frame.classes.size()); ++i)
     names += (i == 0 ? "" : ", ") + printable(frame.classes[i]);
-  return fmt::format("'{}', {} classes: {}{}", printable(frame.target_name), with_commas(frame.classes.size()),
-                     names, frame.classes.size() > kMostShown ? ", …" : "");
+  return fmt::format("'{}', {} classes: {}{}", printable(frame.target_name),
+                     with_commas(frame.classes.size()), names,
+                     frame.classes.size() > kMostShown ? ", …" : "");
 }
 
 std::string column_words(const PackInfo& info) {

@@ -8,8 +8,8 @@
 
 namespace ztilde::pack_file {
 
-// A file in the folder of `path` that has no name, so that nothing is left of it however its writer ends. Where
-// the file system knows no such files, it has the name of a temporary (base/files.hpp).
+// A file in the folder of `path` that has no name, so that nothing is left of it however its writer ends.
+// Where the file system knows no such files, it has the name of a temporary (base/files.hpp).
 class NamelessFile {
  public:
   // scratch: is never to be named, and so has no name on any file system. Throws Error(io), as all below do.

@@ -51,7 +51,8 @@ class SteadyFile {
     while (bytes > 0) {
       const ssize_t count = ::pread(descriptor_, at, bytes, static_cast<off_t>(offset));
       if (count < 0 && errno == EINTR) continue;
-      if (count < 0) fail(path_, fmt::format("{} cannot be read ({})", what, std::strerror(errno)), ErrorKind::io);
+      if (count < 0)
+        fail(path_, fmt::format("{} cannot be read ({})", what, std::strerror(errno)), ErrorKind::io);
       if (count == 0) refuse(what);
       at += count;
       bytes -= static_cast<std::size_t>(count);
@@ -69,8 +70,9 @@ class SteadyFile {
  private:
   bool changed() const {
     struct stat now {};
-    return ::fstat(descriptor_, &now) != 0 || now.st_size != opened_.st_size || now.st_ino != opened_.st_ino ||
-           now.st_mtim.tv_sec != opened_.st_mtim.tv_sec || now.st_mtim.tv_nsec != opened_.st_mtim.tv_nsec;
+    return ::fstat(descriptor_, &now) != 0 || now.st_size != opened_.st_size ||
+           now.st_ino != opened_.st_ino || now.st_mtim.tv_sec != opened_.st_mtim.tv_sec ||
+           now.st_mtim.tv_nsec != opened_.st_mtim.tv_nsec;
   }
 
   std::string path_;
@@ -260,9 +262,9 @@ Dataset read_packed(const std::string& path) {
   const pack_file::PackedRows rows(path);
   const std::size_t most = memory_limit().bytes;
   if (rows.header().inputs.bytes > most) {
-    pack_file::fail(path, fmt::format("its inputs take {}, more than {} ({}); use a part of the data",
-                                      shown_bytes(rows.header().inputs.bytes), memory_limit().words,
-                                      shown_bytes(most)));
+    pack_file::fail(
+        path, fmt::format("its inputs take {}, more than {} ({}); use a part of the data",
+                          shown_bytes(rows.header().inputs.bytes), memory_limit().words, shown_bytes(most)));
   }
   Dataset data = pack_file::without_inputs(rows);
   if (rows.is_bytes()) {

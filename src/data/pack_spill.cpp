@@ -16,7 +16,7 @@ namespace {
 // (targets, weights, their order).
 constexpr std::size_t kBufferShare = 8, kBucketShare = 4, kRowShare = 4;
 constexpr std::size_t kMostBuckets = 1024, kLeastBuffer = std::size_t{1} << 16;
-constexpr std::size_t kBytesOfRow = 5 * sizeof(float);    // targets and weights twice over, and the order
+constexpr std::size_t kBytesOfRow = 5 * sizeof(float);  // targets and weights twice over, and the order
 constexpr std::size_t kBytesOfKey = 2 * sizeof(std::uint64_t);
 // Training shuffles with the same purpose, in layer 0.
 constexpr std::uint32_t kKeyLayer = 1;

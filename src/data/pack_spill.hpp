@@ -14,8 +14,8 @@
 
 namespace ztilde::pack_file {
 
-// Rows come out in the order of random keys that depend on the seed and the row's number alone. A bucket holds
-// the keys of one interval, so the order does not depend on how many buckets there are.
+// Rows come out in the order of random keys that depend on the seed and the row's number alone. A bucket
+// holds the keys of one interval, so the order does not depend on how many buckets there are.
 class RowSpill {
  public:
   RowSpill(const std::string& out, std::size_t row_bytes, const PackOptions& options);

@@ -44,8 +44,9 @@ std::string mixed_table(int rows) {
   std::string text = "size,colour,weight,kind\n";
   const char* colours[] = {"red", "green", "", "azure"};
   for (int r = 0; r < rows; ++r) {
-    text += (r % 7 == 3 ? "" : std::to_string(static_cast<double>(random() % 1000) / 8)) + "," + colours[random() % 4] + "," +
-            std::to_string(random() % 5 + 1) + "," + (random() % 2 == 0 ? "yes" : "no") + "\n";
+    text += (r % 7 == 3 ? "" : std::to_string(static_cast<double>(random() % 1000) / 8)) + "," +
+            colours[random() % 4] + "," + std::to_string(random() % 5 + 1) + "," +
+            (random() % 2 == 0 ? "yes" : "no") + "\n";
   }
   return text;
 }
