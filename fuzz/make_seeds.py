@@ -147,3 +147,14 @@ with tempfile.TemporaryDirectory() as folder:
     put("checkpoint", "small", (folder / "small.ckpt").read_bytes())
     put("checkpoint", "other_run", (folder / "run.ckpt").read_bytes())
     put("checkpoint", "model", (folder / "classify").read_bytes())
+
+with tempfile.TemporaryDirectory() as folder:
+    table, out = Path(folder) / "t.csv", Path(folder) / "p"
+    table.write_text("a,b,kind\n1,x,u\n,y,v\n3,x,u\n4,y,v\n")
+    subprocess.run([program, "pack", "--data", table, "--out", out, "--order", "kept", "--missing", "mean", "--quiet"],
+                   check=True, stdout=subprocess.DEVNULL)
+    packed = out.read_bytes()
+put("pack", "table", b"\0" + packed)
+put("pack", "mended", b"\1" + packed.replace(b'"classify"', b'"regress" '))
+put("pack", "cut", b"\0" + packed[:5000])
+put("pack", "header", b"\1" + packed[:-5])

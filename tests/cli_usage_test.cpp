@@ -20,7 +20,7 @@ const std::vector<BadUse>& bad_uses() {
       {{""},
        2,
        "'': unknown verb; known are train, evaluate, predict, doctor, monitor, recalibrate, fold, "
-       "insert, compare, export, import, report, inspect-data, inspect, lab"},
+       "insert, compare, export, import, report, pack, inspect-data, inspect, lab"},
       {{"--versoin"}, 2, "--versoin: unknown option; did you mean --version?"},
       {{"train"}, 2, "--data: missing; name a table, an IDX image file or a folder of images"},
       {{"train", "--data"}, 2, "--data: needs a value, PATH"},

@@ -16,6 +16,7 @@
 #include "ztilde/model.hpp"
 #include "ztilde/monitor.hpp"
 #include "ztilde/network.hpp"
+#include "ztilde/pack.hpp"
 #include "ztilde/pytorch.hpp"
 #include "ztilde/reference.hpp"
 #include "ztilde/train.hpp"

@@ -9,6 +9,7 @@
 #include "base/files.hpp"
 #include "base/text.hpp"
 #include "data/table_columns.hpp"
+#include "ztilde/pack.hpp"
 
 namespace ztilde::cli {
 namespace {
@@ -116,8 +117,8 @@ const std::vector<std::string> kAugmentOptions = {"--flip", "--shift", "--cutout
 void add_input_options(OptionTable& table, InputFiles& files) {
   table.text(
       "--data", "PATH", files.data,
-      "the rows: a table (CSV or TSV with a header), an IDX image file, both plain or .gz, or a folder "
-      "of PNG and JPEG images with a folder for each class; - is standard input");
+      "the rows: a table (CSV or TSV with a header), an IDX image file, both plain or .gz, a folder of PNG "
+      "and JPEG images with a folder for each class, or what ztilde pack wrote; - is standard input");
   table.text("--labels", "PATH", files.labels, "the IDX labels of an IDX image file");
   add_image_options(table, files.images);
 }
@@ -153,7 +154,41 @@ void require_data(const InputFiles& files) {
   if (files.data.empty()) refuse("--data", "missing; name a table, an IDX image file or a folder of images");
 }
 
+namespace {
+
+// What was decided when the rows were packed.
+void refuse_packed_options(const InputFiles& files) {
+  const TableArguments& table = files.table;
+  const auto has_role = [&](ColumnRole role) {
+    return std::ranges::find(table.roles, role, &std::pair<std::string, ColumnRole>::second) !=
+           table.roles.end();
+  };
+  const std::pair<const char*, bool> given[] = {
+      {"--labels", !files.labels.empty()},
+      {"--image-size", files.images.size.has_value()},
+      {"--image-layout", files.images.layout != ImageLayout::automatic},
+      {"--delimiter", table.delimiter != 0},
+      {"--decimal-comma", table.decimal_comma},
+      {"--no-header", table.no_header},
+      {"--columns", !table.columns_file.empty()},
+      {"--categorical", has_role(ColumnRole::categorical)},
+      {"--numeric", has_role(ColumnRole::numeric)},
+      {"--ignore", has_role(ColumnRole::ignored)},
+      {"--weight-column", has_role(ColumnRole::weight)},
+      {"--missing", table.missing != MissingUse::refuse},
+      {"--missing-values", !table.missing_words.empty()}};
+  for (const auto& [name, is_given] : given) {
+    if (is_given) refuse(name, "was decided when the rows were packed; leave it out, or pack them again");
+  }
+}
+
+}  // namespace
+
 InputKind kind_of(const InputFiles& files) {
+  if (is_packed(files.data)) {
+    refuse_packed_options(files);
+    return InputKind::packed;
+  }
   const InputKind kind = is_folder(files.data)                           ? InputKind::image_folder
                          : !files.labels.empty() || begins_as_idx(files) ? InputKind::idx
                                                                          : InputKind::table;
@@ -169,6 +204,13 @@ InputKind kind_of(const InputFiles& files) {
 Dataset read_labelled_rows(const OptionTable& table, const InputFiles& files, const std::string& target,
                            std::optional<Task> task, std::size_t threads) {
   const InputKind kind = kind_of(files);
+  if (kind == InputKind::packed) {
+    table.exclude("a packed file", {"--target"}, "it was decided when the rows were packed; leave it out");
+    if (task) refuse("--task", "was decided when the rows were packed; leave it out, or pack them again");
+    Dataset data = files.packed_on_disk ? open_packed(files.data) : read_packed(files.data);
+    if (data.image_width == 0) table.exclude("rows without pixels", kAugmentOptions, "leave it out");
+    return data;
+  }
   if (kind == InputKind::table) {
     table.exclude("a table", kAugmentOptions, "it has no pixels; leave it out");
     CsvOptions options = csv_options(files.table);
@@ -249,7 +291,10 @@ Dataset read_for_model(const Model& model, const InputFiles& files, CsvOptions::
                        std::size_t threads, const std::vector<std::string>& keep) {
   const InputKind kind = kind_of(files);
   if (kind != InputKind::table && !keep.empty())
-    refuse("--with-columns", "images have no columns to keep; leave it out");
+    refuse("--with-columns", kind == InputKind::packed
+                                 ? "a packed file keeps no texts; leave it out, or give a table"
+                                 : "images have no columns to keep; leave it out");
+  if (kind == InputKind::packed) return read_packed_for(model, files, use);
   if (kind == InputKind::image_folder) return read_folder_for(model, files, use, threads);
   if (kind == InputKind::idx) {
     if (use == CsvOptions::Target::required && files.labels.empty()) {

@@ -24,11 +24,12 @@ struct ImageArguments {
 
 struct InputFiles {
   std::string data, labels;
-  TableArguments table;   // of a table
-  ImageArguments images;  // of images
+  TableArguments table;         // of a table
+  ImageArguments images;        // of images
+  bool packed_on_disk = false;  // the inputs of a packed file stay there, in Dataset::store
 };
 
-enum class InputKind { table, idx, image_folder };
+enum class InputKind { table, idx, image_folder, packed };
 
 // --data, --labels, --image-size and --image-layout.
 void add_input_options(OptionTable& table, InputFiles& files);
@@ -42,7 +43,8 @@ void require_data(const InputFiles& files);
 // What training does to images, which a table refuses.
 extern const std::vector<std::string> kAugmentOptions;
 
-// Images come in a folder, with labels, or in a file that begins as IDX files do. A pipe is not looked
+// Images come in a folder, with labels, or in a file that begins as IDX files do; packed rows in one that
+// begins as those do. A pipe is not looked
 // into. Refuses options that are of another kind of input.
 InputKind kind_of(const InputFiles& files);
 
@@ -50,6 +52,9 @@ InputKind kind_of(const InputFiles& files);
 // has the options that images refuse.
 Dataset read_labelled_rows(const OptionTable& table, const InputFiles& files, const std::string& target,
                            std::optional<Task> task, std::size_t threads);
+
+// Packed rows as the model takes them: its columns in its order, categories and classes by their texts.
+Dataset read_packed_for(const Model& model, const InputFiles& files, CsvOptions::Target use);
 
 // What the reader must know of a model to read its tables.
 CsvOptions csv_options_for(const Model& model, const InputFiles& files, CsvOptions::Target use);

@@ -6,9 +6,11 @@
 #include "cli/image_words.hpp"
 #include "cli/input.hpp"
 #include "cli/options.hpp"
+#include "cli/pack_words.hpp"
 #include "cli/streams.hpp"
 #include "cli/survey_words.hpp"
 #include "cli/verbs.hpp"
+#include "ztilde/pack.hpp"
 
 namespace ztilde::cli {
 namespace {
@@ -16,7 +18,7 @@ namespace {
 struct InspectDataOptions {
   InputFiles input;
   std::string target, write_columns;
-  bool json = false, force = false;
+  bool json = false, force = false, check = false;
 };
 
 OptionTable inspect_data_options(InspectDataOptions& options) {
@@ -24,11 +26,15 @@ OptionTable inspect_data_options(InspectDataOptions& options) {
                     "What a table holds, column by column, and what train would make of it: roles,\n"
                     "missing values, numbers and categories. Nothing is refused for its values.\n"
                     "Of images their sizes, channels and classes, and those that cannot be read.");
-  table.positional("FILE", options.input.data,
-                   "a table, plain or .gz, an IDX image file, or a folder of images; - is standard input");
+  table.positional(
+      "FILE", options.input.data,
+      "a table, plain or .gz, an IDX image file, a folder of images, or a packed file; - is standard "
+      "input");
   table.group("Images");
   table.text("--labels", "PATH", options.input.labels, "the IDX labels of an IDX image file");
   add_layout_option(table, options.input.images);
+  table.group("Packed file");
+  table.flag("--check", options.check, "read all of it and verify every checksum");
   table.group("Table");
   add_format_options(table, options.input.table);
   add_role_options(table, options.input.table);
@@ -41,6 +47,7 @@ OptionTable inspect_data_options(InspectDataOptions& options) {
   table.group("Other");
   table.example("ztilde inspect-data houses.csv --target price");
   table.example("ztilde inspect-data photos");
+  table.example("ztilde inspect-data houses.pack --check");
   table.example("ztilde inspect-data houses.csv --write-columns columns.json");
   return table;
 }
@@ -57,7 +64,15 @@ Outcome run_inspect_data(const Arguments& arguments) {
                        {{"FILE", path}, {"--columns", options.input.table.columns_file}});
     require_writable(options.write_columns, options.force);
   }
-  if (const InputKind kind = kind_of(options.input); kind != InputKind::table) {
+  const InputKind kind = kind_of(options.input);
+  if (kind == InputKind::packed) {
+    table.exclude("a packed file", {"--target", "--write-columns"},
+                  "columns were decided when the rows were packed; leave it out");
+    const PackInfo info = options.check ? check_packed(path) : describe_packed(path);
+    return {options.json ? pack_json(info, path, options.check) : pack_words(info, path, options.check)};
+  }
+  if (options.check) refuse("--check", "given without a packed file, which has checksums; leave it out");
+  if (kind != InputKind::table) {
     table.exclude("images", {"--target", "--write-columns"}, "they have no columns; leave it out");
     table.exclude("images", kTableOptions, "they have no columns; leave it out");
     const ImagesFound found = kind == InputKind::image_folder

@@ -36,6 +36,7 @@ constexpr Verb kVerbs[] = {
     {"export", "a model as ONNX, as C source or for PyTorch", run_export},
     {"import", "a model of others: ONNX, or PyTorch's weights", run_import},
     {"report", "a page that shows how a training went, from its log", run_report},
+    {"pack", "rows as a binary file that is read block by block", run_pack},
     {"inspect-data", "what a table holds, column by column, before training on it", run_inspect_data},
     {"inspect", "what is in a model: layers, parameters, conventions, columns", run_inspect},
     {"lab", "the claims about batch norm, measured", run_lab},

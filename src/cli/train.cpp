@@ -60,7 +60,8 @@ Dataset read_validation_rows(const TrainArguments& arguments, const Dataset& dat
   described.classes = data.classes;
   InputFiles files = arguments.valid;
   files.table = arguments.input.table;
-  if (data.column_names.empty() && files.labels.empty() && kind_of(files) != InputKind::image_folder) {
+  const bool needs_labels = kind_of(files) == InputKind::idx || kind_of(files) == InputKind::table;
+  if (data.column_names.empty() && files.labels.empty() && needs_labels) {
     refuse("--valid-labels", "missing; name the IDX file with the labels of --valid");
   }
   if (kind_of(files) == InputKind::idx) files.images.layout = arguments.input.images.layout;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cctype>
 #include <charconv>
 #include <cmath>
 
@@ -71,6 +72,32 @@ double parse_real(std::string_view label, std::string_view text, const Range& ra
            fmt::format("{} is out of range; give a number {}", printable(text, kShownText), range.words()));
   }
   return value;
+}
+
+std::uint64_t parse_size(std::string_view label, std::string_view text, std::uint64_t least) {
+  constexpr std::string_view kUnits = "KMG";
+  std::string_view number = text;
+  if (number.ends_with('B') || number.ends_with('b')) number.remove_suffix(1);
+  double unit = 1;
+  if (!number.empty()) {
+    const char last = static_cast<char>(std::toupper(static_cast<unsigned char>(number.back())));
+    const std::size_t place = kUnits.find(last);
+    if (place != kUnits.npos) {
+      unit = static_cast<double>(std::uint64_t{1} << 10 * (place + 1));
+      number.remove_suffix(1);
+    }
+  }
+  double value = 0;
+  const char* end = number.data() + number.size();
+  const auto [stop, failure] = std::from_chars(number.data(), end, value);
+  if (failure != std::errc() || stop != end || !(value >= 0))
+    refuse(label, fmt::format("'{}' is no size; give one such as 512M or 2G", printable(text, kShownText)));
+  const double bytes = value * unit;
+  if (bytes < static_cast<double>(least) || bytes >= 0x1p62) {
+    refuse(label, fmt::format("{} is out of range; give {}M or more", printable(text, kShownText),
+                              (least + (1 << 20) - 1) >> 20));
+  }
+  return static_cast<std::uint64_t>(bytes);
 }
 
 std::vector<std::string> split_list(std::string_view text) {

@@ -27,6 +27,8 @@ struct Range {
 
 std::uint64_t parse_whole(std::string_view label, std::string_view text, const Range& range);
 double parse_real(std::string_view label, std::string_view text, const Range& range);
+// Bytes: "512M", "1G", "1.5GB", "1000000"; K, M and G are powers of 1024.
+std::uint64_t parse_size(std::string_view label, std::string_view text, std::uint64_t least);
 // "64,32" → 64, 32; "" and "none" → nothing.
 std::vector<std::size_t> parse_widths(std::string_view label, std::string_view text, const Range& range);
 // "a,b" → "a", "b".

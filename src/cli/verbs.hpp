@@ -22,6 +22,7 @@ Outcome run_monitor(const Arguments& arguments);
 Outcome run_recalibrate(const Arguments& arguments);
 Outcome run_doctor(const Arguments& arguments);
 Outcome run_report(const Arguments& arguments);
+Outcome run_pack(const Arguments& arguments);
 Outcome run_inspect_data(const Arguments& arguments);
 Outcome run_inspect(const Arguments& arguments);
 Outcome run_fold(const Arguments& arguments);

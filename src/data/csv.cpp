@@ -29,8 +29,9 @@ constexpr std::size_t kLargeBlock = 16 * CsvBlocks::kSize;
 // One table on its way into a data set.
 class TableReader {
  public:
-  TableReader(CsvBlocks& blocks, const CsvOptions& options)
+  TableReader(CsvBlocks& blocks, const CsvOptions& options, InputSink* sink)
       : blocks_(blocks),
+        sink_(sink),
         records_(blocks),
         options_(options),
         cells_(options),
@@ -111,14 +112,19 @@ class TableReader {
     refuse_too_many(records, part, stop);
     add_others(records, part, stop.row);
     if (stop.error) throw *stop.error;
-    if (data_.rows == 0) reserve(part.rows, records.bytes_done());
-    data_.floats.insert(data_.floats.end(), part.floats.begin(), part.floats.end());
+    keep_inputs(records, part);
     missing_.add(part.missing, data_.rows);
     for (std::size_t i = 0; i < part.unseen.size(); ++i) {
       if (unseen_[i].count == 0) unseen_[i].first = std::move(part.unseen[i].first);
       unseen_[i].count += part.unseen[i].count;
     }
     data_.rows += part.rows;
+  }
+
+  void keep_inputs(const CsvRecords& records, const TablePart& part) {
+    if (sink_ != nullptr) return sink_->add(part.floats, data_.columns);
+    if (data_.rows == 0) reserve(part.rows, records.bytes_done());
+    data_.floats.insert(data_.floats.end(), part.floats.begin(), part.floats.end());
   }
 
   // Makes the part's categories those of the table. A part meets them before what stops it.
@@ -150,6 +156,7 @@ class TableReader {
   }
 
   void refuse_too_many(const CsvRecords& records, const TablePart& part, Stop& stop) const {
+    if (sink_ != nullptr) return;
     const std::size_t most = most_floats_ / data_.columns - data_.rows;
     if (stop.row <= most) return;
     stop = {most, records.error(
@@ -214,12 +221,17 @@ class TableReader {
         const CategoryOrder order = sort_categories(categories_[c], false);
         column.kind = ColumnKind::categorical;
         column.categories = order.sorted;
-        for (std::size_t r = 0; r < data_.rows; ++r) {
-          float& cell = data_.floats[r * data_.columns + c];
-          cell = static_cast<float>(order.place[static_cast<std::size_t>(cell)]);
-        }
+        place_categories(c, order);
       }
       data_.column_info.push_back(std::move(column));
+    }
+  }
+
+  void place_categories(std::size_t c, const CategoryOrder& order) {
+    if (sink_ != nullptr) return sink_->sort_categories(c, {order.place.begin(), order.place.end()});
+    for (std::size_t r = 0; r < data_.rows; ++r) {
+      float& cell = data_.floats[r * data_.columns + c];
+      cell = static_cast<float>(order.place[static_cast<std::size_t>(cell)]);
     }
   }
 
@@ -235,6 +247,7 @@ class TableReader {
   }
 
   CsvBlocks& blocks_;
+  InputSink* sink_;
   CsvRecords records_;  // of the header
   const CsvOptions& options_;
   Cells cells_;
@@ -251,8 +264,8 @@ class TableReader {
 
 }  // namespace
 
-Dataset read_table(CsvBlocks& blocks, const CsvOptions& options) {
-  return TableReader(blocks, options).read();
+Dataset read_table(CsvBlocks& blocks, const CsvOptions& options, InputSink* sink) {
+  return TableReader(blocks, options, sink).read();
 }
 
 Dataset read_csv(const std::string& path, const CsvOptions& options) {
