@@ -50,7 +50,8 @@ class Exchange::Operation {
     exchange.bytes_sent_.fetch_add(bytes.size(), std::memory_order_relaxed);
   }
   void receive(Exchange& exchange, std::size_t from, int round, std::span<std::byte> bytes) {
-    if (!bytes.empty()) open_.push_back({exchange.transport_->receive(from, tag_ + round, bytes), from, true});
+    if (!bytes.empty())
+      open_.push_back({exchange.transport_->receive(from, tag_ + round, bytes), from, true});
   }
   template <class Visit>
   static void for_others(const Exchange& exchange, Visit&& visit) {
@@ -104,7 +105,8 @@ class Exchange::Sum : public Operation {
       std::size_t node = 0;
       for (std::size_t rank = 0; rank < exchange.count_; ++rank) {
         for (std::size_t i = 0; i < sum_.of_rank[rank]; ++i, ++node) {
-          if (rank != exchange.rank_) receive(exchange, rank, 0, bytes(others_.data() + node * floats, floats));
+          if (rank != exchange.rank_)
+            receive(exchange, rank, 0, bytes(others_.data() + node * floats, floats));
         }
       }
       for_others(exchange, [&](std::size_t other) {
@@ -274,8 +276,9 @@ void Exchange::talk() {
       for (const auto& each : going) {
         const double waited = std::chrono::duration<double>(Clock::now() - each->waits_since).count();
         if (waited < seconds_ || !each->missing()) continue;
-        fail(fmt::format("{} has not answered for {:g} s; see what became of it, and go on from the checkpoint",
-                         transport_->name(*each->missing()), seconds_));
+        fail(fmt::format(
+            "{} has not answered for {:g} s; see what became of it, and go on from the checkpoint",
+            transport_->name(*each->missing()), seconds_));
         return;
       }
     } catch (const std::exception& error) {

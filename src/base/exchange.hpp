@@ -1,5 +1,5 @@
-// What the ranks of a run tell each other while they train. One thread of its own does all the talking, so that
-// sums travel while the workers go on.
+// What the ranks of a run tell each other while they train. One thread of its own does all the talking, so
+// that sums travel while the workers go on.
 #pragma once
 
 #include <atomic>
@@ -25,8 +25,8 @@ struct SharedBytes {
   std::vector<std::size_t> ends;  // by rank, rising
 };
 
-// Sums by lane of `floats` numbers. own: whole_nodes of this rank's lanes, one after the other; all: those of all
-// ranks in their order, of_rank[r] of them from rank r. total: where the sum over all lanes goes.
+// Sums by lane of `floats` numbers. own: whole_nodes of this rank's lanes, one after the other; all: those of
+// all ranks in their order, of_rank[r] of them from rank r. total: where the sum over all lanes goes.
 struct LaneSum {
   std::size_t floats = 0;
   float* own = nullptr;
@@ -36,8 +36,9 @@ struct LaneSum {
   std::size_t lanes = 0;
 };
 
-// No member throws: the workers of a team call them at their barriers. All ranks call the same ones in the same
-// order. What goes wrong between ranks is told by problem(), and everything after it returns false at once.
+// No member throws: the workers of a team call them at their barriers. All ranks call the same ones in the
+// same order. What goes wrong between ranks is told by problem(), and everything after it returns false at
+// once.
 class Exchange {
  public:
   // seconds: a rank that is waited for longer than this is taken for dead.

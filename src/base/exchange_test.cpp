@@ -14,7 +14,8 @@ namespace {
 
 using testing::HasSubstr;
 
-void on_ranks(ThreadRanks& shared, std::size_t ranks, double seconds, const std::function<void(Exchange&)>& body) {
+void on_ranks(ThreadRanks& shared, std::size_t ranks, double seconds,
+              const std::function<void(Exchange&)>& body) {
   std::vector<std::thread> threads;
   for (std::size_t rank = 0; rank < ranks; ++rank) {
     threads.emplace_back([&, rank] {
@@ -31,7 +32,11 @@ std::vector<float> sum_of_lanes(std::size_t lanes, std::size_t ranks, std::size_
   std::vector<std::vector<float>> totals(ranks, std::vector<float>(floats));
   ThreadRanks shared(ranks);
   on_ranks(shared, ranks, 20, [&](Exchange& exchange) {
-    LaneSum sum{.floats = floats, .own = nullptr, .total = totals[exchange.rank()].data(), .all = {}, .of_rank = {},
+    LaneSum sum{.floats = floats,
+                .own = nullptr,
+                .total = totals[exchange.rank()].data(),
+                .all = {},
+                .of_rank = {},
                 .lanes = lanes};
     std::vector<LaneRange> mine;
     for (std::size_t rank = 0; rank < ranks; ++rank) {
@@ -51,7 +56,8 @@ std::vector<float> sum_of_lanes(std::size_t lanes, std::size_t ranks, std::size_
         return true;
       };
       add_up(mine[n], 0, leaf, [&](std::size_t level) {
-        for (std::size_t i = 0; i < floats; ++i) levels[level * floats + i] += levels[(level + 1) * floats + i];
+        for (std::size_t i = 0; i < floats; ++i)
+          levels[level * floats + i] += levels[(level + 1) * floats + i];
       });
       std::copy_n(levels.data(), floats, own.data() + n * floats);
     }
@@ -82,7 +88,8 @@ TEST(Exchange, every_rank_gets_the_parts_of_all) {
     std::vector<int> numbers(7);
     const std::vector<std::size_t> ends = {0, 2 * sizeof(int), 7 * sizeof(int)};  // the first has nothing
     const std::size_t first = exchange.rank() == 0 ? 0 : ends[exchange.rank() - 1] / sizeof(int);
-    for (std::size_t i = first; i < ends[exchange.rank()] / sizeof(int); ++i) numbers[i] = static_cast<int>(i + 1);
+    for (std::size_t i = first; i < ends[exchange.rank()] / sizeof(int); ++i)
+      numbers[i] = static_cast<int>(i + 1);
     EXPECT_TRUE(exchange.gather({{reinterpret_cast<std::byte*>(numbers.data()), ends}}));
     EXPECT_THAT(numbers, testing::ElementsAre(1, 2, 3, 4, 5, 6, 7));
     EXPECT_TRUE(exchange.any(exchange.rank() == 2));

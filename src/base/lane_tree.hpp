@@ -1,5 +1,5 @@
-// The fixed tree in which the sums of lanes are added up: its shape depends on their number alone, so that a sum
-// has the same bits whoever adds up which part of it.
+// The fixed tree in which the sums of lanes are added up: its shape depends on their number alone, so that a
+// sum has the same bits whoever adds up which part of it.
 #pragma once
 
 #include <cstddef>

@@ -29,7 +29,8 @@ Found find(const Network& network, std::size_t threads, Exchange* exchange, bool
   std::vector<float> weights(kRows);
   for (std::size_t r = 0; r < kRows; ++r) weights[r] = static_cast<float>(r % 3);
   Found found{std::vector<float>(parameters.size()), {}};
-  TrainPlan plan(network, {kRows}, threads, parameters.data(), found.gradients.data(), statistics.data(), 3, exchange);
+  TrainPlan plan(network, {kRows}, threads, parameters.data(), found.gradients.data(), statistics.data(), 3,
+                 exchange);
   Batch batch{{nullptr, x.data(), network.inputs}, nullptr, kRows, nullptr};
   if (weighted) batch.weights = weights.data();
   Team team(threads);
@@ -52,7 +53,8 @@ Found find(const Network& network, std::size_t threads, Exchange* exchange, bool
   return found;
 }
 
-std::vector<Found> find_on_ranks(const Network& network, std::size_t ranks, std::size_t threads, bool weighted) {
+std::vector<Found> find_on_ranks(const Network& network, std::size_t ranks, std::size_t threads,
+                                 bool weighted) {
   ThreadRanks shared(ranks);
   std::vector<Found> found(ranks);
   std::vector<std::thread> processes;
