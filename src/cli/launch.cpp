@@ -29,7 +29,9 @@ std::optional<Launch> launch_of(const Variable& variable) {
   const auto rank = first_number(variable, {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"});
   if (!rank) return {};
   const auto count = first_number(variable, {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"});
-  if (!count || *count < 2 || *rank >= *count) return {};
+  if (!count || *rank >= *count) return {};
+  // A job step of one process is a process as any other; who says mpirun -n 1 means ranks.
+  if (*count == 1 && !first_number(variable, {"OMPI_COMM_WORLD_RANK"})) return {};
   const auto on_host =
       first_number(variable, {"OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "SLURM_LOCALID"});
   return Launch{*rank, *count, on_host.value_or(*rank)};

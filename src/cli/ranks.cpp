@@ -106,7 +106,15 @@ void RanksHandle::agree(const RankIdentity& own, const std::function<bool()>& wa
 std::optional<RanksHandle> ranks_of_environment() {
   Ranks& all = ranks();
   if (!all.launch) return {};
-  if (!all.transport) start(all);
+  if (!all.transport) {
+    try {
+      start(all);
+    } catch (const Error&) {
+      if (all.launch->count > 1) throw;
+      all.launch.reset();  // alone, it can do without
+      return {};
+    }
+  }
   return RanksHandle(*all.transport);
 }
 
@@ -120,16 +128,15 @@ std::optional<int> left_to_rank_zero(std::string_view verb, bool is_verb) {
   if (!all.launch) return {};
   const bool first = all.launch->rank == 0;
   if (!first) silence();
-  if (verb == "train" || verb == "search") return {};
+  if (verb == "train" || all.launch->count == 1) return {};
   // With 0, so that the launcher leaves rank 0 the time to speak.
   if (!first) return 0;
   const std::size_t count = all.launch->count;
   all.launch.reset();  // from here on as any process
   if (!is_verb) return {};
-  throw Error(ErrorKind::data,
-              fmt::format("{}: cannot be done by {} ranks; start it without mpirun (train and "
-                          "search can)",
-                          verb, count));
+  throw Error(
+      ErrorKind::data,
+      fmt::format("{}: cannot be done by {} ranks; start it without mpirun (train can)", verb, count));
 }
 
 void end_ranks() { ranks().transport.reset(); }

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <utility>
 
@@ -13,6 +14,7 @@
 #include "cli/json_text.hpp"
 #include "cli/network_file.hpp"
 #include "cli/outputs.hpp"
+#include "cli/ranks.hpp"
 #include "cli/run_record.hpp"
 #include "cli/run_recorder.hpp"
 #include "cli/streams.hpp"
@@ -102,6 +104,47 @@ std::string end_record(RunRecorder& recorder, const report::Json& line) {
   } catch (const Error& error) {
     return error.what();
   }
+}
+
+// This process's part of a training by several ranks, if it is one of them. The files of the others are none
+// of its own.
+std::optional<RanksHandle> join_ranks(TrainArguments& arguments) {
+  const std::optional<RanksHandle> ranks = ranks_of_environment();
+  if (!ranks) return ranks;
+  if (arguments.folds > 0) refuse("--folds", "cannot be done by ranks; start it without mpirun");
+  // Not this one's to end: MPI does so when all are done.
+  arguments.training.transport = {&ranks->transport(), [](Transport*) {}};
+  if (ranks->writes()) return ranks;
+  arguments.out.clear();
+  arguments.log.clear();
+  arguments.report.clear();
+  arguments.watch = false;
+  return ranks;
+}
+
+// What is locked and checked of a rank that writes nothing: nothing.
+TrainArguments files_of(const std::optional<RanksHandle>& ranks, TrainArguments arguments) {
+  if (ranks && !ranks->writes()) arguments.training.checkpoint = {};
+  return arguments;
+}
+
+// All ranks are about to train the same model on the same rows, or none begins.
+void agree(const RanksHandle& ranks, const OptionTable& table, const TrainArguments& arguments,
+           const Dataset& data, const Dataset* valid) {
+  RankIdentity own;
+  own.version = ZTILDE_VERSION;
+  own.files = shown_path(arguments.input.data);
+  const TrainOptions& training = arguments.training;
+  own.run = identity_of(data, valid, training.network.value_or(Network()), training);
+  for (const std::string& option : kNetworkOptions) own.run.emplace_back(option, table.text_of(option));
+  const auto until = std::chrono::steady_clock::now() + std::chrono::duration<double>(training.rank_timeout);
+  ranks.agree(own, [until] { return std::chrono::steady_clock::now() > until; });
+}
+
+// All ranks are about to fail alike: which of them says so.
+void leave_failure(const RanksHandle& ranks, const Error& error) {
+  const bool first_is_gone = std::string_view(error.what()).starts_with(ranks.transport().name(0));
+  leave_failure_to(first_is_gone ? 1 : 0, error.kind() == ErrorKind::diverged);
 }
 
 // The training with everything that listens to it.
@@ -220,7 +263,10 @@ Outcome run_train(const Arguments& arguments_given) {
   if (!table.parse(arguments_given)) return {table.help()};
   check_train_options(table, arguments);
   if (arguments.folds > 0 && !table.given("--out")) arguments.out.clear();
-  const Outputs outputs(arguments);
+  const std::optional<RanksHandle> ranks = join_ranks(arguments);
+  const bool writes = !ranks || ranks->writes();
+  const TrainArguments own_files = files_of(ranks, arguments);
+  const Outputs outputs(own_files);
   arguments.training.checkpoint.note = outputs.note();
   const Messages messages(arguments.quiet);
   RunRecorder recorder(arguments, outputs);
@@ -252,8 +298,17 @@ Outcome run_train(const Arguments& arguments_given) {
     messages.say("\nnow one model on all rows");
   }
 
+  if (ranks) agree(*ranks, table, arguments, data, valid ? &*valid : nullptr);
   Session session(table, arguments, arguments_given, data, recorder);
-  const TrainResult result = session.run(valid ? &*valid : nullptr);
+  const TrainResult result = [&] {
+    try {
+      return session.run(valid ? &*valid : nullptr);
+    } catch (const Error& error) {
+      if (ranks) leave_failure(*ranks, error);
+      throw;
+    }
+  }();
+  if (!writes) return {};
   try {
     save(result.model, arguments.out);
   } catch (const Error& error) {

@@ -256,6 +256,8 @@ void list_output(OptionTable& table, TrainArguments& arguments) {
   table.flag("--quiet", arguments.quiet, "errors only (and --json)");
   table.group("Other");
   add_threads_option(table, arguments.training.threads);
+  table.real("--timeout", "S", arguments.training.rank_timeout, {.least = 0, .least_excluded = true},
+             "under mpirun: a rank that is waited for longer than S seconds ends the others");
   table.config("--config", "options from a file with lines like epochs = 40; the command line wins");
 }
 
