@@ -26,7 +26,8 @@ Said shell(const TemporaryFolder& folder, std::string command) {
     command.replace(at, word.size(), ZTILDE_PROGRAM);
     at += std::string(ZTILDE_PROGRAM).size();
   }
-  const int status = std::system(("cd " + folder.path() + " && " + command + " >out 2>err </dev/null").c_str());
+  const int status =
+      std::system(("cd " + folder.path() + " && " + command + " >out 2>err </dev/null").c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, folder.read("out"), folder.read("err")};
 }
 
@@ -41,8 +42,7 @@ TEST(CliRanks, a_verb_that_is_not_for_ranks_is_refused_by_rank_0_alone) {
   const Said first = shell(folder, as_rank(0, 2) + "ztilde evaluate x"),
              second = shell(folder, as_rank(1, 2) + "ztilde evaluate x");
   EXPECT_EQ(first.exit_code, 2);
-  EXPECT_EQ(first.err,
-            "error: evaluate: cannot be done by 2 ranks; start it without mpirun (train can)\n");
+  EXPECT_EQ(first.err, "error: evaluate: cannot be done by 2 ranks; start it without mpirun (train can)\n");
   EXPECT_EQ(second.exit_code, 0);
   EXPECT_EQ(second.out + second.err, "");
 }
@@ -60,8 +60,9 @@ TEST(CliRanks, help_and_version_come_from_rank_0_alone) {
 TEST(CliRanks, slurm_alone_a_lone_rank_and_nonsense_are_no_ranks) {
   const TemporaryFolder folder;
   for (const char* environment :
-       {"SLURM_PROCID=1 SLURM_NTASKS=4 SLURM_STEP_NUM_TASKS=4 ", "OMPI_COMM_WORLD_RANK=0 OMPI_COMM_WORLD_SIZE=1 ",
-        "PMIX_RANK=1 ", "PMI_RANK=x PMI_SIZE=2 ", "PMI_RANK=2 PMI_SIZE=2 ", "PMI_RANK=1 PMI_SIZE=-2 "}) {
+       {"SLURM_PROCID=1 SLURM_NTASKS=4 SLURM_STEP_NUM_TASKS=4 ",
+        "OMPI_COMM_WORLD_RANK=0 OMPI_COMM_WORLD_SIZE=1 ", "PMIX_RANK=1 ", "PMI_RANK=x PMI_SIZE=2 ",
+        "PMI_RANK=2 PMI_SIZE=2 ", "PMI_RANK=1 PMI_SIZE=-2 "}) {
     EXPECT_EQ(shell(folder, environment + std::string("ztilde --version")).out, "ztilde " ZTILDE_VERSION "\n")
         << environment;
   }

@@ -101,7 +101,8 @@ class Exchange::Sum : public Operation {
     const Cut parts{sum_.floats, exchange.count_};
     const std::size_t first = parts.first(exchange.rank_), floats = parts.size(exchange.rank_);
     if (++round_ == 1) {
-      others_.resize(sum_.all.size() * floats);
+      further_ = taken(exchange, tree_depth(sum_.lanes) * floats);
+      others_ = taken(exchange, sum_.all.size() * floats);
       std::size_t node = 0;
       for (std::size_t rank = 0; rank < exchange.count_; ++rank) {
         for (std::size_t i = 0; i < sum_.of_rank[rank]; ++i, ++node) {
@@ -115,7 +116,11 @@ class Exchange::Sum : public Operation {
       });
       return true;
     }
-    if (round_ > 2) return false;
+    if (round_ > 2) {
+      exchange.spare_.push_back(std::move(further_));
+      exchange.spare_.push_back(std::move(others_));
+      return false;
+    }
     add_up_part(exchange.rank_, first, floats);
     for_others(exchange, [&](std::size_t other) {
       send(exchange, other, 1, bytes(sum_.total + first, floats));
@@ -135,27 +140,38 @@ class Exchange::Sum : public Operation {
       const bool own = node >= before && node < before + sum_.of_rank[rank];
       return own ? sum_.own + (node - before) * sum_.floats + first : others_.data() + node * floats;
     };
-    std::vector<float> further(tree_depth(sum_.lanes) * floats);
     const auto buffer = [&](std::size_t level) {
-      return level == 0 ? sum_.total + first : further.data() + (level - 1) * floats;
+      return level == 0 ? sum_.total + first : further_.data() + (level - 1) * floats;
     };
-    const auto leaf = [&](LaneRange node, std::size_t level) {
-      const auto found = std::ranges::find(sum_.all, node);
-      if (found == sum_.all.end()) return false;
-      std::copy_n(source(static_cast<std::size_t>(found - sum_.all.begin())), floats, buffer(level));
-      return true;
-    };
-    const auto add = [&](std::size_t level) {
-      float* const to = buffer(level);
-      const float* const from = buffer(level + 1);
-      for (std::size_t i = 0; i < floats; ++i) to[i] += from[i];
-    };
-    add_up({0, sum_.lanes}, 0, leaf, add);
+    const float* const sum = value({0, sum_.lanes}, 0, source, buffer, floats);
+    if (sum != buffer(0)) std::copy_n(sum, floats, buffer(0));
+  }
+  // Where a node's sum is: where it came in, or in buffer `level`.
+  template <class Source, class Buffer>
+  const float* value(LaneRange node, std::size_t level, const Source& source, const Buffer& buffer,
+                     std::size_t floats) const {
+    const auto found = std::ranges::find(sum_.all, node);
+    if (found != sum_.all.end()) return source(static_cast<std::size_t>(found - sum_.all.begin()));
+    const float* const left = value(node.left(), level, source, buffer, floats);
+    const float* const right = value(node.right(), level + 1, source, buffer, floats);
+    float* const to = buffer(level);
+    for (std::size_t i = 0; i < floats; ++i) to[i] = left[i] + right[i];
+    return to;
+  }
+  static std::vector<float> taken(Exchange& exchange, std::size_t floats) {
+    std::vector<float> buffer;
+    if (!exchange.spare_.empty()) {
+      buffer = std::move(exchange.spare_.back());
+      exchange.spare_.pop_back();
+    }
+    if (buffer.size() < floats) buffer.resize(floats);
+    return buffer;
   }
 
   LaneSum sum_;
   int round_ = 0;
-  std::vector<float> others_;  // this rank's part of every node
+  std::vector<float> others_;   // this rank's part of every node
+  std::vector<float> further_;  // and of sums on the way
 };
 
 Exchange::Exchange(std::shared_ptr<Transport> transport, double seconds)

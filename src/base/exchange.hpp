@@ -87,6 +87,8 @@ class Exchange {
   std::condition_variable news_, done_;
   std::deque<std::shared_ptr<Operation>> begun_;  // not yet seen by the thread
   std::vector<std::shared_ptr<Operation>> sums_;  // since the last finish_sums
+  std::vector<std::vector<float>>
+      spare_;  // of sums that have ended: new memory costs more than what is done with it
   std::string problem_;
   bool ends_ = false;
   int next_tag_ = 0;
