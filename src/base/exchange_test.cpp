@@ -103,7 +103,7 @@ TEST(Exchange, every_rank_gets_the_parts_of_all) {
 TEST(Exchange, a_rank_that_stops_answering_is_named_and_nobody_waits_on) {
   ThreadRanks shared(3);
   shared.stop(1);
-  on_ranks(shared, 3, 0.2, [](Exchange& exchange) {
+  on_ranks(shared, 3, 1, [](Exchange& exchange) {
     exchange.any(false);
     EXPECT_TRUE(exchange.failed());
     if (exchange.rank() != 1) {
