@@ -11,5 +11,6 @@ fi
 # Waiting ranks leave the cores to those that have work; nothing leaves the loopback.
 export OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_btl_tcp_if_include=lo OMPI_MCA_oob_tcp_if_include=lo
 export OMPI_MCA_btl_vader_single_copy_mechanism=none  # containers may forbid it
+export ASAN_OPTIONS=detect_leaks=0  # Open MPI itself leaks
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 exec mpirun --oversubscribe --bind-to none -n "$ranks" "$@"
