@@ -87,7 +87,7 @@ TEST(Ranks, a_rank_that_stops_answering_ends_the_others_and_is_named) {
     processes.emplace_back([&, rank] {
       TrainOptions options = options_of(1);
       options.transport = shared.transport(rank);
-      options.rank_timeout = rank == 2 ? 3 : 1;  // the others are still there when they say so
+      options.rank_timeout = rank == 2 ? 4 : 2;  // the others are still there when they say so
       TrainObserver observer;
       std::uint64_t steps = 0;
       observer.should_stop = [&] {
@@ -103,7 +103,7 @@ TEST(Ranks, a_rank_that_stops_answering_ends_the_others_and_is_named) {
   }
   for (std::thread& process : processes) process.join();
   for (const std::size_t rank : {0, 1})
-    EXPECT_THAT(messages[rank], testing::StartsWith("rank 2 (a thread) has not answered for 1 s"));
+    EXPECT_THAT(messages[rank], testing::StartsWith("rank 2 (a thread) has not answered for 2 s"));
 }
 
 }  // namespace
