@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
+#include <cstdint>
 #include <optional>
 #include <utility>
 
@@ -47,7 +47,6 @@ class Exchange::Operation {
   void send(Exchange& exchange, std::size_t to, int round, std::span<const std::byte> bytes) {
     if (bytes.empty()) return;
     open_.push_back({exchange.transport_->send(to, tag_ + round, bytes), to, false});
-    exchange.bytes_sent_.fetch_add(bytes.size(), std::memory_order_relaxed);
   }
   void receive(Exchange& exchange, std::size_t from, int round, std::span<std::byte> bytes) {
     if (!bytes.empty())
@@ -134,29 +133,24 @@ class Exchange::Sum : public Operation {
     return {reinterpret_cast<std::byte*>(data), floats * sizeof(float)};
   }
   void add_up_part(std::size_t rank, std::size_t first, std::size_t floats) {
+    if (floats == 0) return;  // fewer numbers than ranks: nothing is this one's
     std::size_t before = 0;
     for (std::size_t r = 0; r < rank; ++r) before += sum_.of_rank[r];
-    const auto source = [&](std::size_t node) -> const float* {
-      const bool own = node >= before && node < before + sum_.of_rank[rank];
-      return own ? sum_.own + (node - before) * sum_.floats + first : others_.data() + node * floats;
+    const auto known = [&](LaneRange node, std::size_t) -> const float* {
+      const auto found = std::ranges::find(sum_.all, node);
+      if (found == sum_.all.end()) return nullptr;
+      const auto place = static_cast<std::size_t>(found - sum_.all.begin());
+      const bool own = place >= before && place < before + sum_.of_rank[rank];
+      return own ? sum_.own + (place - before) * sum_.floats + first : others_.data() + place * floats;
     };
-    const auto buffer = [&](std::size_t level) {
-      return level == 0 ? sum_.total + first : further_.data() + (level - 1) * floats;
+    float* const total = sum_.total + first;
+    const auto add = [&](const float* left, const float* right, std::size_t level) {
+      float* const to = level == 0 ? total : further_.data() + (level - 1) * floats;
+      for (std::size_t i = 0; i < floats; ++i) to[i] = left[i] + right[i];
+      return to;
     };
-    const float* const sum = value({0, sum_.lanes}, 0, source, buffer, floats);
-    if (sum != buffer(0)) std::copy_n(sum, floats, buffer(0));
-  }
-  // Where a node's sum is: where it came in, or in buffer `level`.
-  template <class Source, class Buffer>
-  const float* value(LaneRange node, std::size_t level, const Source& source, const Buffer& buffer,
-                     std::size_t floats) const {
-    const auto found = std::ranges::find(sum_.all, node);
-    if (found != sum_.all.end()) return source(static_cast<std::size_t>(found - sum_.all.begin()));
-    const float* const left = value(node.left(), level, source, buffer, floats);
-    const float* const right = value(node.right(), level + 1, source, buffer, floats);
-    float* const to = buffer(level);
-    for (std::size_t i = 0; i < floats; ++i) to[i] = left[i] + right[i];
-    return to;
+    const float* const sum = sum_of_node({0, sum_.lanes}, 0, known, add);
+    if (sum != total) std::copy_n(sum, floats, total);
   }
   static std::vector<float> taken(Exchange& exchange, std::size_t floats) {
     std::vector<float> buffer;

@@ -5,7 +5,6 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstddef>
-#include <cstdint>
 #include <deque>
 #include <memory>
 #include <mutex>
@@ -65,8 +64,6 @@ class Exchange {
   bool failed() const { return failed_.load(std::memory_order_acquire); }
   // "rank 1 (host, process 4711) has not answered for 30 s; …", "" while all is well.
   std::string problem() const;
-  // Sent to other ranks so far.
-  std::uint64_t bytes_sent() const { return bytes_sent_.load(std::memory_order_relaxed); }
 
  private:
   class Operation;
@@ -82,7 +79,6 @@ class Exchange {
   const std::size_t rank_, count_;
   const double seconds_;
   std::atomic<bool> failed_ = false;
-  std::atomic<std::uint64_t> bytes_sent_ = 0;
   mutable std::mutex mutex_;
   std::condition_variable news_, done_;
   std::deque<std::shared_ptr<Operation>> begun_;  // not yet seen by the thread

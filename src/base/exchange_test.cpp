@@ -49,15 +49,15 @@ std::vector<float> sum_of_lanes(std::size_t lanes, std::size_t ranks, std::size_
     }
     std::vector<float> own(mine.size() * floats), levels((tree_depth(lanes) + 1) * floats);
     for (std::size_t n = 0; n < mine.size(); ++n) {
-      const auto leaf = [&](LaneRange node, std::size_t level) {
-        if (node.lanes() > 1) return false;
+      const auto known = [&](LaneRange node, std::size_t level) -> const float* {
+        if (node.lanes() > 1) return nullptr;
         for (std::size_t i = 0; i < floats; ++i)
           levels[level * floats + i] = std::sin(static_cast<float>(node.first * floats + i)) * 1e3f;
-        return true;
+        return levels.data() + level * floats;
       };
-      add_up(mine[n], 0, leaf, [&](std::size_t level) {
-        for (std::size_t i = 0; i < floats; ++i)
-          levels[level * floats + i] += levels[(level + 1) * floats + i];
+      sum_of_node(mine[n], 0, known, [&](const float* left, const float* right, std::size_t level) {
+        for (std::size_t i = 0; i < floats; ++i) levels[level * floats + i] = left[i] + right[i];
+        return levels.data() + level * floats;
       });
       std::copy_n(levels.data(), floats, own.data() + n * floats);
     }

@@ -32,14 +32,15 @@ inline std::size_t tree_depth(std::size_t lanes) {
   return depth;
 }
 
-// leaf(node, level): puts a node's sum, where it is known, into buffer `level` and returns true.
-// add(level): adds buffer level + 1 to buffer level.
-template <class Leaf, class Add>
-void add_up(LaneRange node, std::size_t level, const Leaf& leaf, const Add& add) {
-  if (leaf(node, level)) return;
-  add_up(node.left(), level, leaf, add);
-  add_up(node.right(), level + 1, leaf, add);
-  add(level);
+// Where the sum of a node is. known(node, level): where it is already, or has just been put into buffer
+// `level`; else null. add(left, right, level): adds two sums into buffer `level`, where left may be, and
+// returns it.
+template <class Known, class Add>
+const float* sum_of_node(LaneRange node, std::size_t level, const Known& known, const Add& add) {
+  if (const float* const sum = known(node, level)) return sum;
+  const float* const left = sum_of_node(node.left(), level, known, add);
+  const float* const right = sum_of_node(node.right(), level + 1, known, add);
+  return add(left, right, level);
 }
 
 }  // namespace ztilde

@@ -170,6 +170,8 @@ BatchProducts prepare_products(ProductCache& cache, const std::vector<Stage>& st
   products.rows = rows;
   products.blocks = cut_into_blocks(stages, rows);
   products.lanes = cut_into_lanes(stages, products.blocks);
+  for (std::size_t rank = 0; share && rank < share->ranks; ++rank)
+    whole_nodes({0, products.lanes.parts}, products.lanes_of(rank), products.nodes.emplace_back());
   products.block_tiles = cut_into_tiles(products, cache.workers(), 0);
   for (auto& of_worker : products.block_tiles) {
     for (Tile& tile : of_worker) tile.product = tile.rows == products.blocks.largest() ? 0 : 1;
@@ -219,7 +221,7 @@ BatchProducts prepare_products(ProductCache& cache, const std::vector<Stage>& st
     if (!stage.dense_layer) continue;
     const bool by_outputs = order->keeps_source[s];
     products.stages[s].weight_gradient = cut_into_slices(by_outputs ? stage.outputs : stage.inputs);
-    std::size_t offset = 0;
+    std::size_t& floats = products.stages[s].weight_floats;
     for (Slice& slice : products.stages[s].weight_gradient) {
       const std::size_t inputs = by_outputs ? stage.inputs : slice.channels;
       const std::size_t outputs = by_outputs ? slice.channels : stage.outputs;
@@ -233,9 +235,9 @@ BatchProducts prepare_products(ProductCache& cache, const std::vector<Stage>& st
       }
       slice.product = of_rows(products.blocks.largest(), inputs);
       slice.smaller = of_rows(products.blocks.size(products.blocks.parts - 1), inputs);
-      slice.offset = offset;
+      slice.offset = floats;
       slice.floats = inputs * outputs;
-      offset += slice.floats;
+      floats += slice.floats;
     }
   }
   return products;

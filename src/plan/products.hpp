@@ -86,6 +86,7 @@ struct StageProducts {
   // By Tile::product. The first stage's input_gradient is that of its table inputs alone.
   std::vector<const kernels::Product*> forward, input_gradient;
   std::vector<Slice> weight_gradient;
+  std::size_t weight_floats = 0;  // with ranks: of all slices
   // Of a stage of images, by Tile::product; no input gradient where it reads the network's rows.
   std::vector<const kernels::Convolution*> convolve, convolve_back, convolve_weight;
   std::vector<kernels::Pooling> pool;
@@ -112,6 +113,7 @@ struct BatchProducts {
   // network alone. A worker has whole lanes. Without convolutions a lane is a block.
   Cut lanes;
   RankShare share;
+  std::vector<std::vector<LaneRange>> nodes;   // with ranks, by rank: whole_nodes of its lanes
   std::vector<std::vector<Tile>> tiles;        // by worker, of stages of rows
   std::vector<std::vector<Tile>> block_tiles;  // by worker, of stages of images
   std::vector<StageProducts> stages;

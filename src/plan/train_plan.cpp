@@ -185,18 +185,13 @@ void TrainPlan::prepare_lanes(const std::vector<std::size_t>& batch_sizes, std::
   std::size_t nodes = 0, depth = 0, largest = 0;
   for (const std::size_t size : batch_sizes) {
     const BatchProducts& products = forward_.products(size);
-    std::vector<LaneRange> own;
-    whole_nodes({0, products.lanes.parts}, products.lanes_of(rank), own);
-    nodes = std::max(nodes, own.size());
+    nodes = std::max(nodes, products.nodes[rank].size());
     depth = std::max(depth, tree_depth(products.lanes.parts));
   }
   for (const StageProducts& stage : forward_.products(batch_sizes.front()).stages) {
-    std::size_t floats = 0;
-    for (const Slice& slice : stage.weight_gradient) {
-      floats += slice.floats;
-      largest = std::max(largest, slice.floats);
-    }
-    stage_lanes_.push_back({AlignedBuffer<float>(nodes * floats), AlignedBuffer<float>(floats)});
+    for (const Slice& slice : stage.weight_gradient) largest = std::max(largest, slice.floats);
+    stage_lanes_.push_back(
+        {AlignedBuffer<float>(nodes * stage.weight_floats), AlignedBuffer<float>(stage.weight_floats)});
   }
   for (std::size_t w = 0; w < workers; ++w) lane_scratch_.emplace_back((depth + 1) * largest);
 }

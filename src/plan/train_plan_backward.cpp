@@ -407,25 +407,22 @@ void TrainPlan::lane_product(const Worker& worker, std::size_t s, const Batch& b
 
 void TrainPlan::lane_slice(const Worker& worker, std::size_t s, const Batch& batch, const Slice& slice) {
   const BatchProducts& products = forward_.products(batch.rows);
-  std::size_t total = 0;
-  for (const Slice& each : products.stages[s].weight_gradient) total += each.floats;
-  std::vector<LaneRange> nodes;
-  whole_nodes({0, products.lanes.parts}, products.lanes_of(products.share.rank), nodes);
   float* of_node = stage_lanes_[s].nodes.data() + slice.offset;
   const auto buffer = [&](std::size_t level) {
     return level == 0 ? of_node : lane_scratch_[worker.index].data() + (level - 1) * slice.floats;
   };
-  const auto leaf = [&](LaneRange node, std::size_t level) {
-    if (node.lanes() > 1) return false;
+  const auto known = [&](LaneRange node, std::size_t level) -> const float* {
+    if (node.lanes() > 1) return nullptr;
     lane_product(worker, s, batch, slice, node.first, buffer(level));
-    return true;
+    return buffer(level);
   };
-  const auto add = [&](std::size_t level) {
-    kernels::add({buffer(level + 1), 1, slice.floats}, {buffer(level), 1, slice.floats});
+  const auto add = [&](const float*, const float* right, std::size_t level) {  // left is in the buffer
+    kernels::add({right, 1, slice.floats}, {buffer(level), 1, slice.floats});
+    return buffer(level);
   };
-  for (const LaneRange& node : nodes) {
-    add_up(node, 0, leaf, add);
-    of_node += total;
+  for (const LaneRange& node : products.nodes[products.share.rank]) {
+    sum_of_node(node, 0, known, add);
+    of_node += products.stages[s].weight_floats;
   }
   forward_.scratch[worker.index].watch.lap(Work::products);
 }
@@ -434,14 +431,13 @@ void TrainPlan::begin_sum(std::size_t s, const BatchProducts& products) {
   Exchange* const exchange = forward_.exchange();
   if (!exchange || exchange->count() == 1 || products.stages[s].weight_gradient.empty()) return;
   LaneSum sum;
-  for (const Slice& slice : products.stages[s].weight_gradient) sum.floats += slice.floats;
+  sum.floats = products.stages[s].weight_floats;
   sum.own = stage_lanes_[s].nodes.data();
   sum.total = stage_lanes_[s].total.data();
   sum.lanes = products.lanes.parts;
-  for (std::size_t rank = 0; rank < exchange->count(); ++rank) {
-    const std::size_t before = sum.all.size();
-    whole_nodes({0, sum.lanes}, products.lanes_of(rank), sum.all);
-    sum.of_rank.push_back(sum.all.size() - before);
+  for (const std::vector<LaneRange>& nodes : products.nodes) {
+    sum.all.insert(sum.all.end(), nodes.begin(), nodes.end());
+    sum.of_rank.push_back(nodes.size());
   }
   exchange->begin_sum(sum);
 }
