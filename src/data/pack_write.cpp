@@ -11,6 +11,7 @@
 #include "data/pack_header.hpp"
 #include "data/pack_output.hpp"
 #include "data/pack_spill.hpp"
+#include "data/rows_of.hpp"
 #include "ztilde/pack.hpp"
 
 namespace ztilde {
@@ -84,26 +85,9 @@ class BlockWriter {
   std::vector<std::uint64_t> sums_;
 };
 
-std::vector<float> in_order(const std::vector<float>& values, const std::vector<std::uint32_t>& order) {
-  std::vector<float> result;
-  result.reserve(values.size());
-  if (values.empty()) return result;
-  for (const std::uint32_t row : order) result.push_back(values[row]);
-  return result;
-}
-
 Dataset frame_of(const Dataset& data) {
-  Dataset frame;
+  Dataset frame = without_rows(data);
   frame.rows = data.rows;
-  frame.columns = data.columns;
-  frame.column_names = data.column_names;
-  frame.column_info = data.column_info;
-  frame.rules = data.rules;
-  frame.task = data.task;
-  frame.target_name = data.target_name;
-  frame.classes = data.classes;
-  frame.image_width = data.image_width;
-  frame.image_height = data.image_height;
   frame.images_resized = data.images_resized;
   frame.notes = data.notes;
   return frame;
@@ -159,7 +143,7 @@ PackInfo write_pack(const std::string& out, const Dataset& data, bool is_bytes, 
   });
   blocks.flush();
   header.info.blocks = blocks.sums().size();
-  put_rest(file, blocks, in_order(data.targets, order), in_order(data.weights, order), header);
+  put_rest(file, blocks, values_of_rows(data.targets, order), values_of_rows(data.weights, order), header);
   file.take_place();
   return std::move(header.info);
 }
