@@ -1,13 +1,13 @@
 #include "cli/ranks.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <memory>
 #include <thread>
 
+#include "base/host_name.hpp"
 #include "base/text.hpp"
 #include "cli/launch.hpp"
 #include "cli/ranks_library.hpp"
@@ -23,7 +23,7 @@ constexpr std::chrono::seconds kForOthers{30}, kForVerdict{5}, kForSpeaker{2};
 
 struct Ranks {
   std::optional<Launch> launch = cli::launch();
-  RanksLibrary library;
+  RanksLibrary component;
   std::unique_ptr<Transport> transport;
   bool unusable = false;               // the component or MPI
   bool agreed = false;                 // the handshake was, whatever came of it
@@ -36,16 +36,10 @@ Ranks& ranks() {
   return *all;
 }
 
-std::string host() {
-  char name[200] = "";
-  ::gethostname(name, sizeof name - 1);
-  return name;
-}
-
 void start(Ranks& all) {
   all.unusable = true;
-  all.library = load_ranks_library();
-  all.transport.reset(all.library.transport());
+  all.component = load_ranks_library();
+  all.transport.reset(all.component.transport());
   if (all.transport->count() != all.launch->count) {
     throw Error(
         ErrorKind::data,
@@ -66,7 +60,7 @@ int end_with_others(const Ranks& all, int exit_code, const std::string& message)
     end_ranks();
   } else {
     if (!speaks) std::this_thread::sleep_for(kForSpeaker);
-    all.library.abandon(exit_code);
+    all.component.abandon(exit_code);
   }
   return exit_code;
 }
@@ -75,7 +69,7 @@ int end_with_others(const Ranks& all, int exit_code, const std::string& message)
 int fail_without_ranks(const Launch& launch, int exit_code, const std::string& message) {
   // A rank that ends with a code above 0 has the launcher end the others, which may not have spoken yet.
   if (launch.rank_on_host != 0) return 0;
-  say(fmt::format("rank {} ({}): {}", launch.rank, printable(host()), message));
+  say(fmt::format("rank {} ({}): {}", launch.rank, printable(host_name()), message));
   return exit_code;
 }
 
@@ -152,7 +146,7 @@ std::optional<int> fail_as_rank(int exit_code, const std::string& message) {
   }
   say(all.launch->rank == 0 ? message
                             : fmt::format("{}: {}", all.transport->name(all.launch->rank), message));
-  all.library.abandon(exit_code);
+  all.component.abandon(exit_code);
   return exit_code;
 }
 

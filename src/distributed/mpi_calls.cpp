@@ -6,16 +6,14 @@
 #include <chrono>
 #include <thread>
 
+#include "base/host_name.hpp"
+
 namespace ztilde {
 namespace {
 
 constexpr std::size_t kNameSize = 256;
 
-std::string own_name() {
-  std::array<char, 200> host{};
-  if (::gethostname(host.data(), host.size() - 1) != 0) host = {"unknown host"};
-  return std::string(host.data()) + ", process " + std::to_string(::getpid());
-}
+std::string own_name() { return host_name().substr(0, 200) + ", process " + std::to_string(::getpid()); }
 
 }  // namespace
 

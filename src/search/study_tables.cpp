@@ -66,14 +66,19 @@ Trial read_trial(const Database& database, const Statement& row) {
   return trial;
 }
 
+// Whose row it is, by its first column; `what` it is in words.
+Trial& trial_of(const Database& database, const Statement& row, StudyContents& study, const char* what) {
+  const auto trial = static_cast<std::size_t>(row.whole(0));
+  if (trial >= study.trials.size()) database.damaged(fmt::format("a {} of no trial", what));
+  return study.trials[trial];
+}
+
 void read_points(Database& database, StudyContents& study) {
   Statement rows(
       database,
       "SELECT trial, epoch, train_loss, valid_loss, valid_accuracy, valid_rmse, seconds FROM points "
       "ORDER BY trial, epoch");
   while (rows.step()) {
-    const auto trial = static_cast<std::size_t>(rows.whole(0));
-    if (trial >= study.trials.size()) database.damaged("a point of no trial");
     TrialPoint point;
     point.epoch = static_cast<std::size_t>(rows.whole(1));
     point.train_loss = rows.real(2);
@@ -81,16 +86,14 @@ void read_points(Database& database, StudyContents& study) {
     point.valid_accuracy = rows.maybe(4);
     point.valid_rmse = rows.maybe(5);
     point.seconds = rows.real(6);
-    study.trials[trial].curve.push_back(point);
+    trial_of(database, rows, study, "point").curve.push_back(point);
   }
 }
 
 void read_folds(Database& database, StudyContents& study) {
   Statement rows(database, "SELECT trial, valid_loss FROM folds ORDER BY trial, fold");
   while (rows.step()) {
-    const auto trial = static_cast<std::size_t>(rows.whole(0));
-    if (trial >= study.trials.size()) database.damaged("a fold of no trial");
-    study.trials[trial].fold_losses.push_back(rows.real(1));
+    trial_of(database, rows, study, "fold").fold_losses.push_back(rows.real(1));
   }
 }
 

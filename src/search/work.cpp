@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <array>
 #include <chrono>
 #include <filesystem>
 #include <optional>
 #include <thread>
 
+#include "base/host_name.hpp"
 #include "ztilde/error.hpp"
 
 namespace ztilde::search {
@@ -87,11 +87,7 @@ void run_and_record(Study& study, const WorkOptions& options, const RunTrial& ru
 
 }  // namespace
 
-std::string this_worker() {
-  std::array<char, 256> host{};
-  if (::gethostname(host.data(), host.size() - 1) != 0) host[0] = '?';
-  return fmt::format("{}:{}", host.data(), ::getpid());
-}
+std::string this_worker() { return fmt::format("{}:{}", host_name(), ::getpid()); }
 
 WorkSummary work(Study& study, const WorkOptions& options, const RunTrial& run) {
   const std::string worker = options.worker.empty() ? this_worker() : options.worker;
