@@ -33,8 +33,8 @@ inline std::size_t tree_depth(std::size_t lanes) {
 }
 
 // Where the sum of a node is. known(node, level): where it is already, or has just been put into buffer
-// `level`; else null. add(left, right, level): adds two sums into buffer `level`, where left may be, and
-// returns it.
+// `level`; else null, which it never is for a single lane. add(left, right, level): adds two sums into
+// buffer `level`, where left may be, and returns it.
 template <class Known, class Add>
 const float* sum_of_node(LaneRange node, std::size_t level, const Known& known, const Add& add) {
   if (const float* const sum = known(node, level)) return sum;
