@@ -7,8 +7,8 @@
 
 namespace ztilde {
 
-// One of `count` ranks. All members are called by one thread. Messages between two ranks with the same tag
-// arrive in the order in which they were sent.
+// One of `count` ranks. Its members are called by one thread at a time, not always the same. Messages between
+// two ranks with the same tag arrive in the order in which they were sent.
 class Transport {
  public:
   using Ticket = std::size_t;

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "base/cut.hpp"
@@ -16,6 +17,14 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int kTags = 16000;  // two for each operation, in turn
+
+// Between two looks for news of others. The core may be what they wait for.
+void pause_after(int looks) {
+  constexpr int kSpins = 200, kYields = 4000;  // some 0.1 ms, and some ms
+  if (looks < kSpins) return;
+  if (looks < kYields) return std::this_thread::yield();
+  std::this_thread::sleep_for(std::chrono::microseconds(50));
+}
 
 }  // namespace
 
@@ -40,8 +49,7 @@ class Exchange::Operation {
     return open_.empty() ? std::nullopt : std::optional(open_.front().rank);
   }
 
-  bool finished = false;  // under the exchange's mutex
-  Clock::time_point waits_since = {};
+  bool finished = false;
 
  protected:
   void send(Exchange& exchange, std::size_t to, int round, std::span<const std::byte> bytes) {
@@ -172,17 +180,9 @@ Exchange::Exchange(std::shared_ptr<Transport> transport, double seconds)
     : transport_(std::move(transport)),
       rank_(transport_->rank()),
       count_(transport_->count()),
-      seconds_(seconds),
-      thread_([this] { talk(); }) {}
+      seconds_(seconds) {}
 
-Exchange::~Exchange() {
-  {
-    const std::scoped_lock lock(mutex_);
-    ends_ = true;
-  }
-  news_.notify_all();
-  thread_.join();
-}
+Exchange::~Exchange() = default;
 
 std::string Exchange::problem() const {
   const std::scoped_lock lock(mutex_);
@@ -190,26 +190,74 @@ std::string Exchange::problem() const {
 }
 
 void Exchange::fail(const std::string& why) {
-  {
-    const std::scoped_lock lock(mutex_);
-    if (problem_.empty()) problem_ = why;
-    failed_.store(true, std::memory_order_release);
+  if (problem_.empty()) problem_ = why;
+  going_.clear();
+  under_way_.store(false, std::memory_order_relaxed);
+  failed_.store(true, std::memory_order_release);
+}
+
+// Takes an operation as far as it goes without waiting. Whether it went on at all.
+bool Exchange::advance(Operation& operation) {
+  bool news = false;
+  while (!operation.finished && operation.arrived(*transport_)) {
+    operation.finished = !operation.begin_round(*this);
+    news = true;
   }
-  done_.notify_all();
+  return news;
+}
+
+bool Exchange::advance_all() {
+  bool news = false;
+  try {
+    for (const auto& each : going_) news = advance(*each) || news;
+    std::erase_if(going_, [](const auto& each) { return each->finished; });
+    under_way_.store(!going_.empty(), std::memory_order_relaxed);
+  } catch (const std::exception& error) {
+    fail(error.what());
+  }
+  return news;
 }
 
 void Exchange::start(std::shared_ptr<Operation> operation) {
-  {
-    const std::scoped_lock lock(mutex_);
-    begun_.push_back(std::move(operation));
+  const std::scoped_lock lock(mutex_);
+  going_.push_back(std::move(operation));
+  advance_all();
+}
+
+void Exchange::go_on() {
+  if (!under_way_.load(std::memory_order_relaxed)) return;
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (lock) advance_all();
+}
+
+std::string Exchange::missing_words() const {
+  for (const auto& each : going_) {
+    if (const std::optional<std::size_t> rank = each->missing())
+      return fmt::format(
+          "{} has not answered for {:g} s; see what became of it, and go on from the checkpoint",
+          transport_->name(*rank), seconds_);
   }
-  news_.notify_all();
+  return {};
 }
 
 bool Exchange::wait(const Operation& operation) {
-  std::unique_lock lock(mutex_);
-  done_.wait(lock, [&] { return operation.finished || failed_; });
-  return !failed_;
+  // Counted from here: what was begun earlier may not have been asked after for long.
+  Clock::time_point since = Clock::now();
+  for (int looks = 0;; ++looks) {
+    {
+      const std::scoped_lock lock(mutex_);
+      if (failed()) return false;
+      if (advance_all()) {
+        since = Clock::now();
+        looks = 0;
+      }
+      if (operation.finished) return true;
+      if (std::chrono::duration<double>(Clock::now() - since).count() >= seconds_) {
+        if (const std::string words = missing_words(); !words.empty()) fail(words);
+      }
+    }
+    pause_after(looks);
+  }
 }
 
 bool Exchange::gather(std::vector<SharedBytes> arrays) {
@@ -249,60 +297,6 @@ bool Exchange::finish_sums() {
   for (const auto& sum : sums_) all = wait(*sum);
   sums_.clear();
   return all;
-}
-
-// Takes an operation as far as it goes without waiting. True: it has just ended.
-bool Exchange::goes_on(Operation& operation) {
-  while (operation.arrived(*transport_)) {
-    operation.waits_since = Clock::now();
-    if (operation.begin_round(*this)) continue;
-    {
-      const std::scoped_lock lock(mutex_);
-      operation.finished = true;
-    }
-    done_.notify_all();
-    return true;
-  }
-  return false;
-}
-
-void Exchange::talk() {
-  std::vector<std::shared_ptr<Operation>> going;
-  int idle = 0;
-  while (true) {
-    {
-      std::unique_lock lock(mutex_);
-      if (going.empty()) news_.wait(lock, [&] { return ends_ || !begun_.empty(); });
-      if (ends_) return;
-      for (; !begun_.empty(); begun_.pop_front()) {
-        going.push_back(std::move(begun_.front()));
-        going.back()->waits_since = Clock::now();
-      }
-    }
-    try {
-      const std::size_t before = going.size();
-      std::erase_if(going, [&](const auto& each) { return goes_on(*each); });
-      idle = going.size() < before ? 0 : idle + 1;
-      for (const auto& each : going) {
-        const double waited = std::chrono::duration<double>(Clock::now() - each->waits_since).count();
-        if (waited < seconds_ || !each->missing()) continue;
-        fail(fmt::format(
-            "{} has not answered for {:g} s; see what became of it, and go on from the checkpoint",
-            transport_->name(*each->missing()), seconds_));
-        return;
-      }
-    } catch (const std::exception& error) {
-      fail(error.what());
-      return;
-    }
-    // The core is what a worker, or another rank, may be waiting for.
-    constexpr int kYields = 64;
-    if (idle < kYields) {
-      std::this_thread::yield();
-    } else {
-      std::this_thread::sleep_for(std::chrono::microseconds(20));
-    }
-  }
 }
 
 }  // namespace ztilde

@@ -1,16 +1,13 @@
-// What the ranks of a run tell each other while they train. One thread of its own does all the talking, so
-// that sums travel while the workers go on.
+// What the ranks of a run tell each other while they train. Whoever waits does the talking; and so that sums
+// travel while the workers go on, these ask after them between two pieces of work.
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <cstddef>
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <span>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "base/lane_tree.hpp"
@@ -40,7 +37,8 @@ struct LaneSum {
 // once.
 class Exchange {
  public:
-  // seconds: a rank that is waited for longer than this is taken for dead.
+  // seconds: a rank that is waited for longer than this is taken for dead. The transport is called by one
+  // thread at a time, but not always by the same.
   Exchange(std::shared_ptr<Transport> transport, double seconds);
   ~Exchange();
   Exchange(const Exchange&) = delete;
@@ -58,6 +56,9 @@ class Exchange {
 
   // Begins to add up; the sum, and what it points to, stays where it is until finish_sums.
   void begin_sum(const LaneSum& sum);
+  // Takes the sums as far as they go without waiting. Any worker, at any time: where there is nothing to do,
+  // or another is at it, it costs nothing.
+  void go_on();
   // Waits until all sums begun are in their `total`.
   bool finish_sums();
 
@@ -69,26 +70,25 @@ class Exchange {
   class Operation;
   class Gather;
   class Sum;
-  void talk();
-  bool goes_on(Operation& operation);
+  bool advance(Operation& operation);
+  bool advance_all();
   void start(std::shared_ptr<Operation> operation);
   bool wait(const Operation& operation);
   void fail(const std::string& why);
+  std::string missing_words() const;
 
   std::shared_ptr<Transport> transport_;
   const std::size_t rank_, count_;
   const double seconds_;
   std::atomic<bool> failed_ = false;
-  mutable std::mutex mutex_;
-  std::condition_variable news_, done_;
-  std::deque<std::shared_ptr<Operation>> begun_;  // not yet seen by the thread
-  std::vector<std::shared_ptr<Operation>> sums_;  // since the last finish_sums
+  std::atomic<bool> under_way_ = false;  // whether going_ has any
+  mutable std::mutex mutex_;             // of what follows, and of the transport
+  std::vector<std::shared_ptr<Operation>> going_;
   std::vector<std::vector<float>>
       spare_;  // of sums that have ended: new memory costs more than what is done with it
   std::string problem_;
-  bool ends_ = false;
+  std::vector<std::shared_ptr<Operation>> sums_;  // since the last finish_sums
   int next_tag_ = 0;
-  std::thread thread_;
 };
 
 }  // namespace ztilde

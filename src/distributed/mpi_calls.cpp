@@ -35,7 +35,7 @@ MPI_Comm start_mpi() {
   MPI_Initialized(&started);
   if (started != 0) throw Error(ErrorKind::io, "MPI was started already; one transport serves a process");
   int threads = 0;
-  check_mpi(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_MULTIPLE, &threads), "starting MPI");
+  check_mpi(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &threads), "starting MPI");
   if (threads < MPI_THREAD_SERIALIZED)
     throw Error(ErrorKind::io, "this MPI library serves one thread only; use one built for several");
   MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);

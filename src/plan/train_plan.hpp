@@ -116,6 +116,10 @@ class TrainPlan {
   void prepare_lanes(const std::vector<std::size_t>& batch_sizes, std::size_t workers);
   // For a barrier, when this rank's part of a stage's weight gradient is there: sends it on its way.
   void begin_sum(std::size_t s, const BatchProducts& products);
+  // Between two pieces of work: what has arrived of the sums under way is seen to.
+  void go_on_with_sums() {
+    if (Exchange* const exchange = forward_.exchange()) exchange->go_on();
+  }
   void finish_sums(const Worker& worker, const BatchProducts& products);
   // The lanes of all convolutions' weight gradients, added up and in the arena's order.
   void merge_lanes(const Worker& worker, const BatchProducts& products);

@@ -26,8 +26,10 @@ void TrainPlan::run_backward(const Worker& worker, const Batch& batch) {
   Stopwatch& watch = forward_.scratch[worker.index].watch;
   const auto weight_gradient = [&](std::size_t s) {
     const std::vector<Slice>& slices = products.stages[s].weight_gradient;
-    slice_queues_[s].take(worker, slices.size(),
-                          [&](std::size_t slice) { weight_gradient_slice(worker, s, batch, slices[slice]); });
+    slice_queues_[s].take(worker, slices.size(), [&](std::size_t slice) {
+      weight_gradient_slice(worker, s, batch, slices[slice]);
+      go_on_with_sums();
+    });
   };
   // The stage whose weight gradient is done at the next barrier.
   std::optional<std::size_t> made;
@@ -73,7 +75,10 @@ void TrainPlan::run_backward(const Worker& worker, const Batch& batch) {
       weight_gradient(s);
       made = s;
       wait();
-      for (const Tile& tile : tiles) go_below(worker, s, products, tile, batch);
+      for (const Tile& tile : tiles) {
+        go_below(worker, s, products, tile, batch);
+        go_on_with_sums();
+      }
     } else {
       for (const Tile& tile : tiles) {
         for (std::size_t t = end; t-- > s;) {
@@ -84,6 +89,7 @@ void TrainPlan::run_backward(const Worker& worker, const Batch& batch) {
             table_input_gradient(worker, products, tile, batch);
           }
         }
+        go_on_with_sums();
       }
     }
     if (above && !above_first) {

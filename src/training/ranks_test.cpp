@@ -82,12 +82,14 @@ TEST(Ranks, a_rank_that_stops_answering_ends_the_others_and_is_named) {
   const Dataset data = spirals(600);
   ThreadRanks shared(3);
   std::vector<std::string> messages(3);
+  std::vector<std::shared_ptr<Transport>> transports;  // all there until all have said so
+  for (std::size_t rank = 0; rank < 3; ++rank) transports.emplace_back(shared.transport(rank));
   std::vector<std::thread> processes;
   for (std::size_t rank = 0; rank < 3; ++rank) {
     processes.emplace_back([&, rank] {
       TrainOptions options = options_of(1);
-      options.transport = shared.transport(rank);
-      options.rank_timeout = rank == 2 ? 4 : 2;  // the others are still there when they say so
+      options.transport = transports[rank];
+      options.rank_timeout = rank == 2 ? 4 : 2;
       TrainObserver observer;
       std::uint64_t steps = 0;
       observer.should_stop = [&] {
