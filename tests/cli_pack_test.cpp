@@ -183,7 +183,7 @@ TEST(Pack, a_killed_packing_leaves_nothing_but_the_lock_that_its_successor_takes
 }
 
 TEST(Pack, memory_does_not_grow_with_the_table) {
-#ifndef __SANITIZE_ADDRESS__
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
   const TemporaryFolder folder;
   std::string row;
   for (int c = 0; c < 400; ++c) row += std::to_string(c % 10) + ",";
