@@ -19,7 +19,7 @@ namespace {
 
 // How long a rank that fails before the handshake waits for the others to come as far, how much longer for
 // rank 0 to say who is missing, and how long one that has nothing to say leaves to the one that has.
-constexpr std::chrono::seconds kForOthers{30}, kForVerdict{5}, kForSpeaker{2};
+constexpr std::chrono::seconds kForOthers{20}, kForVerdict{5}, kForSpeaker{2};
 
 struct Ranks {
   std::optional<Launch> launch = cli::launch();
