@@ -120,6 +120,10 @@ struct TrainOptions {
   // rank_timeout seconds ends the others with Error(io), the checkpoint as it was.
   std::shared_ptr<Transport> transport;
   double rank_timeout = 30;
+  // False: each rank normalises its part of a batch by statistics of its own, as ghost batch norm does, and
+  // waits less; the result then depends on the number of ranks. Running statistics are those of the whole
+  // batches.
+  bool synchronised_statistics = true;
 };
 
 double default_learning_rate(OptimizerKind optimizer);

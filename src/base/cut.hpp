@@ -22,4 +22,9 @@ struct Cut {
   }
 };
 
+// Neighbouring parts of a cut; `end` is behind the last.
+struct PartRange {
+  std::size_t first = 0, end = 0;
+};
+
 }  // namespace ztilde

@@ -110,6 +110,8 @@ std::string end_record(RunRecorder& recorder, const report::Json& line) {
 // of its own.
 std::optional<RanksHandle> join_ranks(TrainArguments& arguments) {
   const std::optional<RanksHandle> ranks = ranks_of_environment();
+  if (!ranks && !arguments.training.synchronised_statistics)
+    refuse("--sync-statistics off", "is for ranks; start it with mpirun -n N");
   if (!ranks) return ranks;
   if (arguments.folds > 0) refuse("--folds", "cannot be done by ranks; start it without mpirun");
   // Not this one's to end: MPI does so when all are done.

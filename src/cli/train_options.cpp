@@ -258,6 +258,10 @@ void list_output(OptionTable& table, TrainArguments& arguments) {
   add_threads_option(table, arguments.training.threads);
   table.real("--timeout", "S", arguments.training.rank_timeout, {.least = 0, .least_excluded = true},
              "under mpirun: a rank that is waited for longer than S seconds ends the others");
+  table.choice(
+      "--sync-statistics", arguments.training.synchronised_statistics, {{"on", true}, {"off", false}},
+      "under mpirun: batch norm by all rows of a batch, or each rank by its own: less waiting, and the "
+      "result depends on their number");
   table.config("--config", "options from a file with lines like epochs = 40; the command line wins");
 }
 

@@ -66,7 +66,7 @@ std::vector<std::size_t> forward_groups(const std::vector<Stage>& stages) {
 
 BatchForward::BatchForward(const Network& network, std::vector<std::size_t> batch_sizes, std::size_t workers,
                            const float* parameters, float* gradients, const double* fixed_statistics,
-                           bool dropout, std::uint64_t seed, Exchange* exchange)
+                           bool dropout, std::uint64_t seed, PlanRanks ranks)
     : tensors(stage_tensors(network, lower(network), parameters, gradients)),
       stages_(lower(network)),
       groups_(forward_groups(stages_)),
@@ -76,13 +76,14 @@ BatchForward::BatchForward(const Network& network, std::vector<std::size_t> batc
       order_(backward_order(stages_, largest_batch_)),
       dropout_(dropout),
       seed_(seed),
-      exchange_(exchange),
+      ranks_(ranks),
       cache_(workers) {
-  const RankShare ranks = exchange ? RankShare{exchange->rank(), exchange->count()} : RankShare{};
+  const Exchange* const exchange = ranks.exchange;
+  const RankShare share = exchange ? RankShare{exchange->rank(), exchange->count()} : RankShare{};
   std::size_t tile_rows = 0, block_rows = 0, blocks = 0, slice = 0;
   for (const std::size_t rows : batch_sizes) {
     const BatchProducts& products = products_.emplace_back(
-        prepare_products(cache_, stages_, rows, gradients ? &order_ : nullptr, exchange ? &ranks : nullptr));
+        prepare_products(cache_, stages_, rows, gradients ? &order_ : nullptr, exchange ? &share : nullptr));
     tile_rows = std::max(tile_rows, products.largest_tile());
     block_rows = std::max(block_rows, products.blocks.largest());
     slice = std::max(slice, row_stride(products.largest_slice()));
@@ -350,28 +351,51 @@ SharedBytes by_block(const BatchProducts& products, Number* data, std::size_t st
   return array;
 }
 
+void add_parts(const BatchProducts& products, BlockSums& sums, std::vector<SharedBytes>& arrays) {
+  if (sums.channels == 0) return;
+  arrays.push_back(by_block(products, sums.sum.data(), sums.channels));
+  if (sums.sum_squares.size() == 0) return;
+  arrays.push_back(by_block(products, sums.sum_squares.data(), sums.channels));
+  arrays.push_back(by_block(products, sums.shift.data(), sums.channels));
+}
+
 }  // namespace
 
 void BatchForward::share(const BatchProducts& batch_products, std::initializer_list<BlockSums*> all_sums) {
-  if (!exchange_ || exchange_->count() == 1) return;
+  if (!exchange() || exchange()->count() == 1) return;
   std::vector<SharedBytes> arrays;
-  for (BlockSums* each : all_sums) {
-    arrays.push_back(by_block(batch_products, each->sum.data(), each->channels));
-    if (each->sum_squares.size() == 0) continue;
-    arrays.push_back(by_block(batch_products, each->sum_squares.data(), each->channels));
-    arrays.push_back(by_block(batch_products, each->shift.data(), each->channels));
-  }
-  exchange_->gather(std::move(arrays));
+  for (BlockSums* each : all_sums) add_parts(batch_products, *each, arrays);
+  exchange()->gather(std::move(arrays));
 }
 
 void BatchForward::share(const BatchProducts& batch_products, std::span<double> of_blocks) {
-  if (exchange_ && exchange_->count() > 1) exchange_->gather({by_block(batch_products, of_blocks.data(), 1)});
+  if (exchange() && exchange()->count() > 1)
+    exchange()->gather({by_block(batch_products, of_blocks.data(), 1)});
 }
 
 void BatchForward::share_weights(const BatchProducts& batch_products) {
-  if (!weights_.used || !exchange_ || exchange_->count() == 1) return;
-  exchange_->gather({by_block(batch_products, weights_.of_block.data(), 1),
-                     by_block(batch_products, weights_.squares_of_block.data(), 1)});
+  if (!weights_.used || !exchange() || exchange()->count() == 1) return;
+  exchange()->gather({by_block(batch_products, weights_.of_block.data(), 1),
+                      by_block(batch_products, weights_.squares_of_block.data(), 1)});
+}
+
+PartRange BatchForward::normed_blocks(const BatchProducts& batch_products) const {
+  if (!apart()) return {0, batch_products.blocks.parts};
+  return batch_products.blocks_of(batch_products.lanes_of(batch_products.share.rank));
+}
+
+void BatchForward::share_all_sums(const BatchProducts& batch_products) {
+  share_weights(batch_products);
+  if (weights_.used) weights_.sum_all(batch_products.blocks);
+  std::vector<SharedBytes> arrays;
+  for (BlockSums& each : sums) add_parts(batch_products, each, arrays);
+  exchange()->gather(std::move(arrays));
+  of_all.resize(stages_.size());
+  for (std::size_t s = 0; s < stages_.size(); ++s) {
+    if (!stages_[s].sums || norms[s].known) continue;
+    if (of_all[s].channels == 0) of_all[s] = NormState(norms[s].channels, norms[s].epsilon, nullptr, nullptr);
+    of_all[s].merge(sums[s], batch_products.blocks, weights_, stages_[s].output.pixels());
+  }
 }
 
 void BatchForward::run(const Worker& worker, const Batch& batch) {
@@ -404,11 +428,13 @@ void BatchForward::run(const Worker& worker, const Batch& batch) {
     worker.sync([&] {
       mine.watch.lap(Work::other);
       weights_.used = weighted;
-      share_weights(batch_products);
+      if (!apart()) {
+        share_weights(batch_products);
+        share(batch_products, {&sums[last]});
+      }
       if (weighted) weights_.sum_all(blocks);
-      share(batch_products, {&sums[last]});
-      const std::size_t broken =
-          norms[last].merge(sums[last], blocks, weights_, stages_[last].output.pixels());
+      const std::size_t broken = norms[last].merge(sums[last], blocks, normed_blocks(batch_products),
+                                                   weights_, stages_[last].output.pixels());
       if (broken != stages_[last].outputs && !fault_) fault_ = Fault{stages_[last].norm_layer, broken};
       mine.watch.lap(Work::normalisation);
     });

@@ -65,15 +65,22 @@ InputNorm input_norm(const Network& network, const std::vector<Stage>& stages, c
 // Stages of images of one group take turns on every block.
 std::vector<std::size_t> forward_groups(const std::vector<Stage>& stages);
 
+// The processes that share every batch: null for one process. apart: each normalises its rows by their own
+// statistics, so that nobody waits for those of others; what they come to together is put together at the end
+// of a step.
+struct PlanRanks {
+  Exchange* exchange = nullptr;
+  bool apart = false;
+};
+
 // z[s]: where stage s puts its result, [largest batch · pixels, outputs of s].
 class BatchForward {
  public:
   // gradients: null where there is no backward pass. fixed_statistics: the statistics arena that Encode
-  // and Standardise layers read. dropout: whether the stages drop out. exchange: the ranks that share every
-  // batch, or null.
+  // and Standardise layers read. dropout: whether the stages drop out.
   BatchForward(const Network& network, std::vector<std::size_t> batch_sizes, std::size_t workers,
                const float* parameters, float* gradients, const double* fixed_statistics, bool dropout,
-               std::uint64_t seed, Exchange* exchange = nullptr);
+               std::uint64_t seed, PlanRanks ranks = {});
 
   const std::vector<Stage>& stages() const { return stages_; }
   std::size_t largest_batch() const { return largest_batch_; }
@@ -87,16 +94,24 @@ class BatchForward {
   void run(const Worker& worker, const Batch& batch);
 
   const BatchProducts& products(std::size_t rows) const;
-  Exchange* exchange() const { return exchange_; }
+  Exchange* exchange() const { return ranks_.exchange; }
+  bool apart() const { return ranks_.apart && ranks_.exchange && ranks_.exchange->count() > 1; }
+  // The blocks whose rows share the statistics that this process normalises by.
+  PartRange normed_blocks(const BatchProducts& products) const;
   // For a barrier: every rank's part of these, of a batch. Nothing where there is one process.
   void share(const BatchProducts& products, std::initializer_list<BlockSums*> sums);
   void share(const BatchProducts& products, std::span<double> of_blocks);
+  // With ranks that are apart, for the last barrier of a step: the sums of all stages of all ranks, and
+  // `of_all`, the statistics of all rows of the batch, by stage.
+  void share_all_sums(const BatchProducts& products);
   // Whether z of stage s and the gradient with respect to it, which are read when the caches have long
   // forgotten them, are written past the caches: a plain store would first read what it overwrites.
   bool moves(std::size_t s) const;
   // How the rows of the batch count, once the first statistics are known.
   const RowWeights& weights() const { return weights_; }
   std::optional<Fault> fault() const { return fault_; }
+  // For a barrier: whether any rank met one.
+  bool fault_anywhere() const { return apart() ? exchange()->any(fault_.has_value()) : fault_.has_value(); }
   std::size_t scratch_bytes() const;
 
   // What the backward pass shares with the forward one; rows are those of the batch: images or table rows.
@@ -132,6 +147,7 @@ class BatchForward {
 
   std::vector<StageTensors> tensors;
   std::vector<NormState> norms;        // by stage, of the batch norm that reads its result
+  std::vector<NormState> of_all;       // the same over the batches of all ranks, where these are apart
   std::vector<BlockSums> sums;         // by stage, of its epilogue
   std::vector<WorkerScratch> scratch;  // by worker
 
@@ -163,7 +179,7 @@ class BatchForward {
   BackwardOrder order_;
   bool dropout_;
   std::uint64_t seed_;
-  Exchange* exchange_;
+  PlanRanks ranks_;
   std::uint64_t step_ = 0;
   ProductCache cache_;
   std::vector<BatchProducts> products_;  // by batch size

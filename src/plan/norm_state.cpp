@@ -63,20 +63,24 @@ void RowWeights::sum_all(const Cut& blocks) {
   }
 }
 
-std::size_t NormState::merge(BlockSums& sums, const Cut& blocks, const RowWeights& weights,
+std::size_t NormState::merge(BlockSums& sums, const Cut& blocks, PartRange range, const RowWeights& weights,
                              std::size_t pixels) {
-  if (known) {
+  if (!known && range.first == range.end) {
+    std::fill_n(mean.data(), channels, 0.0);
+    std::fill_n(variance.data(), channels, 1.0);
+  }
+  if (known || range.first == range.end) {
     refresh();
     return channels;
   }
   double rows = 0;
-  take(sums, blocks, weights, pixels, rows);
+  take(sums, blocks, range, weights, pixels, rows);
   return finish(rows);
 }
 
-void NormState::take(BlockSums& sums, const Cut& blocks, const RowWeights& weights, std::size_t pixels,
-                     double& rows) {
-  for (std::size_t block = 0; block < blocks.parts; ++block) {
+void NormState::take(BlockSums& sums, const Cut& blocks, PartRange range, const RowWeights& weights,
+                     std::size_t pixels, double& rows) {
+  for (std::size_t block = range.first; block < range.end; ++block) {
     const double block_rows = weights.block_rows(blocks, block) * static_cast<double>(pixels);
     if (block_rows == 0) continue;
     kernels::merge_block(channels, rows, block_rows, sums.shift_of(block), sums.sum_of(block),
@@ -93,22 +97,28 @@ std::size_t NormState::finish(double rows) {
   return found.first_broken;
 }
 
-void NormState::merge_backward(BlockSums& sums, const Cut& blocks, const RowWeights& weights,
-                               std::size_t pixels, float* d_gamma, float* d_beta) {
-  std::copy_n(sums.sum_of(0), channels, sum_d.data());
-  std::copy_n(sums.squares_of(0), channels, sum_dx.data());
-  for (std::size_t block = 1; block < blocks.parts; ++block) {
+void NormState::merge_backward(BlockSums& sums, const Cut& blocks, PartRange range, const RowWeights& weights,
+                               std::size_t pixels) {
+  std::fill_n(sum_d.data(), channels, 0.0);
+  std::fill_n(sum_dx.data(), channels, 0.0);
+  std::fill_n(d_gamma_exact.data(), channels, 0.0);
+  std::size_t rows = 0;
+  double total_weight = 0;
+  for (std::size_t block = range.first; block < range.end; ++block) {
+    rows += blocks.size(block);
+    if (weights.used) total_weight += weights.of_block[block];
     for (std::size_t c = 0; c < channels; ++c) {
       sum_d[c] += sums.sum_of(block)[c];
       sum_dx[c] += sums.squares_of(block)[c];
     }
   }
-  kernels::make_input_gradient(channels, blocks.total * pixels, mean.data(), variance.data(), epsilon, gamma,
+  if (rows == 0) return;
+  kernels::make_input_gradient(channels, rows * pixels, mean.data(), variance.data(), epsilon, gamma,
                                sum_d.data(), sum_dx.data(), centre.data(), gradient_scale.data(),
                                gradient_slope.data(), gradient_offset.data(), d_gamma_exact.data());
   // A row takes w / Σ w of what all rows share, where it takes 1 / rows without weights; its pixels take
   // the same share of that in both.
-  const double share = weights.used ? static_cast<double>(blocks.total) / weights.total : 1;
+  const double share = weights.used ? static_cast<double>(rows) / total_weight : 1;
   for (std::size_t c = 0; weights.used && c < channels; ++c) {
     gradient_slope[c] = static_cast<float>(gradient_slope[c] * share);
     gradient_offset[c] = static_cast<float>(gradient_offset[c] * share);
@@ -116,10 +126,6 @@ void NormState::merge_backward(BlockSums& sums, const Cut& blocks, const RowWeig
   if (known) {  // d_x = gamma · inv_std · d
     std::fill_n(gradient_slope.data(), channels, 0.0f);
     std::fill_n(gradient_offset.data(), channels, 0.0f);
-  }
-  for (std::size_t c = 0; c < channels; ++c) {
-    if (d_gamma) d_gamma[c] = static_cast<float>(d_gamma_exact[c]);
-    if (d_beta) d_beta[c] = static_cast<float>(sum_d[c]);
   }
 }
 

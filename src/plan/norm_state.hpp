@@ -77,15 +77,24 @@ struct NormState {
   void know(const double* mean, const double* variance);
   // mean and variance of the rows whose block sums these are (Chan, Golub & LeVeque 1979), unless they are
   // known, then refresh(). Returns the first channel that is not finite, or `channels`. pixels: of each row.
-  std::size_t merge(BlockSums& sums, const Cut& blocks, const RowWeights& weights, std::size_t pixels = 1);
+  std::size_t merge(BlockSums& sums, const Cut& blocks, const RowWeights& weights, std::size_t pixels = 1) {
+    return merge(sums, blocks, {0, blocks.parts}, weights, pixels);
+  }
+  // Of the rows of these blocks alone; without any, mean 0 and variance 1.
+  std::size_t merge(BlockSums& sums, const Cut& blocks, PartRange range, const RowWeights& weights,
+                    std::size_t pixels);
   // The same in parts: takes more blocks into mean and `variance`, which is the sum of squared distances
   // until finish(). rows: the (weighted) pixels taken so far.
-  void take(BlockSums& sums, const Cut& blocks, const RowWeights& weights, std::size_t pixels, double& rows);
+  void take(BlockSums& sums, const Cut& blocks, const RowWeights& weights, std::size_t pixels, double& rows) {
+    take(sums, blocks, {0, blocks.parts}, weights, pixels, rows);
+  }
+  void take(BlockSums& sums, const Cut& blocks, PartRange range, const RowWeights& weights,
+            std::size_t pixels, double& rows);
   std::size_t finish(double rows);
-  // From Σ d and Σ d·(x - centre) by block: writes d_gamma and d_beta (either may be null) and
-  // input_gradient().
-  void merge_backward(BlockSums& sums, const Cut& blocks, const RowWeights& weights, std::size_t pixels,
-                      float* d_gamma, float* d_beta);
+  // From Σ d and Σ d·(x - centre) of the blocks whose rows share the statistics: d_gamma_exact, d of beta in
+  // sum_d, and input_gradient().
+  void merge_backward(BlockSums& sums, const Cut& blocks, PartRange range, const RowWeights& weights,
+                      std::size_t pixels);
 };
 
 // total[c] = Σ over blocks of sum_of(block)[c], rounded once.

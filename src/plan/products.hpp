@@ -118,11 +118,7 @@ struct BatchProducts {
   std::vector<std::vector<Tile>> block_tiles;  // by worker, of stages of images
   std::vector<StageProducts> stages;
 
-  // The worker's blocks: `end` is behind the last.
-  struct Blocks {
-    std::size_t first = 0, end = 0;
-  };
-  Blocks of_worker(std::size_t worker, std::size_t workers) const {
+  PartRange of_worker(std::size_t worker, std::size_t workers) const {
     const LaneRange own = lanes_of(share.rank);
     const Cut shares{own.lanes(), workers};
     return blocks_of(
@@ -132,7 +128,7 @@ struct BatchProducts {
     const Cut dealt{lanes.parts, share.ranks};
     return {dealt.first(rank), dealt.first(rank) + dealt.size(rank)};
   }
-  Blocks blocks_of(LaneRange range) const {
+  PartRange blocks_of(LaneRange range) const {
     const auto begin = [&](std::size_t lane) {
       return lane == lanes.parts ? blocks.parts : lanes.first(lane);
     };

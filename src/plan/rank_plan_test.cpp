@@ -22,7 +22,7 @@ struct Found {
 };
 
 // What one rank finds for the first batch, whose loss is the sum of all outputs times their place.
-Found find(const Network& network, std::size_t threads, Exchange* exchange, bool weighted) {
+Found find(const Network& network, std::size_t threads, PlanRanks ranks, bool weighted) {
   const std::vector<float> parameters = testing_networks::random_parameters(network);
   std::vector<double> statistics = testing_networks::random_statistics(network);
   const std::vector<float> x = testing_networks::random_inputs(network, kRows);
@@ -30,7 +30,7 @@ Found find(const Network& network, std::size_t threads, Exchange* exchange, bool
   for (std::size_t r = 0; r < kRows; ++r) weights[r] = static_cast<float>(r % 3);
   Found found{std::vector<float>(parameters.size()), {}};
   TrainPlan plan(network, {kRows}, threads, parameters.data(), found.gradients.data(), statistics.data(), 3,
-                 exchange);
+                 ranks);
   Batch batch{{nullptr, x.data(), network.inputs}, nullptr, kRows, nullptr};
   if (weighted) batch.weights = weights.data();
   Team team(threads);
@@ -54,14 +54,14 @@ Found find(const Network& network, std::size_t threads, Exchange* exchange, bool
 }
 
 std::vector<Found> find_on_ranks(const Network& network, std::size_t ranks, std::size_t threads,
-                                 bool weighted) {
+                                 bool weighted, bool apart = false) {
   ThreadRanks shared(ranks);
   std::vector<Found> found(ranks);
   std::vector<std::thread> processes;
   for (std::size_t rank = 0; rank < ranks; ++rank) {
     processes.emplace_back([&, rank] {
       Exchange exchange(shared.transport(rank), 20);
-      found[rank] = find(network, threads, &exchange, weighted);
+      found[rank] = find(network, threads, {&exchange, apart}, weighted);
       EXPECT_EQ(exchange.problem(), "");
       exchange.any(false);  // nobody leaves while others still wait for its messages
     });
@@ -86,7 +86,7 @@ TEST_P(RankPlanOf, has_the_same_gradients_on_any_number_of_ranks_and_threads) {
         ASSERT_EQ(found, one) << ranks << " ranks";
     }
     // Added up otherwise than by one process, but the same sums.
-    const Found alone = find(network, 2, nullptr, weighted);
+    const Found alone = find(network, 2, {}, weighted);
     EXPECT_EQ(one.statistics, alone.statistics);
     float largest = 0;
     for (const float each : alone.gradients) largest = std::max(largest, std::abs(each));
@@ -102,12 +102,31 @@ INSTANTIATE_TEST_SUITE_P(RankPlan, RankPlanOf, testing::ValuesIn(testing_network
                            return name;
                          });
 
+// Normalised by each rank's rows: as two processes that each see half of the batch, whose gradients are added
+// up.
+TEST(RankPlan, ranks_that_are_apart_are_two_batches_with_one_gradient) {
+  const Network network = dense_network({.inputs = 5, .outputs = 3, .hidden = {7, 6}});
+  for (const bool weighted : {false, true}) {
+    const std::vector<Found> apart = find_on_ranks(network, 2, 2, weighted, true);
+    EXPECT_EQ(apart[0], apart[1]);
+    EXPECT_EQ(apart, find_on_ranks(network, 2, 1, weighted, true));
+    EXPECT_NE(apart[0], find_on_ranks(network, 2, 1, weighted).front());
+  }
+}
+
+TEST(RankPlan, a_rank_without_rows_of_its_own_does_no_harm) {
+  const Network network = dense_network({.inputs = 5, .outputs = 3, .hidden = {7}});
+  const std::vector<Found> found = find_on_ranks(network, 7, 1, false, true);
+  for (const Found& each : found) EXPECT_EQ(each, found.front());
+  for (const float gradient : found.front().gradients) EXPECT_TRUE(std::isfinite(gradient));
+}
+
 TEST(RankPlan, refuses_images_in_words) {
   for (const testing_networks::Case& each : testing_networks::with_images()) {
     if (is_chain_of_rows(lower(each.network))) continue;
     ThreadRanks shared(1);
     Exchange exchange(shared.transport(0), 1);
-    EXPECT_THROW(find(each.network, 1, &exchange, false), Error) << each.name;
+    EXPECT_THROW(find(each.network, 1, {&exchange}, false), Error) << each.name;
     return;
   }
   FAIL() << "no such network";

@@ -14,8 +14,8 @@ using kernels::View;
 
 TrainPlan::TrainPlan(const Network& network, const std::vector<std::size_t>& batch_sizes, std::size_t workers,
                      const float* parameters, float* gradients, const double* fixed_statistics,
-                     std::uint64_t seed, Exchange* exchange)
-    : forward_(network, batch_sizes, workers, parameters, gradients, fixed_statistics, true, seed, exchange),
+                     std::uint64_t seed, PlanRanks ranks)
+    : forward_(network, batch_sizes, workers, parameters, gradients, fixed_statistics, true, seed, ranks),
       table_queue_(workers) {
   const std::vector<Stage>& stages = forward_.stages();
   const std::size_t count = stages.size();
@@ -30,7 +30,7 @@ TrainPlan::TrainPlan(const Network& network, const std::vector<std::size_t>& bat
   if (stages[0].dense_layer)
     table_weight_ = AlignedBuffer<float>(stages[0].outputs * stages[0].table_inputs());
   if (!is_chain_of_rows(stages)) make_block_gradients(batch_sizes, workers);
-  if (exchange) prepare_lanes(batch_sizes, workers);
+  if (ranks.exchange) prepare_lanes(batch_sizes, workers);
 
   const std::vector<StatisticSlot> slots = statistic_slots(network);
   for (std::size_t i = 0; i < slots.size(); ++i) {
@@ -145,8 +145,8 @@ void TrainPlan::update_running(std::size_t rows, std::span<double> statistics,
   const double counting = weights.used ? std::max(2.0, weights.total * weights.total / weights.squares)
                                        : static_cast<double>(rows);
   for (const RunningSlot& running : running_) {
-    const NormState& norm = forward_.norms[running.stage];
-    if (norm.known) continue;
+    const NormState& norm = (forward_.apart() ? forward_.of_all : forward_.norms)[running.stage];
+    if (forward_.norms[running.stage].known) continue;
     const std::size_t channels = running.slot.channels;
     const bool unbiased = running.layer.running_variance == VarianceKind::unbiased;
     const double numbers = counting * static_cast<double>(stages()[running.stage].output.pixels());

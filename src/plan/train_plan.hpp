@@ -17,12 +17,13 @@ class TrainPlan {
  public:
   // batch_sizes: every size that will be run. parameters and gradients: arenas laid out by
   // parameter_slots(network), read and overwritten. fixed_statistics: the statistics arena, read
-  // for Standardise. Allocates everything a step needs. exchange: the ranks that share every batch, and give
-  // the same gradients whatever their number; null for one process, whose weight gradients are added up
-  // otherwise. Throws Error(data) for a network that ranks cannot train: with images, or with trained tables.
+  // for Standardise. Allocates everything a step needs. ranks: those that share every batch, and give
+  // the same gradients whatever their number where they are not apart; the weight gradients of one process
+  // without ranks are added up otherwise. Throws Error(data) for a network that ranks cannot train: with
+  // images, or with trained tables.
   TrainPlan(const Network& network, const std::vector<std::size_t>& batch_sizes, std::size_t workers,
             const float* parameters, float* gradients, const double* fixed_statistics, std::uint64_t seed,
-            Exchange* exchange = nullptr);
+            PlanRanks ranks = {});
 
   // From now on every BatchNorm normalises with its part of this arena, and update_running changes nothing.
   void keep_statistics(std::span<const double> statistics);
@@ -52,10 +53,12 @@ class TrainPlan {
   // false or the forward pass met a fault nobody goes on, and false is returned. Ends with a barrier.
   template <class Continue>
   bool backward(const Worker& worker, const Batch& batch, Continue&& on_first_barrier) {
-    worker.sync([&] { going_on_ = on_first_barrier() && !forward_.fault(); });
+    worker.sync([&] { going_on_ = on_first_barrier() && !forward_.fault_anywhere(); });
     if (going_on_) run_backward(worker, batch);
     return going_on_;
   }
+  // What the last backward returned.
+  bool went_on() const { return going_on_; }
 
   // The step that changes running statistics, apart from everything else: running = keep · running
   // + (1 − keep) · batch, in the statistics arena; counts in `batches` by statistic
@@ -113,6 +116,11 @@ class TrainPlan {
                     std::size_t block, float* out);
   // For a barrier: the other ranks' parts of the sums that stages s … end - 1 have made on their way down.
   void share_sums(std::size_t s, std::size_t end, const BatchProducts& products);
+  // For the last barrier of a step of ranks that are apart: all that these have not told each other before,
+  // and the gradients that come of it.
+  void share_apart(const BatchProducts& products);
+  void write_norm_gradient(std::size_t normed, std::span<const double> d_gamma,
+                           std::span<const double> d_beta);
   void prepare_lanes(const std::vector<std::size_t>& batch_sizes, std::size_t workers);
   // For a barrier, when this rank's part of a stage's weight gradient is there: sends it on its way.
   void begin_sum(std::size_t s, const BatchProducts& products);

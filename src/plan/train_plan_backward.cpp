@@ -35,6 +35,7 @@ void TrainPlan::run_backward(const Worker& worker, const Batch& batch) {
   std::optional<std::size_t> made;
   const auto at_barrier = [&] {
     if (made) begin_sum(*made, products);
+    if (made == 0 && forward_.apart()) share_apart(products);
   };
   const auto wait = [&] {
     worker.sync(at_barrier);
@@ -101,16 +102,17 @@ void TrainPlan::run_backward(const Worker& worker, const Batch& batch) {
       at_barrier();
       share_sums(s, end, products);
       for (std::size_t t = s; t < end; ++t) {
-        if (!stages()[t].bias) continue;
+        if (!stages()[t].bias || forward_.apart()) continue;
         merge_column_sums(bias_sums_[t], products.blocks, forward_.tensors[t].d_bias);
         watch.lap(Work::products);
       }
       for (const auto& operand : {std::optional(stages()[s].x), stages()[s].shortcut}) {
         if (!operand || operand->norm != StageNorm::batch) continue;
         const std::size_t normed = *operand->stage;
-        const StageTensors& t = forward_.tensors[normed];
-        forward_.norms[normed].merge_backward(norm_sums_[normed], products.blocks, forward_.weights(),
-                                              stages()[normed].output.pixels(), t.d_gamma, t.d_beta);
+        NormState& norm = forward_.norms[normed];
+        norm.merge_backward(norm_sums_[normed], products.blocks, forward_.normed_blocks(products),
+                            forward_.weights(), stages()[normed].output.pixels());
+        if (!forward_.apart()) write_norm_gradient(normed, norm.d_gamma_exact.span(), norm.sum_d.span());
         watch.lap(Work::normalisation);
       }
     });
@@ -130,8 +132,50 @@ void TrainPlan::run_backward(const Worker& worker, const Batch& batch) {
   if (!lane_gradients_.empty()) merge_lanes(worker, products);
 }
 
+void TrainPlan::write_norm_gradient(std::size_t normed, std::span<const double> d_gamma,
+                                    std::span<const double> d_beta) {
+  const StageTensors& t = forward_.tensors[normed];
+  for (std::size_t c = 0; c < d_gamma.size(); ++c) {
+    if (t.d_gamma) t.d_gamma[c] = static_cast<float>(d_gamma[c]);
+    if (t.d_beta) t.d_beta[c] = static_cast<float>(d_beta[c]);
+  }
+}
+
+void TrainPlan::share_apart(const BatchProducts& products) {
+  Exchange& exchange = *forward_.exchange();
+  forward_.share_all_sums(products);
+  std::vector<SharedBytes> arrays;
+  std::vector<std::vector<double>> by_rank(stages().size());  // d_gamma, then d_beta, of each rank
+  for (std::size_t s = 0; s < stages().size(); ++s) {
+    const NormState& norm = forward_.norms[s];
+    const std::size_t numbers = 2 * norm.channels;
+    if (numbers > 0) {
+      by_rank[s].resize(exchange.count() * numbers);
+      double* const own = by_rank[s].data() + exchange.rank() * numbers;
+      std::ranges::copy(norm.d_gamma_exact.span(), own);
+      std::ranges::copy(norm.sum_d.span(), own + norm.channels);
+      std::vector<std::size_t> ends;
+      for (std::size_t rank = 0; rank < exchange.count(); ++rank)
+        ends.push_back((rank + 1) * numbers * sizeof(double));
+      arrays.push_back({reinterpret_cast<std::byte*>(by_rank[s].data()), std::move(ends)});
+    }
+    if (stages()[s].bias) forward_.share(products, {&bias_sums_[s]});
+  }
+  exchange.gather(std::move(arrays));
+  for (std::size_t s = 0; s < stages().size(); ++s) {
+    if (stages()[s].bias) merge_column_sums(bias_sums_[s], products.blocks, forward_.tensors[s].d_bias);
+    const std::size_t channels = forward_.norms[s].channels;
+    for (std::size_t rank = 1; rank < exchange.count() && channels > 0; ++rank) {
+      for (std::size_t i = 0; i < 2 * channels; ++i) by_rank[s][i] += by_rank[s][rank * 2 * channels + i];
+    }
+    if (channels > 0)
+      write_norm_gradient(s, std::span(by_rank[s]).first(channels),
+                          std::span(by_rank[s]).subspan(channels, channels));
+  }
+}
+
 void TrainPlan::share_sums(std::size_t s, std::size_t end, const BatchProducts& products) {
-  if (!forward_.exchange()) return;
+  if (!forward_.exchange() || forward_.apart()) return;
   for (std::size_t t = s; t < end; ++t) {
     if (stages()[t].bias) forward_.share(products, {&bias_sums_[t]});
   }

@@ -61,6 +61,31 @@ TEST(Ranks, train_the_model_of_one_rank_bit_for_bit) {
   }
 }
 
+// Two ranks with statistics of their own do what ghost batch norm does with two groups: batches of 128 rows
+// are four blocks, two for each.
+TEST(Ranks, with_statistics_of_their_own_train_as_ghost_groups_do) {
+  TrainOptions options = options_of(1);
+  options.batch = 128;
+  options.dropout = 0;
+  options.epochs = 1;
+  options.synchronised_statistics = false;
+  const std::vector<TrainResult> apart = train_on(2, options);
+  EXPECT_EQ(apart[0].model.parameters, apart[1].model.parameters);
+  EXPECT_EQ(apart[0].model.statistics, apart[1].model.statistics);
+  options.synchronised_statistics = true;
+  const TrainResult together = train_on(2, options).front();
+  options.ghost = 64;
+  const TrainResult ghost = train_on(2, options).front();
+  const auto distance = [&](const TrainResult& other) {
+    double sum = 0;
+    for (std::size_t i = 0; i < other.model.parameters.size(); ++i)
+      sum += std::abs(other.model.parameters[i] - apart[0].model.parameters[i]);
+    return sum / static_cast<double>(other.model.parameters.size());
+  };
+  EXPECT_LT(distance(ghost), 1e-5);
+  EXPECT_GT(distance(together), 1e-4);
+}
+
 TEST(Ranks, a_run_goes_on_with_other_ranks_to_the_same_bits) {
   const TrainResult whole = train_on(1, options_of(1)).front();
   const TemporaryFolder folder;

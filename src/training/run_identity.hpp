@@ -51,6 +51,9 @@ void for_each_option(const TrainOptions& options, Visit&& visit) {
   visit("--freeze-parameters", options.freeze);
   visit("--freeze-statistics", options.freeze_statistics);
   visit("whether ranks share a batch", options.transport != nullptr);
+  const bool apart = options.transport && !options.synchronised_statistics;
+  visit("the ranks with statistics of their own (--sync-statistics off)",
+        apart ? options.transport->count() : 0);
   visit("--seed", options.seed);
 }
 

@@ -256,7 +256,8 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const Split*
   const std::vector<double> start_statistics =
       options.freeze_statistics ? run.model.statistics : std::vector<double>();
   std::optional<Trainer> trainer(std::in_place, std::move(run.model), run.minimised, run.optimiser,
-                                 run.batcher.plan(), options.ghost, team, options.seed, exchange);
+                                 run.batcher.plan(), options.ghost, team, options.seed,
+                                 PlanRanks{exchange, !options.synchronised_statistics});
   trainer->augment(options.augment, run.image);
   if (options.freeze_statistics) trainer->keep_statistics();
   const Network& network = trainer->model.network;

@@ -39,18 +39,17 @@ std::vector<std::size_t> group_sizes(const BatchPlan& batches, std::size_t ghost
 }  // namespace
 
 Trainer::Trainer(Model start, const Objective& objective, const OptimiserOptions& optimiser,
-                 const BatchPlan& batches, std::size_t ghost, Team& team, std::uint64_t seed,
-                 Exchange* exchange)
+                 const BatchPlan& batches, std::size_t ghost, Team& team, std::uint64_t seed, PlanRanks ranks)
     : model(std::move(start)),
       objective_(objective),
       team_(team),
-      exchange_(exchange),
+      exchange_(ranks.exchange),
       ghost_(ghost),
       most_groups_(groups_of(batches.largest(), ghost).batches),
       gradients_(model.parameters.size()),
       sum_(most_groups_ > 1 ? model.parameters.size() : 0),
       plan_(model.network, group_sizes(batches, ghost), team.threads(), model.parameters.data(),
-            gradients_.data(), model.statistics.data(), seed, exchange),
+            gradients_.data(), model.statistics.data(), seed, ranks),
       optimiser_(model.network, optimiser, team.threads()),
       block_losses_(plan_.blocks(group_sizes(batches, ghost).front()).parts + 1),
       seed_(seed),
@@ -141,7 +140,7 @@ double Trainer::run_group(const Batch& batch, std::size_t index, bool last, std:
   });
   plan_.watch(0).lap(Work::other);
   if (exchange_ && exchange_->failed()) throw Error(ErrorKind::io, exchange_->problem());
-  if (!std::isfinite(loss) || plan_.fault()) {
+  if (!plan_.went_on()) {
     if (most_groups_ > 1) {
       std::ranges::copy(statistics_before_, model.statistics.begin());
       std::ranges::copy(statistic_batches_before_, model.statistic_batches.begin());

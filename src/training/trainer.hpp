@@ -22,12 +22,10 @@ Error divergence(const Network& network, std::uint64_t step, const std::optional
 
 class Trainer {
  public:
-  // exchange: the ranks that share every batch, or null.
   // Starts from `model`: its network, parameters and statistics (Standardise measured, the running
   // ones at their start). ghost: the most rows that share batch statistics; 0: a whole batch.
   Trainer(Model model, const Objective& objective, const OptimiserOptions& optimiser,
-          const BatchPlan& batches, std::size_t ghost, Team& team, std::uint64_t seed,
-          Exchange* exchange = nullptr);
+          const BatchPlan& batches, std::size_t ghost, Team& team, std::uint64_t seed, PlanRanks ranks = {});
   Trainer(const Trainer&) = delete;  // the plan points into the model
   Trainer& operator=(const Trainer&) = delete;
 
