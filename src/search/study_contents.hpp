@@ -98,8 +98,8 @@ struct StudyContents {
   double began = 0;              // seconds since 1970-01-01 UTC
 };
 
-// The best finished trial: by folds_loss where finalists have one, else by loss(); of equals the first. None:
-// empty.
+// The best finished trial: by folds_loss where finalists have one, else by loss(); of equals the first. Empty
+// where none has a finite one.
 std::optional<std::size_t> best_trial(const StudyContents& study);
 
 }  // namespace ztilde::search
