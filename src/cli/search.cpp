@@ -87,7 +87,13 @@ std::string beginning_words(const SearchArguments& arguments, const SearchRows& 
   text += field("trials", fmt::format("{}, of {}; {}", count, counted(plan.epochs, "epoch"), stopping));
   text += field("workers", fmt::format("{} with {} each", arguments.workers, counted(threads, "thread")));
   std::string where = shown_path(arguments.study);
-  if (resumes) where += ", which goes on after " + counted(study.trials.size(), "trial");
+  const bool all_done = study.trials_asked > 0 && count_trials(study).ended() >= study.trials_asked;
+  if (resumes && all_done) {
+    where += fmt::format(", in which all {} are done; --trials {} adds more",
+                         counted(study.trials_asked, "trial"), study.trials_asked * 2);
+  } else if (resumes) {
+    where += ", which goes on after " + counted(study.trials.size(), "trial");
+  }
   return text + field("study", where) + "\n";
 }
 
