@@ -67,6 +67,26 @@ TEST(SearchStudy, best_trains_what_the_study_found_on_the_same_rows) {
   }
 }
 
+TEST(SearchStudy, with_running_statistics_the_model_has_the_very_loss_that_the_study_says) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(
+      ztilde(folder, quick_search("houses.csv", "s", {"--trials", "3", "--statistics", "running"})).exit_code,
+      0);
+  const Result best = ztilde(folder, {"search", "best", "s", "--json", "--quiet"});
+  ASSERT_EQ(best.exit_code, 0) << best.err;
+  const StudyContents study = study_in(folder, "s");
+  EXPECT_EQ(parsed(best.out)["valid_loss"].get<double>(), *study.trials[*search::best_trial(study)].loss());
+}
+
+TEST(SearchStudy, a_searched_network_is_found_again_by_best) {
+  const TemporaryFolder folder;
+  const Result run = ztilde(folder, {"search", "--data", tables() / "flowers.csv", "--net",
+                                     "resmlp:1,resmlp:2", "--trials", "2", "--epochs", "2", "--quiet"});
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  const Result best = ztilde(folder, {"search", "best", "search.study", "--quiet"});
+  EXPECT_EQ(best.exit_code, 0) << best.err;
+}
+
 TEST(SearchStudy, best_learns_from_all_rows_on_request_and_from_no_others) {
   const Result run =
       ztilde(searched(), {"search", "best", "s", "--all-rows", "--out", "all", "--json", "--quiet"});

@@ -86,7 +86,7 @@ TEST(Search, any_number_of_workers_comes_to_the_same_study_where_none_is_stopped
   const TemporaryFolder folder;
   const auto search = [&](const std::string& study, const std::string& workers) {
     const Result run = ztilde(folder, quick_search("flowers.csv", study,
-                                                   {"--trials", "7", "--stopping", "off", "--workers",
+                                                   {"--trials", "5", "--stopping", "off", "--workers",
                                                     workers, "--folds", "2", "--seed", "3"}));
     EXPECT_EQ(run.exit_code, 0) << run.err;
     EXPECT_EQ(run.err + run.out, "");
@@ -94,11 +94,8 @@ TEST(Search, any_number_of_workers_comes_to_the_same_study_where_none_is_stopped
   };
   const StudyContents one = search("one", "1"), three = search("three", "3");
   EXPECT_TRUE(search::same_results(one, three));
-  EXPECT_EQ(one.trials.size(), 7u);
+  EXPECT_EQ(one.trials.size(), 5u);
   EXPECT_EQ(std::ranges::count(one.trials, 2, [](const Trial& t) { return t.fold_losses.size(); }), 3);
-  std::set<std::string> workers;
-  for (const Trial& trial : three.trials) workers.insert(trial.worker);
-  EXPECT_GT(workers.size(), 1u);
 }
 
 TEST(Search, killed_workers_lose_no_finished_trial_and_others_go_on) {
@@ -151,23 +148,38 @@ TEST(Search, workers_end_with_the_search_that_started_them) {
 
 TEST(Search, two_processes_on_one_study_run_no_trial_twice) {
   const TemporaryFolder folder;
-  const Words words = quick_search("flowers.csv", "s", {"--trials", "12", "--stopping", "off"});
-  Setting setting;
+  const Words words = quick_search("flowers.csv", "s", {"--trials", "10000", "--stopping", "off"});
+  // Both go on until each has brought a trial to its end.
+  const auto workers_of_ended = [&] {
+    std::set<std::string> workers;
+    for (const Trial& trial : study_in(folder, "s").trials)
+      if (trial.state == TrialState::finished) workers.insert(trial.worker);
+    return workers;
+  };
+  Setting first, second;
   Result other;
-  setting.meanwhile = [&](pid_t) { other = ztilde(folder, words); };
-  const Result run = ztilde(folder, words, setting);
-  ASSERT_EQ(run.exit_code, 0) << run.err;
-  ASSERT_EQ(other.exit_code, 0) << other.err;
+  second.meanwhile = [&](pid_t process) {
+    while (workers_of_ended().size() < 2) ::usleep(5000);
+    ::kill(process, SIGINT);
+  };
+  first.meanwhile = [&](pid_t process) {
+    wait_for_trials(folder / "s", 1);
+    other = ztilde(folder, words, second);
+    ::kill(process, SIGINT);
+  };
+  const Result run = ztilde(folder, words, first);
+  EXPECT_EQ(run.exit_code, 128 + SIGINT) << run.err;
+  EXPECT_EQ(other.exit_code, 128 + SIGINT) << other.err;
   const StudyContents study = study_in(folder, "s");
-  ASSERT_EQ(study.trials.size(), 12u);
-  EXPECT_EQ(ended(study), 12u);
-  std::set<std::string> workers;
+  EXPECT_EQ(workers_of_ended().size(), 2u);
   for (const Trial& trial : study.trials) {
-    EXPECT_EQ(trial.curve.size(), 6u);
     EXPECT_EQ(trial.deaths, 0u);
-    workers.insert(trial.worker);
+    EXPECT_TRUE(trial.state == TrialState::waiting || trial.curve.size() == 6) << trial.number;
   }
-  EXPECT_EQ(workers.size(), 2u);
+  const Words alone = quick_search("flowers.csv", "one", {"--trials", "2", "--stopping", "off"});
+  ASSERT_EQ(ztilde(folder, alone).exit_code, 0);
+  for (std::size_t t = 0; t < 2; ++t)
+    EXPECT_EQ(study.trials[t].loss(), study_in(folder, "one").trials[t].loss());
 }
 
 TEST(Search, goes_on_where_it_was_and_with_more_trials_after_its_end) {
@@ -193,7 +205,7 @@ TEST(Search, goes_on_where_it_was_and_with_more_trials_after_its_end) {
 
 TEST(Search, ctrl_c_leaves_a_study_that_the_same_command_goes_on_with) {
   const TemporaryFolder folder;
-  Words words = quick_search("flowers.csv", "s", {"--trials", "9", "--stopping", "off", "--workers", "2"});
+  Words words = quick_search("flowers.csv", "s", {"--trials", "40", "--stopping", "off", "--workers", "2"});
   std::erase(words, "--quiet");
   Setting setting;
   setting.meanwhile = [&](pid_t process) {
@@ -209,10 +221,51 @@ TEST(Search, ctrl_c_leaves_a_study_that_the_same_command_goes_on_with) {
   for (const Trial& trial : left.trials) EXPECT_EQ(trial.deaths, 0u);
   const Result again = ztilde(folder, words);
   ASSERT_EQ(again.exit_code, 0) << again.err;
-  ASSERT_EQ(ended(study_in(folder, "s")), 9u);
+  ASSERT_EQ(ended(study_in(folder, "s")), 40u);
   *std::find(words.begin(), words.end(), "s") = "unbroken";
   ASSERT_EQ(ztilde(folder, words).exit_code, 0);
   EXPECT_TRUE(search::same_results(study_in(folder, "s"), study_in(folder, "unbroken")));
+}
+
+TEST(Search, says_how_it_goes_in_lines_or_on_one_line_of_a_terminal) {
+  const TemporaryFolder folder;
+  Words words = quick_search("flowers.csv", "s", {"--trials", "4"});
+  std::erase(words, "--quiet");
+  const Result piped = ztilde(folder, words);
+  ASSERT_EQ(piped.exit_code, 0) << piped.err;
+  EXPECT_NE(piped.err.find("\nsearches   --hidden"), std::string::npos) << piped.err;
+  EXPECT_NE(piped.err.find("  best "), std::string::npos) << piped.err;
+  EXPECT_EQ(piped.err.find('\r'), std::string::npos);
+  EXPECT_NE(piped.out.find("\nbest       trial "), std::string::npos) << piped.out;
+  EXPECT_NE(piped.out.find("ztilde search best s --out"), std::string::npos) << piped.out;
+  words.insert(words.end(), {"--progress", "always"});
+  Setting setting;
+  setting.columns = "30";
+  const Result drawn = ztilde(folder, words, setting);
+  ASSERT_EQ(drawn.exit_code, 0) << drawn.err;
+  const std::size_t line = drawn.err.find("\r\x1b[Ktrials 4/4");
+  ASSERT_NE(line, std::string::npos) << drawn.err;
+  EXPECT_LE(drawn.err.find("\r", line + 1) - line, 4 + 29u);
+  EXPECT_NE(drawn.err.find("in which all 4 trials are done; --trials 8 adds more"), std::string::npos);
+  words.back() = "never";
+  const Result never = ztilde(folder, words);
+  EXPECT_EQ(never.err.find("trials 4/4"), std::string::npos) << never.err;
+}
+
+TEST(Search, ranges_may_stand_in_a_configuration_file) {
+  const TemporaryFolder folder;
+  folder.write("run.toml",
+               "data = \"" + tables() / "flowers.csv" +
+                   "\"\nlr = \"1e-3..1e-2:log\"\nnorm = \"batch,none\"\nepochs = 2\ntrials = 2\n");
+  const Result run = ztilde(folder, {"search", "--config", "run.toml", "--norm", "none", "--quiet"});
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  const StudyContents study = study_in(folder, "search.study");
+  ASSERT_EQ(study.plan.dimensions.size(), 1u);  // the command line wins
+  EXPECT_EQ(study.plan.dimensions[0].text, "1e-3..1e-2:log");
+  EXPECT_EQ(study.trials.size(), 2u);
+  folder.write("bad.toml", "lr = \"1..0\"\n");
+  EXPECT_EQ(ztilde(folder, {"search", "--config", "bad.toml"}).err,
+            "error: --lr: 1 is not below 0; write 1e-4..1e-1:log\n");
 }
 
 TEST(Search, time_ends_it_once_a_trial_is_finished) {

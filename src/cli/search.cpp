@@ -147,7 +147,7 @@ int watch(SearchWorkers& workers, const SearchArguments& arguments, SearchProgre
 // Of a worker's command line: this one's.
 Arguments worker_arguments(const Arguments& given, const OptionTable& table, std::size_t threads) {
   Arguments arguments = given;
-  arguments.emplace_back("--worker");
+  arguments.emplace_back(kWorkerOption);
   if (!table.given("--threads")) arguments.insert(arguments.end(), {"--threads", fmt::format("{}", threads)});
   return arguments;
 }

@@ -131,7 +131,7 @@ void list_output(OptionTable& table, SearchArguments& arguments) {
   add_threads_option(table, train.training.threads);
   table.config("--config", "options from a file with lines like epochs = 40; the command line wins");
   Option& worker =
-      table.custom({"--worker", "", "", "", "",
+      table.custom({kWorkerOption, "", "", "", "",
                     [&arguments](const std::string&, const std::string&) { arguments.is_worker = true; }});
   worker.hidden = true;
   worker.configurable = false;

@@ -13,6 +13,8 @@ namespace ztilde::cli {
 
 inline constexpr const char* kUsualStudy = "search.study";
 inline constexpr std::uint64_t kUsualTrials = 30;
+// Of the processes that a search starts; no help tells of it.
+inline constexpr const char* kWorkerOption = "--as-process-of-a-search";
 
 struct SearchArguments {
   TrainArguments train;                       // of an option that is searched, one of its values
