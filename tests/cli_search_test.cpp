@@ -285,6 +285,10 @@ TEST(Search, a_search_in_which_all_diverge_says_why) {
   EXPECT_EQ(run.exit_code, 3);
   EXPECT_TRUE(run.err.starts_with("error: no trial was finished, of 2 trials; trial 0: ")) << run.err;
   EXPECT_EQ(lines_of(run.err).size(), 1u);
+  const Result timed =
+      ztilde(folder, {"search", "--data", tables() / "flowers.csv", "--lr", "1e30..1e31", "--norm", "none",
+                      "--optimizer", "sgd", "--study", "timed", "--time", "0.001s", "--quiet"});
+  EXPECT_EQ(timed.exit_code, 3) << timed.err;
 }
 
 }  // namespace

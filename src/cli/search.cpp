@@ -112,6 +112,12 @@ double course_of(const search::StudyContents& study) {
   return epochs_done(study) + static_cast<double>(count_trials(study).ended());
 }
 
+// Of the first trial at least, which is not stopped early.
+bool has_a_result(const search::StudyContents& study) {
+  if (search::best_trial(study)) return true;
+  return !study.trials.empty() && study.trials[0].state == search::TrialState::diverged;
+}
+
 // Watches the workers to their end. Returns the signal that ended them early, 0 for none.
 int watch(SearchWorkers& workers, const SearchArguments& arguments, SearchProgress& progress) {
   const Interrupt interrupt;
@@ -133,7 +139,7 @@ int watch(SearchWorkers& workers, const SearchArguments& arguments, SearchProgre
         if (course_of(*study) > course) workers.has_come_further();
         course = course_of(*study);
         const bool late = arguments.seconds > 0 && progress.seconds() >= arguments.seconds;
-        if (late && search::best_trial(*study)) workers.stop();
+        if (late && has_a_result(*study)) workers.stop();
       }
       const double step = std::chrono::duration<double>(kBetweenLooks).count();
       next_read = progress.seconds() + kLooksBetweenReads * std::max(step, progress.seconds() - before);

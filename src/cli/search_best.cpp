@@ -26,10 +26,9 @@ struct BestOptions {
 };
 
 OptionTable best_options(BestOptions& options) {
-  OptionTable table(
-      "ztilde search best STUDY [options]",
-      "Trains the best trial of a study once more and saves the model: by ztilde train, with its\n"
-      "options and seed, on the same rows.");
+  OptionTable table("ztilde search best STUDY [options]",
+                    "Trains the best trial of a study once more and saves the model: by ztilde train,\n"
+                    "with its options and seed, on the same rows.");
   table.positional("STUDY", options.study, "the file of ztilde search --study");
   table.group("Training");
   table.custom(

@@ -23,7 +23,8 @@ struct ShowOptions {
 
 OptionTable show_options(ShowOptions& options) {
   OptionTable table("ztilde search show STUDY [options]",
-                    "The trials of a study, best first; others may be working on it. The best one has a *.");
+                    "The trials of a study, best first, the best one with a *. Others may be\n"
+                    "working on it.");
   table.positional("STUDY", options.study, "the file of ztilde search --study");
   table.group("Output");
   table.flag("--json", options.json, "one JSON object, with every epoch of every trial");
