@@ -170,14 +170,26 @@ Arguments worker_arguments(const Arguments& given, const OptionTable& table, std
                           shown_path(path)));
 }
 
+std::string final_output(const search::StudyContents& study, const SearchArguments& arguments) {
+  if (!search::best_trial(study)) fail_without_best(study, arguments.study);
+  if (arguments.train.json) return json_line(study_object(study, arguments.study));
+  if (arguments.train.quiet) return "";
+  return study_words(study, arguments.study, output_width()) +
+         best_words(study, arguments.study, output_width());
+}
+
+// The page's file is this search's alone until the end of its scope, where there is to be one.
+std::optional<OutputLock> lock_report(const SearchArguments& arguments) {
+  const TrainArguments& train = arguments.train;
+  if (train.report.empty()) return std::nullopt;
+  const bool own = search::study_exists(arguments.study) && is_page(train.report);
+  return std::optional<OutputLock>(std::in_place, train.report, train.force || own);
+}
+
 Outcome search_with(const OptionTable& table, const SearchArguments& arguments, const Arguments& given) {
   const TrainArguments& train = arguments.train;
   const Messages messages(train.quiet);
-  std::optional<OutputLock> report;
-  if (!train.report.empty()) {
-    const bool own = search::study_exists(arguments.study) && is_page(train.report);
-    report.emplace(train.report, train.force || own);
-  }
+  const std::optional<OutputLock> report = lock_report(arguments);
   const std::size_t threads = threads_of(table, arguments);
   std::optional<SearchRows> rows(std::in_place);
   const search::StudyPlan plan = plan_search(table, arguments, messages, *rows);
@@ -199,16 +211,10 @@ Outcome search_with(const OptionTable& table, const SearchArguments& arguments, 
 
   const search::StudyContents study = read_finished_study(arguments.study);
   if (report) write_file_atomically(train.report, study_report(study));
-  const std::string json = train.json ? json_line(study_object(study, arguments.study)) : "";
-  if (signal != 0) {
-    messages.say(fmt::format("interrupted; {} has {}", shown_path(arguments.study), count_words(study)));
-    messages.say("to go on: " + shell_command("search", given));
-    return {json, 128 + signal};
-  }
-  if (!search::best_trial(study)) fail_without_best(study, arguments.study);
-  if (train.json || train.quiet) return {json};
-  return {study_words(study, arguments.study, output_width()) +
-          best_words(study, arguments.study, output_width())};
+  if (signal == 0) return {final_output(study, arguments)};
+  messages.say(fmt::format("interrupted; {} has {}", shown_path(arguments.study), count_words(study)));
+  messages.say("to go on: " + shell_command("search", given));
+  return {train.json ? json_line(study_object(study, arguments.study)) : "", 128 + signal};
 }
 
 }  // namespace
