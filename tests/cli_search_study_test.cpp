@@ -241,6 +241,15 @@ TEST(SearchStudy, what_best_cannot_do_is_refused) {
   EXPECT_EQ(refusal({"--trial", "6"}),
             "error: --trial: 6 is none of the 6 trials of s; ztilde search show lists them\n");
   EXPECT_EQ(refusal({"--labels", "l"}), "error: --labels: the study has no such rows; leave it out\n");
+  const TemporaryFolder folder;
+  folder.write("gone.csv", houses(40));
+  ASSERT_EQ(
+      ztilde(folder, {"search", "--data", "gone.csv", "--trials", "1", "--epochs", "1", "--quiet"}).exit_code,
+      0);
+  std::filesystem::remove(folder / "gone.csv");
+  const Result gone = ztilde(folder, {"search", "best", "search.study"});
+  EXPECT_EQ(gone.exit_code, 1);
+  EXPECT_NE(gone.err.find("gone.csv: is not there any more; say with --data where it is"), std::string::npos);
   EXPECT_EQ(refusal({"--out", "s"}), "error: --out: s is also the file of STUDY; choose another name\n");
 }
 

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <optional>
 
 #include "base/files.hpp"
@@ -74,10 +75,15 @@ search::OptionTexts with_paths(search::OptionTexts texts, const OptionTable& tab
                                                               {"--valid", &options.valid},
                                                               {"--valid-labels", &options.valid_labels}};
   for (const auto& [name, path] : paths) {
-    if (!table.given(name)) continue;
     const auto found = std::ranges::find(texts, name, &search::OptionTexts::value_type::first);
-    if (found == texts.end()) refuse(name, "the study has no such rows; leave it out");
-    found->second = *path;
+    std::error_code ignored;
+    if (table.given(name)) {
+      if (found == texts.end()) refuse(name, "the study has no such rows; leave it out");
+      found->second = *path;
+    } else if (found != texts.end() && !std::filesystem::exists(found->second, ignored)) {
+      throw Error(ErrorKind::io, fmt::format("{}: is not there any more; say with {} where it is",
+                                             shown_path(found->second), name));
+    }
   }
   return texts;
 }
