@@ -19,7 +19,7 @@ const std::vector<BadUse>& bad_uses() {
       {{"trian"}, 2, "trian: unknown verb; did you mean train?"},
       {{""},
        2,
-       "'': unknown verb; known are train, evaluate, predict, doctor, monitor, recalibrate, fold, "
+       "'': unknown verb; known are train, search, evaluate, predict, doctor, monitor, recalibrate, fold, "
        "insert, compare, export, import, report, pack, inspect-data, inspect, lab"},
       {{"--versoin"}, 2, "--versoin: unknown option; did you mean --version?"},
       {{"train"}, 2, "--data: missing; name a table, an IDX image file or a folder of images"},

@@ -12,7 +12,7 @@ namespace ztilde {
 namespace {
 
 constexpr std::size_t kMostNear = 3;
-constexpr std::size_t kMostKnown = 16;
+constexpr std::size_t kMostKnown = 20;
 constexpr std::size_t kLongestWord = 100;  // nobody mistypes a longer one; keeps the table small
 constexpr std::size_t kNameLimit = 60;
 constexpr double kExactWholes = 0x1p53;

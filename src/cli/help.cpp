@@ -29,6 +29,7 @@ std::string OptionTable::help() const {
   for (const Positional& positional : positionals_) text += entry(positional.name, positional.help);
   const std::string* group = nullptr;
   for (const Option& option : options_) {
+    if (option.hidden) continue;
     if (group == nullptr || option.group != *group) text += fmt::format("\n{}\n", option.group);
     group = &option.group;
     const std::string left = option.value.empty() ? option.name : option.name + " " + option.value;

@@ -25,6 +25,7 @@ struct Verb {
 
 constexpr Verb kVerbs[] = {
     {"train", "learn from labelled rows and write a model file", run_train},
+    {"search", "many trainings for the options that train best on some rows", run_search},
     {"evaluate", "loss and metrics of a model on labelled rows", run_evaluate},
     {"predict", "the answers of a model for raw rows, as CSV", run_predict},
     {"doctor", "why a model is worse in use than in training, layer by layer", run_doctor},

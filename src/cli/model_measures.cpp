@@ -6,6 +6,7 @@
 #include <span>
 #include <variant>
 
+#include "cli/train_input.hpp"
 #include "report/blocks.hpp"
 #include "ztilde/model.hpp"
 
@@ -213,7 +214,7 @@ std::optional<Model> measured_anew(const TrainArguments& arguments, const Datase
   const bool all_rows = !arguments.valid.data.empty() || arguments.training.valid_fraction == 0;
   if (all_rows) return with_population_statistics(result.model, data, threads);
   if (data.bytes.size() + data.floats.size() * sizeof(float) > kMostCopiedBytes) return {};
-  const Split split = split_rows(data, arguments.training.valid_fraction, arguments.training.seed);
+  const Split split = held_out_split(arguments, data);
   return with_population_statistics(result.model, rows_of(data, split.train), threads);
 }
 
@@ -226,7 +227,7 @@ void add_quality_measures(const TrainArguments& arguments, const Dataset& data, 
     rows.resize(valid->rows);
     std::iota(rows.begin(), rows.end(), 0u);
   } else {
-    rows = split_rows(data, arguments.training.valid_fraction, arguments.training.seed).valid;
+    rows = held_out_split(arguments, data).valid;
   }
   const Dataset& held_out = valid ? *valid : data;
   const Scores scores = scores_of(arguments, held_out, rows, result);

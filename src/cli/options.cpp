@@ -17,10 +17,12 @@ constexpr std::size_t kShownText = 60;
 
 bool is_help(const std::string& argument) { return argument == "--help" || argument == "-h"; }
 
-// "see ztilde train --help" from "ztilde train --data FILE …".
+// "see ztilde train --help" from "ztilde train --data FILE …": the words before the first that is none.
 std::string see_help(const std::string& usage) {
-  const std::size_t verb = usage.find(' ');
-  return fmt::format("see {} --help", usage.substr(0, usage.find(' ', verb + 1)));
+  std::size_t end = usage.find(' ');
+  while (end + 1 < usage.size() && usage[end + 1] >= 'a' && usage[end + 1] <= 'z')
+    end = std::min(usage.find(' ', end + 1), usage.size());
+  return fmt::format("see {} --help", usage.substr(0, end));
 }
 
 // Refuses the options that CLI11 did not know, or the arguments that nothing takes.
@@ -162,6 +164,14 @@ std::string OptionTable::text_of(std::string_view name) const {
   return option == options_.end() ? "" : text_of(*option);
 }
 
+std::vector<const Option*> OptionTable::given_options() const {
+  std::vector<const Option*> found;
+  for (const Option& option : options_) {
+    if (option.given) found.push_back(&option);
+  }
+  return found;
+}
+
 std::vector<std::pair<std::string, std::string>> OptionTable::recorded() const {
   std::vector<std::pair<std::string, std::string>> recorded;
   for (const Option& option : options_) {
@@ -180,8 +190,8 @@ std::size_t OptionTable::index_of_choice(const std::string& label, const std::st
   return static_cast<std::size_t>(found - names.begin());
 }
 
-void OptionTable::take(Option& option, const std::string& label, const std::string& text) {
-  option.set(label, text);
+void OptionTable::take(Option& option, const std::string& label, const std::string& text) const {
+  if (!intercept_ || !intercept_(option, label, text)) option.set(label, text);
   option.given = true;
   option.text = text;
 }

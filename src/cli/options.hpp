@@ -29,6 +29,7 @@ struct Option {
   bool is_list = false;    // a list in the configuration file is joined with commas
   bool configurable = true;
   bool recorded = false;  // goes into the model file
+  bool hidden = false;    // from help
   bool given = false;     // on the command line or in the configuration file
   std::string text = {};  // as given
 };
@@ -60,6 +61,10 @@ class OptionTable {
   Option& choice(std::string name, T& target, Choices<T> choices, std::string help);
   // Any other kind of value.
   Option& custom(Option option);
+  // Asked before an option takes a text; true: the text is dealt with, and the option only counts as given.
+  using Intercept =
+      std::function<bool(const Option& option, const std::string& label, const std::string& text)>;
+  void intercept(Intercept intercept) { intercept_ = std::move(intercept); }
   // The option that names the configuration file.
   void config(std::string name, std::string help);
 
@@ -74,6 +79,8 @@ class OptionTable {
   bool is_flag(std::string_view name) const;
   // The text of an option, given or standard; "true" or "false" for a flag.
   std::string text_of(std::string_view name) const;
+  // Those that were given, in the order of the list.
+  std::vector<const Option*> given_options() const;
   // Name without dashes and text of the options that tell how a model came about.
   std::vector<std::pair<std::string, std::string>> recorded() const;
   // Refuses the first of `names` that was given: "NAME: does not go with OTHER; REASON".
@@ -94,11 +101,12 @@ class OptionTable {
   static std::string text_of(const Option& option);
   std::vector<std::string> names() const;
   std::vector<std::string> with_values_checked(const std::vector<std::string>& arguments) const;
-  static void take(Option& option, const std::string& label, const std::string& text);
+  void take(Option& option, const std::string& label, const std::string& text) const;
   void apply_config();
 
   std::string usage_, about_, group_, config_file_;
   bool recorded_ = false;
+  Intercept intercept_;
   std::deque<Option> options_;  // references to its elements stay valid
   std::vector<Positional> positionals_;
   std::vector<std::string> examples_;

@@ -9,19 +9,19 @@
 #include "base/files.hpp"
 #include "base/text.hpp"
 #include "cli/class_weights.hpp"
-#include "cli/input.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/json_text.hpp"
-#include "cli/network_file.hpp"
 #include "cli/outputs.hpp"
 #include "cli/ranks.hpp"
 #include "cli/run_record.hpp"
 #include "cli/run_recorder.hpp"
 #include "cli/streams.hpp"
 #include "cli/train_folds.hpp"
+#include "cli/train_input.hpp"
 #include "cli/train_options.hpp"
 #include "cli/train_words.hpp"
 #include "cli/verbs.hpp"
+#include "training/train_rows.hpp"
 #include "ztilde/error.hpp"
 
 namespace ztilde::cli {
@@ -29,48 +29,6 @@ namespace {
 
 // By whose activations the log tells what the normalisation did.
 constexpr std::size_t kProbeRows = 500;
-
-// The rows to learn from: in the columns, order and classes of the model that --from names.
-Dataset read_rows(const OptionTable& table, const TrainArguments& arguments, const Messages& messages) {
-  const std::size_t threads = arguments.training.threads;
-  if (!arguments.training.from)
-    return read_labelled_rows(table, arguments.input, arguments.target, arguments.task, threads);
-  if (kind_of(arguments.input) == InputKind::table) {
-    table.exclude("a table", kAugmentOptions, "it has no pixels; leave it out");
-  } else {
-    table.exclude("images", kTableOptions, "they have no columns; leave it out");
-  }
-  Dataset data =
-      read_for_model(*arguments.training.from, arguments.input, CsvOptions::Target::required, threads);
-  require_given_weights(data, arguments.input);
-  warn_about_columns(data, arguments.input.data, messages);
-  return data;
-}
-
-// In the training rows' columns, order and classes.
-Dataset read_validation_rows(const TrainArguments& arguments, const Dataset& data, const Messages& messages) {
-  Model described;
-  described.task = data.task;
-  described.column_names = data.column_names;
-  described.column_info = data.column_info;
-  described.rules = data.rules;
-  described.network.inputs = data.columns;
-  described.image_width = data.image_width;
-  described.image_height = data.image_height;
-  described.images_resized = data.images_resized;
-  described.target_name = data.target_name;
-  described.classes = data.classes;
-  InputFiles files = arguments.valid;
-  files.table = arguments.input.table;
-  const bool needs_labels = kind_of(files) == InputKind::idx || kind_of(files) == InputKind::table;
-  if (data.column_names.empty() && files.labels.empty() && needs_labels) {
-    refuse("--valid-labels", "missing; name the IDX file with the labels of --valid");
-  }
-  if (kind_of(files) == InputKind::idx) files.images.layout = arguments.input.images.layout;
-  Dataset valid = read_for_model(described, files, CsvOptions::Target::required, arguments.training.threads);
-  warn_about_columns(valid, arguments.valid.data, messages);
-  return valid;
-}
 
 // The options as given or by default; those that the data decided as they came out.
 std::vector<std::pair<std::string, std::string>> recorded_options(const OptionTable& table,
@@ -138,6 +96,7 @@ void agree(const RanksHandle& ranks, const OptionTable& table, const TrainArgume
   own.files = shown_path(arguments.input.data);
   const TrainOptions& training = arguments.training;
   own.run = identity_of(data, valid, training.network.value_or(Network()), training);
+  if (arguments.split_seed) own.run.emplace_back("--split-seed", table.text_of("--split-seed"));
   for (const std::string& option : kNetworkOptions) own.run.emplace_back(option, table.text_of(option));
   const auto until = std::chrono::steady_clock::now() + std::chrono::duration<double>(training.rank_timeout);
   ranks.agree(own, [until] { return std::chrono::steady_clock::now() > until; });
@@ -175,7 +134,9 @@ class Session {
     TrainResult result;
     try {
       result = valid ? ztilde::train(data_, *valid, arguments_.training, observer)
-                     : ztilde::train(data_, arguments_.training, observer);
+               : arguments_.split_seed
+                   ? train_rows(data_, held_out_split(arguments_, data_), arguments_.training, observer)
+                   : ztilde::train(data_, arguments_.training, observer);
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::diverged) throw;
       std::string words = error.what();
@@ -274,17 +235,9 @@ Outcome run_train(const Arguments& arguments_given) {
   RunRecorder recorder(arguments, outputs);
   if (arguments.watch) messages.say(fmt::format("watch      {}\n", recorder.address()));
 
-  std::optional<NetworkFile> net;
-  if (!arguments.net.empty()) net = read_network_file(arguments.net);
-  if (!arguments.class_weights_file.empty())
-    arguments.training.class_weights = read_class_weights(arguments.class_weights_file);
-  if (arguments.only_norm) arguments.training.freeze.kind = FreezeKind::all_but_norms;
-  if (!arguments.from.empty()) arguments.training.from = load(arguments.from);
-  const Dataset data = read_rows(table, arguments, messages);
-  if (net) {
-    arguments.training.network = network_for(*net, data, arguments.training);
-    if (has_layer<Conv2d>(*arguments.training.network)) use_image_standards(table, arguments);
-  }
+  const std::optional<NetworkFile> net = read_training_files(arguments);
+  const Dataset data = read_training_rows(table, arguments, messages);
+  use_network(table, arguments, net, data);
   std::optional<Dataset> valid;
   if (!arguments.valid.data.empty()) valid = read_validation_rows(arguments, data, messages);
 

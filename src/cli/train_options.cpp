@@ -42,7 +42,7 @@ Choices<ActivationKind> activations() {
   return choices;
 }
 
-void list_data(OptionTable& table, TrainArguments& arguments) {
+void list_data(OptionTable& table, TrainArguments& arguments, const std::string& folds) {
   table.group("Data");
   add_input_options(table, arguments.input);
   add_target_option(table, arguments.target);
@@ -51,13 +51,10 @@ void list_data(OptionTable& table, TrainArguments& arguments) {
   table.text("--valid-labels", "PATH", arguments.valid.labels, "the IDX labels of --valid");
   table.real("--valid-fraction", "F", arguments.training.valid_fraction, kAnyShare,
              "without --valid: the share of the rows held out, stratified for classes; 0 for none");
-  table.custom(
-      {"--folds", "K",
-       "cross-validation: K times train on all rows but a Kth, stratified for classes, and score the "
-       "model on that; with --out, then train one model on all rows and save it",
-       "off", "off, from 2", [&arguments](const std::string& label, const std::string& text) {
-         arguments.folds = text == "off" ? 0 : parse_whole(label, text, {.least = 2});
-       }});
+  table.custom({"--folds", "K", folds, "off", "off, from 2",
+                [&arguments](const std::string& label, const std::string& text) {
+                  arguments.folds = text == "off" ? 0 : parse_whole(label, text, {.least = 2});
+                }});
   table.group("Tables");
   add_format_options(table, arguments.input.table);
   add_role_options(table, arguments.input.table);
@@ -256,6 +253,10 @@ void list_output(OptionTable& table, TrainArguments& arguments) {
   table.flag("--quiet", arguments.quiet, "errors only (and --json)");
   table.group("Other");
   add_threads_option(table, arguments.training.threads);
+  table.custom({"--split-seed", "N", "of the rows held out alone", "that of --seed", "from 0",
+                [&arguments](const std::string& label, const std::string& text) {
+                  arguments.split_seed = parse_whole(label, text, {.most = 0x1p64});
+                }});
   table.real("--timeout", "S", arguments.training.rank_timeout, {.least = 0, .least_excluded = true},
              "under mpirun: a rank that is waited for longer than S seconds ends the others");
   table.choice(
@@ -271,14 +272,21 @@ const std::vector<std::string> kNetworkOptions = {"--hidden",      "--activation
                                                   "--norm-place",  "--epsilon",    "--keep",
                                                   "--standardise", "--one-hot",    "--dropout"};
 
-OptionTable train_options(TrainArguments& arguments) {
-  OptionTable table("ztilde train --data PATH [options]",
-                    "Learns from labelled rows and writes a model file.");
-  list_data(table, arguments);
+void list_training_options(OptionTable& table, TrainArguments& arguments, const std::string& folds) {
+  list_data(table, arguments, folds);
   list_network(table, arguments);
   list_start(table, arguments);
   list_training(table, arguments);
   list_images(table, arguments);
+}
+
+OptionTable train_options(TrainArguments& arguments) {
+  OptionTable table("ztilde train --data PATH [options]",
+                    "Learns from labelled rows and writes a model file.");
+  list_training_options(
+      table, arguments,
+      "cross-validation: K times train on all rows but a Kth, stratified for classes, and score the "
+      "model on that; with --out, then train one model on all rows and save it");
   list_output(table, arguments);
   table.example("ztilde train --data iris.csv --target species --out iris.ztilde");
   table.example("ztilde train --data iris.csv --report iris.html --watch");
@@ -317,6 +325,18 @@ void check_start(const OptionTable& table, const TrainArguments& arguments) {
   table.exclude("--freeze-statistics", {"--ghost"}, "its groups have statistics of their own");
 }
 
+void check_split_seed(const OptionTable& table, const TrainArguments& arguments) {
+  if (!arguments.split_seed) return;
+  const auto exclude = [&](const char* other, const char* reason) {
+    if (table.given(other)) refuse("--split-seed", fmt::format("does not go with {}; {}", other, reason));
+  };
+  exclude("--valid", "nothing is held out");
+  exclude("--folds", "all rows are dealt into folds, by --seed");
+  exclude("--checkpoint", "it would not notice another split; leave one of the two out");
+  if (arguments.training.valid_fraction == 0)
+    refuse("--split-seed", "given with --valid-fraction 0; nothing is held out, leave it out");
+}
+
 }  // namespace
 
 void check_train_options(const OptionTable& table, const TrainArguments& arguments) {
@@ -332,6 +352,7 @@ void check_train_options(const OptionTable& table, const TrainArguments& argumen
       arguments.training.valid_fraction == 0) {
     refuse("--patience", "needs validation rows; give --valid, or a --valid-fraction above 0");
   }
+  check_split_seed(table, arguments);
   if (!arguments.net.empty()) {
     table.exclude("--net", kNetworkOptions, "the file describes the whole network");
   }

@@ -19,8 +19,9 @@ struct TrainArguments {
   std::optional<Task> task;
   std::string net, from, class_weights_file;
   TrainOptions training;
-  std::uint64_t folds = 0;                // 0: no cross-validation
-  std::string out = "model.ztilde", log;  // out is empty where --folds is to save no model
+  std::optional<std::uint64_t> split_seed;  // of the rows held out; empty: the training's
+  std::uint64_t folds = 0;                  // 0: no cross-validation
+  std::string out = "model.ztilde", log;    // out is empty where --folds is to save no model
   std::string report;
   bool watch = false;
   int watch_port = 0;  // 0: any that is free
@@ -34,6 +35,10 @@ extern const std::vector<std::string> kNetworkOptions;
 
 // Binds every option to a member of `arguments`, which must outlive the table.
 OptionTable train_options(TrainArguments& arguments);
+
+// Those of them that say what is trained, on what and how: without files to write, progress and threads.
+// folds: what --folds is for.
+void list_training_options(OptionTable& table, TrainArguments& arguments, const std::string& folds);
 
 // What trains a network with convolutions well, for those of --schedule, --batch and --lr that were left open
 // (docs/images.md has the measurements).

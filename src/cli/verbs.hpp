@@ -30,6 +30,7 @@ Outcome run_insert(const Arguments& arguments);
 Outcome run_compare(const Arguments& arguments);
 Outcome run_export(const Arguments& arguments);
 Outcome run_import(const Arguments& arguments);
+Outcome run_search(const Arguments& arguments);
 Outcome run_lab(const Arguments& arguments);
 
 }  // namespace ztilde::cli

@@ -33,7 +33,7 @@ constexpr Searchable kSearchable[] = {
     {"--standardise", Values::words, "on,quantile"},
     {"--one-hot", Values::wholes, "4..32"},
     {"--dropout", Values::reals, "0..0.5"},
-    {"--net", Values::words, "small-cnn,small-resnet"},
+    {"--net", Values::words, "cnn-small,resnet8"},
     {"--init", Values::words, "he,xavier"},
     {"--optimizer", Values::words, "adamw,momentum"},
     {"--lr", Values::reals, "1e-4..1e-1:log"},

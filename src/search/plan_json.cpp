@@ -48,6 +48,8 @@ void for_each_member(T& plan, Visit visit) requires requires {
   visit("rungs", plan.rungs);
   visit("reduction", plan.reduction);
   visit("first", plan.first);
+  visit("first_to_end", plan.first_to_end);
+  visit("most_deaths", plan.most_deaths);
 }
 
 template <class T>

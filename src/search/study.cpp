@@ -45,15 +45,27 @@ void make_folder(const std::string& folder) {
                           shown_path(folder), failure.message()));
 }
 
-// The trials of workers that are dead wait for another.
-void free_those_of_the_dead(Database& database, const std::string& folder) {
+// The trials of workers that are dead wait for another, unless too many died of one: its options may need
+// more memory than there is, or find a fault that ends any process.
+void free_those_of_the_dead(Database& database, const std::string& folder, std::size_t most_deaths) {
   std::vector<std::int64_t> workers;
   Statement running(database, "SELECT DISTINCT worker FROM trials WHERE state = 'running'");
   while (running.step()) workers.push_back(running.whole(0));
   for (const std::int64_t worker : workers) {
     if (worker_is_alive(folder, worker)) continue;
-    Statement(database, "UPDATE trials SET state = 'waiting' WHERE state = 'running' AND worker = ?")
+    Statement(database,
+              "UPDATE trials SET state = 'waiting', deaths = deaths + 1 "
+              "WHERE state = 'running' AND worker = ?")
         .bind(worker)
+        .run();
+    Statement(database,
+              "UPDATE trials SET state = 'diverged', message = ?, ended = ? "
+              "WHERE state = 'waiting' AND deaths >= ?")
+        .bind(fmt::format("{} workers that ran it were killed, one after another; it may need more memory "
+                          "than there is",
+                          most_deaths))
+        .bind(now())
+        .bind(most_deaths)
         .run();
     forget_worker(folder, worker);
   }
@@ -65,7 +77,7 @@ void begin_trial(Database& database, const StudyPlan& plan, std::size_t trial) {
       .bind(trial)
       .bind(options_text(options_of(plan, trial)))
       .bind(fmt::format("{}", training_seed(plan, trial)))
-      .bind(next_stop(plan, 0))
+      .bind(trial == 0 && plan.first_to_end ? plan.epochs : next_stop(plan, 0))
       .run();
 }
 
@@ -207,7 +219,7 @@ Claim Study::claim(const std::string& worker, bool may_begin) {
   parts_->wait_for_disk(false);
   parts_->become_worker(worker);
   Transaction transaction(database, true);
-  free_those_of_the_dead(database, parts_->folder);
+  free_those_of_the_dead(database, parts_->folder, parts_->plan.most_deaths);
   bool others_run = false;
   const std::optional<std::size_t> chosen = choose(database, parts_->plan, may_begin, others_run);
   Claim claim;
@@ -230,6 +242,12 @@ void Study::add_point(std::size_t trial, const TrialPoint& point) {
   parts_->wait_for_disk(false);
   Transaction transaction(parts_->database, true);
   parts_->require_mine(trial);
+  Statement(parts_->database,
+            "UPDATE trials SET deaths = 0 WHERE number = ? AND NOT EXISTS "
+            "(SELECT 1 FROM points WHERE trial = number AND epoch >= ?)")
+      .bind(trial)
+      .bind(point.epoch)
+      .run();
   Statement(parts_->database, "INSERT OR REPLACE INTO points VALUES (?, ?, ?, ?, ?, ?, ?)")
       .bind(trial)
       .bind(point.epoch)
@@ -279,6 +297,15 @@ StudyContents read_study(const std::string& path) {
   check_format(database);
   Transaction transaction(database, false);
   return read_contents(database);
+}
+
+void tidy_study(const std::string& path) {
+  try {
+    Database database(path, Access::write);
+    (void)database.number("SELECT count(*) FROM study");
+  } catch (const Error&) {
+    // On a disk that is not written, say.
+  }
 }
 
 }  // namespace ztilde::search

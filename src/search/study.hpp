@@ -71,6 +71,10 @@ class Study {
 // Reads without changing anything, while others work. Throws as Study::open.
 StudyContents read_study(const std::string& path);
 
+// Takes away what SQLite keeps beside the file while it is open (-wal, -shm), if nobody has it open: who only
+// reads leaves that. Where it cannot be, it stays.
+void tidy_study(const std::string& path);
+
 // Whether there is a file at `path`, so that a search resumes: open() says whether it is a study.
 bool study_exists(const std::string& path);
 

@@ -1,5 +1,7 @@
 #include "search/study_contents.hpp"
 
+#include <cmath>
+
 namespace ztilde::search {
 
 std::optional<std::size_t> best_trial(const StudyContents& study) {
@@ -10,7 +12,7 @@ std::optional<std::size_t> best_trial(const StudyContents& study) {
   const auto score = [&](const Trial& trial) { return by_folds ? trial.folds_loss : trial.loss(); };
   for (std::size_t t = 0; t < study.trials.size(); ++t) {
     const Trial& trial = study.trials[t];
-    if (trial.state != TrialState::finished || !score(trial)) continue;
+    if (trial.state != TrialState::finished || !score(trial) || !std::isfinite(*score(trial))) continue;
     if (!best || *score(trial) < *score(study.trials[*best])) best = t;
   }
   return best;

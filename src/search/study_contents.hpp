@@ -36,6 +36,8 @@ struct Dimension {
   bool operator==(const Dimension&) const = default;
 };
 
+inline constexpr std::size_t kMostDeaths = 3;
+
 struct StudyPlan {
   std::string version;                // of ztilde, that began the study
   OptionTexts fixed;                  // options of train that are the same for every trial
@@ -48,6 +50,9 @@ struct StudyPlan {
   std::vector<std::size_t> rungs;  // epochs after which trials may be stopped, rising; empty: stopping is off
   std::size_t reduction = 3;       // one of so many goes on from a rung
   OptionTexts first = {};          // options of the dimensions for trial 0: the defaults; empty: drawn too
+  bool first_to_end = false;       // trial 0 is not stopped early: what others gain over it is known
+  // A trial that so many workers died of, without coming further, is given up as diverged.
+  std::size_t most_deaths = kMostDeaths;
 };
 
 enum class TrialState {
@@ -78,6 +83,7 @@ struct Trial {
   std::optional<double> folds_loss;
   std::vector<double> fold_losses = {};
   std::size_t until_epoch = 0;  // trains so far for now: to a rung, or to the last epoch
+  std::size_t deaths = 0;       // of workers that ran it, since it last came further
   // What it is judged by: the validation loss after its last epoch so far; nothing before the first one.
   std::optional<double> loss() const {
     if (curve.empty()) return std::nullopt;
@@ -92,8 +98,8 @@ struct StudyContents {
   double began = 0;              // seconds since 1970-01-01 UTC
 };
 
-// The best finished trial: by folds_loss where finalists have one, else by loss(); of equals the first. None:
-// empty.
+// The best finished trial: by folds_loss where finalists have one, else by loss(); of equals the first. Empty
+// where none has a finite one.
 std::optional<std::size_t> best_trial(const StudyContents& study);
 
 }  // namespace ztilde::search

@@ -59,6 +59,31 @@ TEST(StudyProcesses, a_killed_workers_trial_is_taken_up_again_and_a_stopped_ones
   EXPECT_EQ(study.contents().trials[0].worker, "here:1");
 }
 
+TEST(StudyProcesses, a_trial_that_its_workers_die_of_is_given_up_unless_it_comes_further) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "a.study";
+  Study study = Study::create(path, some_plan(), 2);
+  EXPECT_EQ(study.claim("here:1").trial.value().number, 0u);
+  const auto die = [&] { EXPECT_EQ(Sitter(path).trial(), 1u); };
+  die();
+  die();
+  {
+    Study other = Study::open(path);
+    EXPECT_EQ(other.claim("here:2").trial.value().deaths, 2u);
+    other.add_point(1, point_at(1, 0.5));  // further than any before
+  }
+  for (std::size_t death = 0; death < kMostDeaths; ++death) {
+    EXPECT_EQ(read_study(path).trials[1].deaths, death == 0 ? 0 : death - 1);
+    die();
+  }
+  EXPECT_FALSE(study.claim("here:1").trial);
+  const Trial trial = study.contents().trials[1];
+  EXPECT_EQ(trial.state, TrialState::diverged);
+  EXPECT_EQ(trial.message,
+            "3 workers that ran it were killed, one after another; it may need more memory than there is");
+  EXPECT_GT(trial.ended, 0);
+}
+
 TEST(StudyProcesses, claims_of_many_processes_never_give_a_trial_twice) {
   const TemporaryFolder folder;
   const std::string path = folder / "a.study";
@@ -125,7 +150,9 @@ TEST(StudyProcesses, any_number_of_workers_comes_to_the_same_study) {
 TEST(StudyProcesses, fifty_kills_lose_no_finished_trial_and_change_no_result) {
   const TemporaryFolder folder;
   const std::string path = folder / "a.study";
-  (void)Study::create(path, some_plan(), 0);
+  StudyPlan plan = some_plan();
+  plan.most_deaths = 1000;  // by chance one trial has several before its first point
+  (void)Study::create(path, plan, 0);
   const RandomStream random(4, Purpose::probe, 0, 0);
   std::vector<pid_t> workers;
   for (int w = 0; w < 3; ++w) workers.push_back(start_worker(path));
@@ -152,7 +179,7 @@ TEST(StudyProcesses, fifty_kills_lose_no_finished_trial_and_change_no_result) {
   const StudyContents study = read_study(path);
   EXPECT_GT(study.trials.size(), 5u);
   EXPECT_TRUE(same_results(study, [&] {
-    StudyContents other = unbroken(folder, some_plan(), study.trials.size());
+    StudyContents other = unbroken(folder, plan, study.trials.size());
     return other;
   }()));
 }
@@ -160,7 +187,9 @@ TEST(StudyProcesses, fifty_kills_lose_no_finished_trial_and_change_no_result) {
 TEST(StudyProcesses, kills_while_trials_are_stopped_early_leave_a_study_that_comes_to_its_end) {
   const TemporaryFolder folder;
   const std::string path = folder / "a.study";
-  (void)Study::create(path, some_plan({1, 3}), 40);
+  StudyPlan plan = some_plan({1, 3});
+  plan.most_deaths = 1000;
+  (void)Study::create(path, plan, 40);
   const RandomStream random(5, Purpose::probe, 0, 0);
   for (std::uint64_t kill = 0; kill < 10; ++kill) {
     const pid_t worker = start_worker(path);

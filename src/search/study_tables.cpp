@@ -22,7 +22,8 @@ CREATE TABLE trials (
   number INTEGER PRIMARY KEY, options TEXT NOT NULL, seed TEXT NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('waiting', 'running', 'paused', 'finished', 'diverged')),
   until_epoch INTEGER NOT NULL, worker INTEGER REFERENCES workers, message TEXT NOT NULL DEFAULT '',
-  began REAL NOT NULL DEFAULT 0, ended REAL NOT NULL DEFAULT 0, folds_loss REAL);
+  began REAL NOT NULL DEFAULT 0, ended REAL NOT NULL DEFAULT 0, folds_loss REAL,
+  deaths INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE points (
   trial INTEGER NOT NULL REFERENCES trials, epoch INTEGER NOT NULL, train_loss REAL, valid_loss REAL,
   valid_accuracy REAL, valid_rmse REAL, seconds REAL, PRIMARY KEY (trial, epoch)) WITHOUT ROWID;
@@ -63,6 +64,7 @@ Trial read_trial(const Database& database, const Statement& row) {
   trial.began = row.real(7);
   trial.ended = row.real(8);
   trial.folds_loss = row.maybe(9);
+  trial.deaths = static_cast<std::size_t>(row.whole(10));
   return trial;
 }
 
@@ -165,7 +167,7 @@ StudyContents read_contents(Database& database) {
   Statement trials(
       database,
       "SELECT number, options, seed, state, until_epoch, coalesce(name, ''), message, began, ended, "
-      "folds_loss FROM trials LEFT JOIN workers ON worker = id ORDER BY number");
+      "folds_loss, deaths FROM trials LEFT JOIN workers ON worker = id ORDER BY number");
   while (trials.step()) {
     study.trials.push_back(read_trial(database, trials));
     if (study.trials.back().number + 1 != study.trials.size()) database.damaged("a trial is missing");

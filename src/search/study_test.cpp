@@ -91,6 +91,24 @@ TEST(Study, gives_released_trials_first_then_those_of_rungs_then_new_ones) {
   EXPECT_EQ(claimed(study).number, 5u);
 }
 
+TEST(Study, stops_all_but_the_first_trial_early_where_the_plan_says_so) {
+  const TemporaryFolder folder;
+  StudyPlan plan = some_plan({1, 3});
+  plan.first_to_end = true;
+  Study study = Study::create(folder / "a.study", plan, 5);
+  EXPECT_TRUE(study.plan().first_to_end);
+  EXPECT_EQ(claimed(study).until_epoch, plan.epochs);
+  EXPECT_EQ(claimed(study).until_epoch, 1u);
+  // What it came to on its way is what others are compared with.
+  study.add_point(0, point_at(1, 0.1));
+  study.add_point(1, point_at(1, 0.2));
+  study.pause_at_rung(1);
+  const Trial third = claimed(study);
+  study.add_point(third.number, point_at(1, 0.3));
+  study.pause_at_rung(third.number);
+  EXPECT_EQ(claimed(study).number, 3u);  // of three the best is the first, which needs no promotion
+}
+
 TEST(Study, begins_none_where_it_may_not) {
   const TemporaryFolder folder;
   Study study = Study::create(folder / "a.study", some_plan(), 0);
@@ -139,6 +157,16 @@ TEST(Study, a_worker_that_leaves_in_order_frees_its_trial_and_takes_its_files_aw
   }
   EXPECT_EQ(read_study(folder / "a.study").trials[0].state, TrialState::waiting);
   EXPECT_TRUE(std::filesystem::is_empty(folder / "a.study.d"));
+}
+
+TEST(Study, nothing_stays_beside_a_study_that_nobody_has_open) {
+  const TemporaryFolder folder;
+  (void)Study::create(folder / "a.study", some_plan(), 9);
+  (void)read_study(folder / "a.study");
+  tidy_study(folder / "a.study");
+  EXPECT_EQ(folder.files(), 1u);
+  tidy_study(folder / "none.study");
+  EXPECT_EQ(folder.files(), 1u);
 }
 
 TEST(Study, workers_by_another_name_of_the_file_have_the_same_locks) {
