@@ -22,6 +22,8 @@
 #include "cli/train_options.hpp"
 #include "cli/train_words.hpp"
 #include "cli/verbs.hpp"
+#include "data/on_disk.hpp"
+#include "training/windows.hpp"
 #include "ztilde/error.hpp"
 
 namespace ztilde::cli {
@@ -31,7 +33,7 @@ namespace {
 constexpr std::size_t kProbeRows = 500;
 
 // The rows to learn from: in the columns, order and classes of the model that --from names.
-Dataset read_rows(const OptionTable& table, const TrainArguments& arguments, const Messages& messages) {
+Dataset open_rows(const OptionTable& table, const TrainArguments& arguments, const Messages& messages) {
   const std::size_t threads = arguments.training.threads;
   if (!arguments.training.from)
     return read_labelled_rows(table, arguments.input, arguments.target, arguments.task, threads);
@@ -45,6 +47,16 @@ Dataset read_rows(const OptionTable& table, const TrainArguments& arguments, con
   require_given_weights(data, arguments.input);
   warn_about_columns(data, arguments.input.data, messages);
   return data;
+}
+
+// The same, with inputs on disk only where --memory leaves them there.
+Dataset read_rows(const OptionTable& table, TrainArguments& arguments, const Messages& messages) {
+  if (arguments.training.memory == 0) return open_rows(table, arguments, messages);
+  if (kind_of(arguments.input) != InputKind::packed)
+    refuse("--memory", "given with rows that are not packed; pack them first (ztilde pack), or leave it out");
+  arguments.input.packed_on_disk = true;
+  Dataset data = open_rows(table, arguments, messages);
+  return stays_on_disk(data, arguments.training) ? data : with_inputs_in_memory(data);
 }
 
 // In the training rows' columns, order and classes.
@@ -112,6 +124,8 @@ std::optional<RanksHandle> join_ranks(TrainArguments& arguments) {
   const std::optional<RanksHandle> ranks = ranks_of_environment();
   if (!ranks) return ranks;
   if (arguments.folds > 0) refuse("--folds", "cannot be done by ranks; start it without mpirun");
+  if (arguments.training.memory > 0)
+    refuse("--memory", "ranks have all rows in memory; leave it out, or start it without mpirun");
   // Not this one's to end: MPI does so when all are done.
   arguments.training.transport = {&ranks->transport(), [](Transport*) {}};
   if (ranks->writes()) return ranks;
