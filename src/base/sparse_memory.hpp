@@ -14,7 +14,6 @@ class SparseMemory {
   ~SparseMemory();
 
   std::byte* data() const { return static_cast<std::byte*>(data_); }
-  std::size_t page() const { return page_; }
   // Gives back the pages that lie within these bytes; what was in them is 0 or gone.
   void give_back(std::size_t begin, std::size_t end);
 

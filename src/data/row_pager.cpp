@@ -65,16 +65,16 @@ std::uint64_t RowPager::hold(std::span<const std::uint32_t> rows, std::span<cons
 }
 
 void RowPager::release(const Blocks& kept) {
-  const auto stays = [&](std::size_t block) { return block < held_.size() && held_[block] && kept[block]; };
-  for (std::size_t block = 0; block < held_.size(); ++block) {
-    if (!held_[block] || kept[block]) continue;
-    // A page that is shared with a block beside goes with the last of the two.
-    std::size_t begin = block * block_bytes_, end = begin + block_bytes_;
-    if (block > 0 && !stays(block - 1)) begin = begin / memory_.page() * memory_.page();
-    if (!stays(block + 1)) end += memory_.page() - 1;
-    memory_.give_back(begin, end);
+  const std::size_t blocks = held_.size();
+  for (std::size_t first = 0, end = 0; first < blocks; first = end) {
+    // A run without any block that stays: a page that it shares with one beside it goes when that one does.
+    bool any = false;
+    for (end = first; end < blocks && !(held_[end] && kept[end]); ++end) any |= held_[end] != 0;
+    if (any) memory_.give_back(first * block_bytes_, end * block_bytes_);
+    std::fill(held_.begin() + static_cast<std::ptrdiff_t>(first),
+              held_.begin() + static_cast<std::ptrdiff_t>(end), 0);
+    if (end < blocks) ++end;
   }
-  for (std::size_t block = 0; block < held_.size(); ++block) held_[block] = stays(block) ? 1 : 0;
 }
 
 void RowPager::read(const std::vector<std::size_t>& blocks) {
