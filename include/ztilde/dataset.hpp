@@ -38,7 +38,8 @@ struct TableRules {
   bool operator==(const TableRules&) const = default;
 };
 
-// The inputs of rows that are not in memory. Several threads may read at a time.
+// The inputs of rows that are not in memory, sound as the Dataset's columns and rules have them. Several
+// threads may read at a time.
 class RowStore {
  public:
   virtual ~RowStore() = default;

@@ -111,6 +111,11 @@ struct TrainOptions {
   StatisticsSource statistics = StatisticsSource::population;
 
   std::size_t threads = 0;  // 0: all cores. Never changes the result
+  // Of data whose inputs are in Dataset::store: the bytes that training may take in all. Inputs of up to half
+  // of them are read into memory first. Larger ones stay on disk: a quarter holds the rows that are trained
+  // on, a quarter those that come next, and rows are shuffled within such windows (docs/pack.md), whose size
+  // is part of what the run is. 0: all inputs are read into memory.
+  std::size_t memory = 0;
   std::uint64_t seed = 0;
   CheckpointOptions checkpoint;
   // Processes that train this model together, each with all rows and the same options: every batch is dealt
@@ -132,6 +137,7 @@ double default_weight_decay(OptimizerKind optimizer);
 // What is about to happen, known before the first step.
 struct TrainPlanSummary {
   std::size_t train_rows = 0, valid_rows = 0;
+  std::size_t window_rows = 0;  // that are shuffled at a time, of inputs that stay on disk; else 0
   std::size_t steps_per_epoch = 0;
   std::string batches;  // "1,001 rows = 4 batches of 250 or 251"
   std::size_t parameters = 0;

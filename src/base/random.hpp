@@ -21,6 +21,7 @@ enum class Purpose : std::uint32_t {
   probe = 5,
   augment = 6,
   fold = 7,
+  blocks = 8,
 };
 
 using PhiloxBlock = std::array<std::uint32_t, 4>;

@@ -144,7 +144,7 @@ void add_confusion(const TrainArguments& arguments, const Dataset& data, const R
   Json list = Json::array();
   for (const Pair& pair : pairs)
     list.push_back({{"true", pair.truth}, {"predicted", pair.answer}, {"count", pair.count}});
-  if (data.image_width > 0 && !pairs.empty()) {
+  if (data.image_width > 0 && !pairs.empty() && !data.store) {
     const Shrinking size(data);
     object["image"] = {{"width", size.width}, {"height", size.height}};
     add_examples(result.model, data, rows, arguments.training.threads, pairs, list);
@@ -210,6 +210,7 @@ std::optional<Model> measured_anew(const TrainArguments& arguments, const Datase
                                    const TrainResult& result) {
   const bool any = !statistic_slots(result.model.network).empty();
   if (result.model.statistics_source != StatisticsSource::running || result.interrupted || !any) return {};
+  if (data.store) return {};
   const std::size_t threads = arguments.training.threads;
   const bool all_rows = !arguments.valid.data.empty() || arguments.training.valid_fraction == 0;
   if (all_rows) return with_population_statistics(result.model, data, threads);
@@ -226,17 +227,18 @@ void add_quality_measures(const TrainArguments& arguments, const Dataset& data, 
   if (valid) {
     rows.resize(valid->rows);
     std::iota(rows.begin(), rows.end(), 0u);
-  } else {
+  } else if (!data.store) {
     rows = held_out_split(arguments, data).valid;
   }
   const Dataset& held_out = valid ? *valid : data;
-  const Scores scores = scores_of(arguments, held_out, rows, result);
+  // Inputs on disk are not read again for a page.
+  const Scores scores = held_out.store ? *result.valid_scores : scores_of(arguments, held_out, rows, result);
   object["scores"] = {{"rows", scores.rows}};
   for (const Metric& metric : metrics_of(result.model.task, scores))
     object["scores"][metric.name] = metric.value;
   if (result.model.task == Task::classify) {
     add_confusion(arguments, held_out, rows, result, object);
-  } else {
+  } else if (!held_out.store) {
     add_sample(arguments, held_out, rows, result, object);
   }
 }

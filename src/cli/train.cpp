@@ -72,6 +72,8 @@ std::optional<RanksHandle> join_ranks(TrainArguments& arguments) {
     refuse("--sync-statistics off", "is for ranks; start it with mpirun -n N");
   if (!ranks) return ranks;
   if (arguments.folds > 0) refuse("--folds", "cannot be done by ranks; start it without mpirun");
+  if (arguments.training.memory > 0)
+    refuse("--memory", "ranks have all rows in memory; leave it out, or start it without mpirun");
   // Not this one's to end: MPI does so when all are done.
   arguments.training.transport = {&ranks->transport(), [](Transport*) {}};
   if (ranks->writes()) return ranks;

@@ -3,8 +3,30 @@
 #include "base/files.hpp"
 #include "cli/class_weights.hpp"
 #include "cli/input.hpp"
+#include "data/on_disk.hpp"
+#include "training/windows.hpp"
 
 namespace ztilde::cli {
+namespace {
+
+// In the columns, order and classes of the model that --from names.
+Dataset open_rows(const OptionTable& table, const TrainArguments& arguments, const InputFiles& files,
+                  const Messages& messages) {
+  const std::size_t threads = arguments.training.threads;
+  if (!arguments.training.from)
+    return read_labelled_rows(table, files, arguments.target, arguments.task, threads);
+  if (kind_of(files) == InputKind::table) {
+    table.exclude("a table", kAugmentOptions, "it has no pixels; leave it out");
+  } else {
+    table.exclude("images", kTableOptions, "they have no columns; leave it out");
+  }
+  Dataset data = read_for_model(*arguments.training.from, files, CsvOptions::Target::required, threads);
+  require_given_weights(data, files);
+  warn_about_columns(data, files.data, messages);
+  return data;
+}
+
+}  // namespace
 
 std::optional<NetworkFile> read_training_files(TrainArguments& arguments) {
   std::optional<NetworkFile> net;
@@ -18,18 +40,16 @@ std::optional<NetworkFile> read_training_files(TrainArguments& arguments) {
 
 Dataset read_training_rows(const OptionTable& table, const TrainArguments& arguments,
                            const Messages& messages) {
-  const std::size_t threads = arguments.training.threads;
-  if (!arguments.training.from)
-    return read_labelled_rows(table, arguments.input, arguments.target, arguments.task, threads);
-  if (kind_of(arguments.input) == InputKind::table) {
-    table.exclude("a table", kAugmentOptions, "it has no pixels; leave it out");
-  } else {
-    table.exclude("images", kTableOptions, "they have no columns; leave it out");
-  }
-  Dataset data =
-      read_for_model(*arguments.training.from, arguments.input, CsvOptions::Target::required, threads);
-  require_given_weights(data, arguments.input);
-  warn_about_columns(data, arguments.input.data, messages);
+  if (arguments.training.memory == 0) return open_rows(table, arguments, arguments.input, messages);
+  if (kind_of(arguments.input) != InputKind::packed)
+    refuse("--memory", "given with rows that are not packed; pack them first (ztilde pack), or leave it out");
+  InputFiles files = arguments.input;
+  files.packed_on_disk = true;
+  Dataset data = open_rows(table, arguments, files, messages);
+  if (!stays_on_disk(data, arguments.training)) return with_inputs_in_memory(data);
+  if (arguments.split_seed)
+    refuse("--split-seed",
+           "rows on disk are held out by blocks and --seed; leave it out, or give more --memory");
   return data;
 }
 

@@ -15,7 +15,8 @@ namespace ztilde::cli {
 // to know the rows.
 std::optional<NetworkFile> read_training_files(TrainArguments& arguments);
 
-// The rows to learn from: in the columns, order and classes of the model that --from names.
+// The rows to learn from: in the columns, order and classes of the model that --from names; on disk where
+// --memory leaves them there.
 Dataset read_training_rows(const OptionTable& table, const TrainArguments& arguments,
                            const Messages& messages);
 // Those of --valid, in the training rows' columns, order and classes.

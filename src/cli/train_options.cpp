@@ -14,6 +14,7 @@ const Choices<OptimizerKind> kOptimizers = {
     {"sgd", OptimizerKind::sgd},           {"momentum", OptimizerKind::momentum},
     {"nesterov", OptimizerKind::nesterov}, {"rmsprop", OptimizerKind::rmsprop},
     {"adam", OptimizerKind::adam},         {"adamw", OptimizerKind::adamw}};
+constexpr std::uint64_t kLeastTrainMemory = std::uint64_t{1} << 26;
 constexpr double kMostPixels = 4096;  // of a shift or a hole
 constexpr Range kAnyShare = {.least = 0, .most = 1, .most_excluded = true};
 
@@ -252,6 +253,13 @@ void list_output(OptionTable& table, TrainArguments& arguments) {
       "one line drawn again and again on a terminal, else a line an epoch; always: as on a terminal");
   table.flag("--quiet", arguments.quiet, "errors only (and --json)");
   table.group("Other");
+  table.custom(
+      {"--memory", "SIZE",
+       "of a packed file: what training may take of memory; inputs that do not fit into half of it stay "
+       "on disk, and rows are shuffled within windows of a quarter of it",
+       "all inputs are read", "from 64M", [&arguments](const std::string& label, const std::string& text) {
+         arguments.training.memory = parse_size(label, text, kLeastTrainMemory);
+       }});
   add_threads_option(table, arguments.training.threads);
   table.custom({"--split-seed", "N", "of the rows held out alone", "that of --seed", "from 0",
                 [&arguments](const std::string& label, const std::string& text) {
@@ -343,6 +351,9 @@ void check_train_options(const OptionTable& table, const TrainArguments& argumen
   require_data(arguments.input);
   check_folds(table, arguments);
   check_start(table, arguments);
+  if (arguments.training.memory > 0)
+    table.exclude("--memory", {"--folds"},
+                  "folds are drawn row by row from memory; leave one of the two out");
   if (!arguments.valid.data.empty()) {
     table.exclude("--valid", {"--valid-fraction"}, "give one of the two");
   } else if (!arguments.valid.labels.empty()) {

@@ -74,6 +74,7 @@ std::string rows_words(const TrainArguments& arguments, const Dataset& data, con
   if (plan.valid_rows == 0) return text + "none for validation";
   text += with_commas(plan.valid_rows) + " for validation, ";
   if (!arguments.valid.data.empty()) return text + "from " + shown_path(arguments.valid.data);
+  if (plan.window_rows > 0) return text + "held out in whole blocks";
   return text +
          fmt::format("held out{}", data.task == Task::classify ? ", the same share of each class" : "");
 }
@@ -177,6 +178,9 @@ std::string plan_words(const OptionTable& table, const TrainArguments& arguments
   text += field("target", target_words(data));
   for (const std::string& note : data.notes) text += field("", note);
   text += field("rows", rows_words(arguments, data, plan));
+  if (plan.window_rows > 0)
+    text += field("", fmt::format("read from disk, shuffled in windows of up to {} rows",
+                                  with_commas(plan.window_rows)));
   if (const std::string balance = class_balance_words(data.classes, plan); !balance.empty())
     text += field("classes", balance);
   text += field("network", network_words(plan.network));

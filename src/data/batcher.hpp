@@ -7,26 +7,30 @@
 
 #include "data/batch_planner.hpp"
 #include "data/shuffle.hpp"
+#include "data/window_order.hpp"
 #include "plan/batch.hpp"
 
 namespace ztilde {
 
 class Batcher {
  public:
-  // rows: the row numbers to train on, of a source that outlives the batcher.
-  // weights: as Batch::weights.
+  // rows: the row numbers to train on, of a source that outlives the batcher; where not all of them are in
+  // memory they ascend, and windows are what `windows` says. weights: as Batch::weights.
   Batcher(RowSource source, const float* targets, std::vector<std::uint32_t> rows, const BatchPlan& plan,
-          std::uint64_t seed, const float* weights = nullptr)
+          std::uint64_t seed, const float* weights = nullptr, const WindowOrder& windows = {})
       : source_(source),
         targets_(targets),
         weights_(weights),
         rows_(std::move(rows)),
         order_(rows_.size()),
         plan_(plan),
+        windows_(windows),
         seed_(seed) {}
 
-  void begin_epoch(std::uint64_t epoch) { shuffle(rows_, seed_, epoch, order_); }
-  Batch batch(std::size_t index) const {
+  void begin_epoch(std::uint64_t epoch);
+  // Its rows are held until the next batch, or whatever else holds rows.
+  Batch batch(std::size_t index) {
+    if (source_.keeper) hold(plan_.first_row(index), plan_.size(index));
     return {source_, order_.data() + plan_.first_row(index), plan_.size(index), targets_, weights_};
   }
   // All rows, in their own order.
@@ -35,12 +39,19 @@ class Batcher {
   const BatchPlan& plan() const { return plan_; }
 
  private:
+  // The windows that have these rows of the epoch; once it is a single one, the next is read meanwhile.
+  void hold(std::size_t first_row, std::size_t rows);
+
   RowSource source_;
   const float* targets_;
   const float* weights_;
   std::vector<std::uint32_t> rows_, order_;
   BatchPlan plan_;
+  WindowOrder windows_;
   std::uint64_t seed_;
+  std::vector<std::size_t> window_ends_;  // in order_
+  std::size_t held_first_ = 0, held_last_ = 0;
+  std::uint64_t held_ = 0;  // the keeper's number of that hold; 0: none of this epoch
 };
 
 }  // namespace ztilde

@@ -178,20 +178,6 @@ std::size_t share_of(const DriftShares& shares, const Batch& rows, std::size_t r
   return shares.first + layers::category_of(raw, shares.count - 1);
 }
 
-Batch batch_part(const Batch& all, std::size_t first, std::size_t rows) {
-  Batch part = all;
-  part.rows = rows;
-  if (part.row_index) {
-    part.row_index += first;
-    return part;
-  }
-  if (part.source.bytes) part.source.bytes += first * part.source.stride;
-  if (part.source.floats) part.source.floats += first * part.source.stride;
-  if (part.weights) part.weights += first;
-  if (part.targets) part.targets += first;
-  return part;
-}
-
 std::size_t drift_stretch(const DriftLayout& layout) {
   constexpr std::size_t kNumbers = std::size_t{1} << 19, kLeast = 128, kMost = 4096;
   return std::clamp(kNumbers / std::max<std::size_t>(layout.channels, 1), kLeast, kMost);

@@ -75,9 +75,6 @@ class DriftRows {
 // a number that is not missing.
 std::size_t share_of(const DriftShares& shares, const Batch& rows, std::size_t row, std::size_t none);
 
-// Rows of a batch from `first` on.
-Batch batch_part(const Batch& all, std::size_t first, std::size_t rows);
-
 // How many rows to measure at a time: some MB of u and v.
 std::size_t drift_stretch(const DriftLayout& layout);
 

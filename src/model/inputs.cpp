@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <variant>
 #include <vector>
@@ -76,9 +77,37 @@ void require_inputs(std::span<const float> rows, const Encode& encode) {
 
 std::vector<std::size_t> missing_numbers(const Dataset& data) {
   std::vector<std::size_t> missing(data.columns);
-  for (std::size_t i = 0; i < data.floats.size(); ++i)
-    missing[i % data.columns] += std::isnan(data.floats[i]);
+  const auto count = [&](std::span<const float> rows) {
+    for (std::size_t i = 0; i < rows.size(); ++i) missing[i % data.columns] += std::isnan(rows[i]);
+  };
+  if (!data.store) {
+    count(data.floats);
+  } else if (!data.is_bytes() && data.rules.missing != MissingUse::refuse) {
+    const std::size_t block_rows = data.store->block_rows();
+    std::vector<float> block(block_rows * data.columns);
+    for (std::size_t first = 0; first < data.rows; first += block_rows) {
+      data.store->read_blocks(first / block_rows, 1, block.data());
+      count(std::span(block).first(std::min(block_rows, data.rows - first) * data.columns));
+    }
+  }
   return missing;
+}
+
+void require_stored_inputs(const Dataset& data, const Network& network) {
+  const Names names = data.column_names.size() == data.columns ? data.column_names : Names();
+  const auto* encode = network.layers.empty() ? nullptr : std::get_if<Encode>(&network.layers.front());
+  if (encode && data.is_bytes()) {
+    throw Error(ErrorKind::data,
+                "images on disk cannot be encoded as a table; leave out the encode layer, or read them into "
+                "memory");
+  }
+  const std::vector<std::size_t> missing = missing_numbers(data);
+  for (std::size_t c = 0; c < missing.size(); ++c) {
+    const bool numeric = c >= data.column_info.size() || data.column_info[c].kind == ColumnKind::numeric;
+    if (missing[c] == 0 || !numeric || (encode && encode->columns[c].missing != MissingValue::none)) continue;
+    throw Error(ErrorKind::data, fmt::format("{} is missing in {}; fill it in or leave the rows out",
+                                             place(c, names), counted(missing[c], "row")));
+  }
 }
 
 }  // namespace ztilde

@@ -17,7 +17,10 @@ void require_inputs(const Dataset& data, const Network& network);
 // rows: [rows, encode.columns], row-major.
 void require_inputs(std::span<const float> rows, const Encode& encode);
 
-// By column: how many numbers are missing.
+// The same of inputs in data.store, which is trusted but for missing numbers.
+void require_stored_inputs(const Dataset& data, const Network& network);
+
+// By column: how many numbers are missing. Of a store that may miss some, by reading all of it.
 std::vector<std::size_t> missing_numbers(const Dataset& data);
 
 }  // namespace ztilde

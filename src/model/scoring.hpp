@@ -15,6 +15,9 @@ namespace ztilde {
 // may not. The inputs' numbers are left to require_inputs.
 void require_sound(const Dataset& data);
 
+// The same but for the inputs, which may be in a store.
+void require_sound_rows(const Dataset& data);
+
 // Every row of a data set, in its order. Throws Error(data) where it is not sound or its inputs are not
 // such as the network takes; without a network, where they are not finite.
 Batch whole(const Dataset& data, const Network& network = {});

@@ -35,6 +35,22 @@ void require_sound_weights(const Dataset& data) {
   if (sum == 0) throw Error(ErrorKind::data, "all weights are 0; give some rows a weight above 0");
 }
 
+void require_sound_shape(const Dataset& data) {
+  if (data.columns == 0) throw Error(ErrorKind::data, "the data have no columns; give them at least one");
+  if (data.rows > 0 && data.rows * data.columns / data.rows != data.columns) {
+    throw Error(ErrorKind::data, "the data have more rows and columns than memory holds");
+  }
+  if (data.image_width > 0 || data.image_height > 0) {
+    const std::size_t width = data.image_width, height = data.image_height;
+    if (width == 0 || height == 0 || height > data.columns / width || data.columns % (width * height) != 0) {
+      throw Error(ErrorKind::data,
+                  fmt::format("the data have images of {} × {} pixels and {} in a row, which is not a whole "
+                              "number of channels",
+                              width, height, counted(data.columns, "number")));
+    }
+  }
+}
+
 std::size_t output_count(const Model& model) { return layer_outputs(model.network).back(); }
 
 }  // namespace
@@ -187,21 +203,19 @@ Model first_layers(const Model& model, std::size_t layers) {
 }
 
 void require_sound(const Dataset& data) {
-  if (data.columns == 0) throw Error(ErrorKind::data, "the data have no columns; give them at least one");
-  if (data.rows > 0 && data.rows * data.columns / data.rows != data.columns) {
-    throw Error(ErrorKind::data, "the data have more rows and columns than memory holds");
+  if (data.store) {
+    throw Error(ErrorKind::data,
+                "the inputs are on disk, and training alone takes them from there; read them into memory "
+                "(read_packed)");
   }
-  if (data.image_width > 0 || data.image_height > 0) {
-    const std::size_t width = data.image_width, height = data.image_height;
-    if (width == 0 || height == 0 || height > data.columns / width || data.columns % (width * height) != 0) {
-      throw Error(ErrorKind::data,
-                  fmt::format("the data have images of {} × {} pixels and {} in a row, which is not a whole "
-                              "number of channels",
-                              width, height, counted(data.columns, "number")));
-    }
-  }
+  require_sound_shape(data);
   require_size("input numbers", data.bytes.size() + data.floats.size(), data.rows * data.columns);
   if (data.is_bytes()) require_size("float inputs beside their bytes", data.floats.size(), 0);
+  require_sound_rows(data);
+}
+
+void require_sound_rows(const Dataset& data) {
+  require_sound_shape(data);
   if (!data.targets.empty()) require_size("targets", data.targets.size(), data.rows);
   require_sound_weights(data);
   const auto classes = static_cast<float>(data.classes.size());

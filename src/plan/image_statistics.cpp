@@ -26,20 +26,6 @@ std::size_t z_bytes(const Stage& stage, std::size_t rows) {
   return sizeof(float) * stage.output.size() * rows;
 }
 
-Batch some_rows(const Batch& all, std::size_t first) {
-  Batch rows = all;
-  rows.rows = std::min(kStretch, all.rows - first);
-  if (rows.row_index) {
-    rows.row_index += first;
-    return rows;
-  }
-  if (rows.source.bytes) rows.source.bytes += first * rows.source.stride;
-  if (rows.source.floats) rows.source.floats += first * rows.source.stride;
-  if (rows.weights) rows.weights += first;
-  if (rows.targets) rows.targets += first;
-  return rows;
-}
-
 }  // namespace
 
 std::vector<ImagePass> image_passes(const std::vector<Stage>& stages, std::size_t rows, std::size_t bytes) {
@@ -85,9 +71,11 @@ NormState ImageStatistics::measure(const ImagePass& pass) {
   AlignedBuffer<float> keep(pass.keep ? all_rows_.rows * stages()[*pass.keep].output.size() : 0);
   NormState norm(stages()[pass.up_to].outputs, 0, nullptr, nullptr);
   double taken = 0;
-  for (std::size_t first = 0; first < all_rows_.rows; first += kStretch) {
-    measure_stretch(pass, first, keep, norm, taken);
-  }
+  const std::size_t rows = all_rows_.rows, stretches = (rows + kStretch - 1) / kStretch;
+  const auto first_row = [&](std::size_t stretch) { return std::min(stretch * kStretch, rows); };
+  for_each_held(all_rows_, stretches, first_row, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t s = begin; s < end; ++s) measure_stretch(pass, first_row(s), keep, norm, taken);
+  });
   if (pass.keep) kept_ = std::move(keep);
   broken_ = norm.finish(taken);
   return norm;
@@ -97,7 +85,7 @@ void ImageStatistics::measure_stretch(const ImagePass& pass, std::size_t first, 
                                       NormState& norm, double& taken) {
   const Stage& stage = stages()[pass.up_to];
   const std::size_t pixels = stage.output.pixels();
-  const Batch rows = some_rows(all_rows_, first);
+  const Batch rows = batch_part(all_rows_, first, std::min(kStretch, all_rows_.rows - first));
   const Cut blocks = plan_.blocks(rows.rows);
   BlockSums sums(blocks.parts, stage.outputs, true);
   RowWeights weights(rows.weights ? rows.rows : 0, rows.weights ? blocks.parts : 0);

@@ -1,4 +1,4 @@
-// Population statistics of networks of images, whose z of all rows fit into no memory: a pass for each
+// Population statistics where z of all rows fits into no memory, as of images: a pass for each
 // batch norm, over the stages below it with the statistics found so far. What fits is kept for the passes
 // that follow, which then begin there. Changes nothing about the result.
 #pragma once

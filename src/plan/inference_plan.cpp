@@ -209,18 +209,24 @@ void InferencePlan::prologue(std::size_t s, const Batch& batch, std::size_t firs
 void InferencePlan::run(Team& team, const Batch& batch, const Consume& consume, const Look& look) {
   if (batch.rows == 0) return;
   const bool one_row = batch.rows == 1 && runs_one_row(stages_);
-  team.run([&](const Worker& worker) {
-    if (one_row) {
-      run_one_row(worker, batch, consume, look);
-    } else {
-      run_blocks(worker, {}, stages_.size(), batch, consume, look);
-    }
-  });
+  const Cut cut = blocks(batch.rows);
+  for_each_held(
+      batch, cut.parts, [&](std::size_t block) { return cut.first(block); },
+      [&](std::size_t first, std::size_t end) {
+        team.run([&](const Worker& worker) {
+          if (one_row) {
+            run_one_row(worker, batch, consume, look);
+          } else {
+            run_blocks(worker, {first, end}, {}, stages_.size(), batch, consume, look);
+          }
+        });
+      });
 }
 
 void InferencePlan::run_up_to(Team& team, std::size_t s, const Batch& batch, const Consume& consume,
                               const Look& look, const Start& start) {
-  team.run([&](const Worker& worker) { run_blocks(worker, start, s + 1, batch, consume, look); });
+  const BlockRange all{0, blocks(batch.rows).parts};
+  team.run([&](const Worker& worker) { run_blocks(worker, all, start, s + 1, batch, consume, look); });
 }
 
 View InferencePlan::z_of(const Worker& worker, std::size_t s, std::size_t rows) {
@@ -257,13 +263,14 @@ void InferencePlan::run_stage(const Worker& worker, std::size_t s, const Batch& 
   }
 }
 
-void InferencePlan::run_blocks(const Worker& worker, const Start& start, std::size_t stages,
-                               const Batch& batch, const Consume& consume, const Look& look) {
+void InferencePlan::run_blocks(const Worker& worker, const BlockRange& range, const Start& start,
+                               std::size_t stages, const Batch& batch, const Consume& consume,
+                               const Look& look) {
   const Cut cut = blocks(batch.rows);
   const std::size_t size_index =
       std::lower_bound(block_sizes_.begin(), block_sizes_.end(), cut.largest()) - block_sizes_.begin();
-  worker.share(cut.parts, [&](std::size_t block) {
-    const std::size_t first = cut.first(block), rows = cut.size(block);
+  worker.share(range.end - range.first, [&](std::size_t i) {
+    const std::size_t block = range.first + i, first = cut.first(block), rows = cut.size(block);
     if (start.z) {
       const View z = z_of(worker, start.stage, rows);
       std::copy_n(start.z + first * stages_[start.stage].output.size(), z.rows * z.channels, z.data);

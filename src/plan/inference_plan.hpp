@@ -31,6 +31,7 @@ class InferencePlan {
   using Look = std::function<void(std::size_t, std::size_t, kernels::ConstView)>;
   void run(Team& team, const Batch& batch, const Consume& consume, const Look& look = {});
   // The same up to stage s, whose z it gives: [block rows · pixels, channels], without its inner activation.
+  // Requires rows that are held.
   // Where z of a stage is there for all rows, it begins behind that; no stage that follows looks past it.
   struct Start {
     std::size_t stage = 0;
@@ -49,8 +50,11 @@ class InferencePlan {
  private:
   void prepare_contractions(std::size_t largest_batch);
   void place_scratch(std::size_t workers);
-  void run_blocks(const Worker& worker, const Start& start, std::size_t stages, const Batch& batch,
-                  const Consume& consume, const Look& look);
+  struct BlockRange {
+    std::size_t first = 0, end = 0;
+  };
+  void run_blocks(const Worker& worker, const BlockRange& range, const Start& start, std::size_t stages,
+                  const Batch& batch, const Consume& consume, const Look& look);
   // All workers on the only row, each with some outputs of every stage.
   void run_one_row(const Worker& worker, const Batch& batch, const Consume& consume, const Look& look);
   // z of stage s for rows from first_row on, from the z of those before.

@@ -58,12 +58,13 @@ std::optional<Fault> measure_rows(const Network& network, const float* parameter
   return std::nullopt;
 }
 
-// Where z of all images does not fit into memory: one pass for each batch norm.
-std::optional<Fault> measure_images(const Network& network, const float* parameters, const Batch& all_rows,
-                                    Team& team, std::span<double> statistics,
-                                    std::span<std::uint64_t> batches) {
+// Where z of all rows does not fit into memory: one pass for each batch norm.
+std::optional<Fault> measure_in_passes(const Network& network, const float* parameters, const Batch& all_rows,
+                                       Team& team, std::span<double> statistics,
+                                       std::span<std::uint64_t> batches) {
   std::vector<double> found(statistics.begin(), statistics.end());
-  ImageStatistics images(network, parameters, all_rows, team, found.data(), image_passes_memory());
+  ImageStatistics images(network, parameters, all_rows, team, found.data(),
+                         all_rows.source.keeper ? 0 : image_passes_memory());
   std::vector<ImagePass>::const_iterator pass = images.passes().begin();
   std::optional<Fault> fault;
   for_each_norm(network, images.stages(), [&](std::size_t s, std::size_t, const StatisticSlot& slot) {
@@ -86,39 +87,59 @@ std::optional<Fault> measure_population(const Network& network, const float* par
                                         std::span<std::uint64_t> batches) {
   const std::vector<Stage> stages = lower(network);
   if (std::ranges::none_of(stages, &Stage::sums)) return std::nullopt;
-  return (has_images(stages) ? measure_images : measure_rows)(network, parameters, all_rows, team, statistics,
-                                                              batches);
+  const bool in_passes = has_images(stages) || all_rows.source.keeper;
+  return (in_passes ? measure_in_passes : measure_rows)(network, parameters, all_rows, team, statistics,
+                                                        batches);
 }
 
-std::vector<std::size_t> measure_inputs(const Batch& all_rows, std::size_t columns, Team& team,
-                                        std::span<double> mean, std::span<double> variance,
-                                        const Encoder& encoder) {
-  const Cut blocks = cut_into_blocks(all_rows.rows);
-  const std::size_t stride = row_stride(columns);
-  BlockSums sums(blocks.parts, columns, true);
-  AlignedBuffer<float> memory(team.threads() * blocks.largest() * stride);
+namespace {
+
+// Takes the columns of some rows, all of them held, into `norm`.
+void take_inputs(const Batch& rows, const Cut& blocks, const Encoder& encoder, Team& team,
+                 AlignedBuffer<float>& memory, NormState& norm, double& taken) {
+  const std::size_t stride = row_stride(norm.channels);
+  BlockSums sums(blocks.parts, norm.channels, true);
   RowWeights weights;
-  if (all_rows.weights) {
-    weights = RowWeights(all_rows.rows, blocks.parts);
+  if (rows.weights) {
+    weights = RowWeights(rows.rows, blocks.parts);
     weights.used = true;
   }
   team.run([&](const Worker& worker) {
-    float* mine = memory.data() + worker.index * blocks.largest() * stride;
+    float* mine = memory.data() + worker.index * (memory.size() / worker.count);
     worker.share(blocks.parts, [&](std::size_t block) {
-      const View x(mine, blocks.size(block), columns, stride);
-      encoder.gather(all_rows, blocks.first(block), 0, {}, x);
+      const View x(mine, blocks.size(block), norm.channels, stride);
+      encoder.gather(rows, blocks.first(block), 0, {}, x);
       if (!weights.used) {
         kernels::shifted_sums(x, sums.shift_of(block), sums.sum_of(block), sums.squares_of(block));
         return;
       }
       float* of_rows = weights.of_row.data() + blocks.first(block);
-      gather_weights(all_rows, blocks.first(block), blocks.size(block), of_rows);
+      gather_weights(rows, blocks.first(block), blocks.size(block), of_rows);
       weights.sum_block(blocks, block);
       kernels::weighted_sums(x, of_rows, sums.shift_of(block), sums.sum_of(block), sums.squares_of(block));
     });
   });
+  norm.take(sums, blocks, weights, 1, taken);
+}
+
+}  // namespace
+
+std::vector<std::size_t> measure_inputs(const Batch& all_rows, std::size_t columns, Team& team,
+                                        std::span<double> mean, std::span<double> variance,
+                                        const Encoder& encoder) {
+  const Cut blocks = cut_into_blocks(all_rows.rows);
+  AlignedBuffer<float> memory(team.threads() * blocks.largest() * row_stride(columns));
   NormState norm(columns, 0, nullptr, nullptr);
-  norm.merge(sums, blocks, weights);
+  double taken = 0;
+  for_each_held(
+      all_rows, blocks.parts, [&](std::size_t block) { return blocks.first(block); },
+      [&](std::size_t first, std::size_t end) {
+        // Blocks of nearly equal size in a row, the larger ones first, are such a cut again.
+        const std::size_t rows = blocks.first(end) - blocks.first(first);
+        const Batch part = batch_part(all_rows, blocks.first(first), rows);
+        take_inputs(part, {rows, end - first}, encoder, team, memory, norm, taken);
+      });
+  norm.finish(taken);
   std::vector<std::size_t> constant;
   for (std::size_t c = 0; c < columns; ++c) {
     mean[c] = norm.mean[c];

@@ -12,8 +12,9 @@ namespace ztilde {
 
 // Writes the mean and variance of every BatchNorm layer over the batch's rows into the statistics
 // arena, and sets their counts in `batches` to 1; Standardise's are read and stay. Memory: two
-// stages' z for all rows; of images a few blocks, as every batch norm is measured in a pass of its own over
-// the stages below. Returns the fault where NaN or infinity was met; nothing is written then.
+// stages' z for all rows; of images, and of rows that are not all in memory, a few blocks, as every batch
+// norm is measured in a pass of its own over the stages below. Returns the fault where NaN or infinity was
+// met; nothing is written then.
 std::optional<Fault> measure_population(const Network& network, const float* parameters,
                                         const Batch& all_rows, Team& team, std::span<double> statistics,
                                         std::span<std::uint64_t> batches);

@@ -15,8 +15,8 @@ AveragedModel::AveragedModel(const Model& start, const Batch& rows, std::size_t 
                              Team& team)
     : model(start),
       team_(team),
-      rows_(probe_rows(rows, most, seed)),
-      batch_{rows.source, rows_.data(), rows_.size(), rows.targets, rows.weights} {}
+      rows_(probe_rows(rows, most_copied(rows, most), seed)),
+      batch_(in_memory({rows.source, rows_.data(), rows_.size(), rows.targets, rows.weights}, copy_)) {}
 
 void AveragedModel::refresh(const Trainer& trainer) {
   take_average(trainer, model.statistics, model.parameters);

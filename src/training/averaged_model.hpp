@@ -6,6 +6,7 @@
 
 #include "base/team.hpp"
 #include "plan/batch.hpp"
+#include "plan/rows_copy.hpp"
 #include "training/trainer.hpp"
 
 namespace ztilde {
@@ -31,6 +32,7 @@ class AveragedModel {
  private:
   Team& team_;
   std::vector<std::uint32_t> rows_;
+  RowsCopy copy_;  // of rows that stay on disk
   Batch batch_;
 };
 

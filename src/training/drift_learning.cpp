@@ -221,9 +221,9 @@ DriftThresholds learn_drift(const Model& model, const Batch& rows, const Batch& 
                             std::uint64_t seed, Team& team) {
   const DriftLayout layout = drift_layout(model);
   const std::size_t fit = kMostNumbers / std::max<std::size_t>(layout.channels, 1);
-  std::vector<std::uint32_t> index;
-  const Batch chosen = some_of(rows, std::clamp(fit, kLeastDriftRows, kMostRows), seed, index);
-  const Kept kept = keep_rows(model, layout, chosen, team);
+  SomeRows chosen;
+  draw_rows(rows, std::clamp(fit, kLeastDriftRows, kMostRows), seed, chosen);
+  const Kept kept = keep_rows(model, layout, chosen.batch, team);
   const DriftSums all = sums_of_all(kept, layout);
   DriftThresholds thresholds;
   thresholds.rows = kept.rows;

@@ -45,17 +45,17 @@ ColumnNoise noise_of(const Powers& u, const Powers& v, double mean_square, doubl
 
 }  // namespace
 
-Batch some_of(const Batch& rows, std::size_t most, std::uint64_t seed, std::vector<std::uint32_t>& index) {
-  Batch some = rows;
-  if (!some.row_index) {
-    index.resize(rows.rows);
-    std::iota(index.begin(), index.end(), 0u);
-    some.row_index = index.data();
+void draw_rows(const Batch& rows, std::size_t most, std::uint64_t seed, SomeRows& some) {
+  Batch all = rows;
+  if (!all.row_index) {
+    some.index.resize(rows.rows);
+    std::iota(some.index.begin(), some.index.end(), 0u);
+    all.row_index = some.index.data();
   }
-  index = probe_rows(some, most, seed);
-  some.row_index = index.data();
-  some.rows = index.size();
-  return some;
+  some.index = probe_rows(all, most_copied(rows, most), seed);
+  all.row_index = some.index.data();
+  all.rows = some.index.size();
+  some.batch = in_memory(all, some.copy);
 }
 
 std::vector<ColumnNoise> column_noise(const Model& model, const DriftLayout& layout, const Batch& rows,
@@ -64,8 +64,9 @@ std::vector<ColumnNoise> column_noise(const Model& model, const DriftLayout& lay
   DriftLayout inputs = layout;
   inputs.layers.clear();
   inputs.channels = inputs.input_channels();
-  std::vector<std::uint32_t> index;
-  const Batch some = some_of(rows, kMostRows, seed, index);
+  SomeRows drawn;
+  draw_rows(rows, kMostRows, seed, drawn);
+  const Batch& some = drawn.batch;
   const std::size_t channels = inputs.channels, stretch = std::min(drift_stretch(inputs), some.rows);
   std::vector<double> u(stretch * channels), v(u);
   std::vector<Powers> of_u(channels), of_v(channels);

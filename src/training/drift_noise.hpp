@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "model/drift_rows.hpp"
+#include "plan/rows_copy.hpp"
 #include "ztilde/drift_thresholds.hpp"
 
 namespace ztilde {
@@ -20,7 +21,13 @@ struct ColumnNoise {
 std::vector<ColumnNoise> column_noise(const Model& model, const DriftLayout& layout, const Batch& rows,
                                       std::uint64_t seed, Team& team);
 
-// At most `most` of the rows, spread evenly, drawn by the seed; `index` keeps which.
-Batch some_of(const Batch& rows, std::size_t most, std::uint64_t seed, std::vector<std::uint32_t>& index);
+// Some rows of a batch, and what is to live as long as they are used.
+struct SomeRows {
+  std::vector<std::uint32_t> index;
+  RowsCopy copy;
+  Batch batch;
+};
+// Gives `some` at most `most` of the rows, spread evenly, drawn by the seed.
+void draw_rows(const Batch& rows, std::size_t most, std::uint64_t seed, SomeRows& some);
 
 }  // namespace ztilde

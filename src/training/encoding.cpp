@@ -12,6 +12,7 @@ namespace {
 
 // Odd, so that the median has a knot. More would follow the training rows' noise.
 constexpr std::size_t kKnots = 129;
+constexpr std::size_t kRowsOfPart = 256;
 
 // z with Φ(z) = p.
 double normal_quantile(double p) {
@@ -78,37 +79,40 @@ void fit_knots(std::vector<WeightedNumber>& known, std::span<double> knots, std:
   }
 }
 
-// Returns whether there is a single known number.
-bool measure_number(const RawColumn& raw, std::span<double> fill, std::span<double> knots,
-                    std::span<double> values, std::vector<WeightedNumber>& known) {
-  known.clear();
-  double weight_sum = 0, sum = 0;
+// Of a column, over the rows that were passed so far.
+struct ColumnSums {
+  double weight = 0, sum = 0;  // of known numbers
+};
+
+void add_numbers(const RawColumn& raw, ColumnSums& sums) {
   raw.for_each([&](float number, float weight) {
     if (std::isnan(number) || weight == 0) return;
-    if (!knots.empty()) known.push_back({number, weight});
-    weight_sum += weight;
-    sum += static_cast<double>(weight) * number;
+    sums.weight += weight;
+    sums.sum += static_cast<double>(weight) * number;
   });
-  if (!knots.empty()) {
-    fit_knots(known, knots, values);
-    sum = 0;
-    raw.for_each([&](float number, float weight) {
-      if (std::isnan(number) || weight == 0) return;
-      sum += weight * reference::through_knots<double>(knots, values, number);
-    });
-  }
-  if (!fill.empty()) fill[0] = weight_sum > 0 ? sum / weight_sum : 0;
-  return weight_sum > 0;
 }
 
-void measure_categories(const RawColumn& raw, std::span<double> frequency) {
-  std::fill(frequency.begin(), frequency.end(), 0.0);
-  double weight_sum = 0;
+// Of all rows at once; the sum is that of the numbers' values.
+void measure_knots(const RawColumn& raw, std::span<double> knots, std::span<double> values,
+                   std::vector<WeightedNumber>& known, ColumnSums& sums) {
+  known.clear();
+  raw.for_each([&](float number, float weight) {
+    if (std::isnan(number) || weight == 0) return;
+    known.push_back({number, weight});
+    sums.weight += weight;
+  });
+  fit_knots(known, knots, values);
+  raw.for_each([&](float number, float weight) {
+    if (std::isnan(number) || weight == 0) return;
+    sums.sum += weight * reference::through_knots<double>(knots, values, number);
+  });
+}
+
+void add_categories(const RawColumn& raw, std::span<double> frequency, ColumnSums& sums) {
   raw.for_each([&](float number, float weight) {
     frequency[layers::category_of(number, frequency.size() - 1)] += weight;
-    weight_sum += weight;
+    sums.weight += weight;
   });
-  for (double& share : frequency) share = weight_sum > 0 ? share / weight_sum : 0;
 }
 
 }  // namespace
@@ -160,22 +164,34 @@ std::vector<std::size_t> measure_encoding(const Network& network, const Batch& a
   }
   std::vector<std::vector<WeightedNumber>> known(team.threads());  // by worker
   for (auto& of_worker : known) of_worker.reserve(sorts ? all_rows.rows : 0);
-  std::vector<char> has_numbers(of_column.size(), 1);
-  team.run([&](const Worker& worker) {
-    worker.share(of_column.size(), [&](std::size_t c) {
-      const Numbers& numbers = of_column[c];
-      const RawColumn raw(all_rows, c);
-      if (!numbers.frequency.empty()) {
-        measure_categories(raw, numbers.frequency);
-      } else if (!numbers.fill.empty() || !numbers.knots.empty()) {
-        has_numbers[c] =
-            measure_number(raw, numbers.fill, numbers.knots, numbers.values, known[worker.index]);
-      }
-    });
-  });
+  for (const Numbers& numbers : of_column) std::ranges::fill(numbers.frequency, 0.0);
+  std::vector<ColumnSums> sums(of_column.size());
+  const Cut parts = Cut::at_most(all_rows.rows, kRowsOfPart);
+  for_each_held(
+      all_rows, parts.parts, [&](std::size_t part) { return parts.first(part); },
+      [&](std::size_t first, std::size_t end) {
+        const Batch rows = batch_part(all_rows, parts.first(first), parts.first(end) - parts.first(first));
+        team.run([&](const Worker& worker) {
+          worker.share(of_column.size(), [&](std::size_t c) {
+            const Numbers& numbers = of_column[c];
+            const RawColumn raw(rows, c);
+            if (!numbers.frequency.empty()) {
+              add_categories(raw, numbers.frequency, sums[c]);
+            } else if (!numbers.knots.empty()) {  // these rows are all rows
+              measure_knots(raw, numbers.knots, numbers.values, known[worker.index], sums[c]);
+            } else if (!numbers.fill.empty()) {
+              add_numbers(raw, sums[c]);
+            }
+          });
+        });
+      });
   std::vector<std::size_t> without;
-  for (std::size_t c = 0; c < has_numbers.size(); ++c) {
-    if (!has_numbers[c]) without.push_back(c);
+  for (std::size_t c = 0; c < of_column.size(); ++c) {
+    const double weight = sums[c].weight;
+    for (double& share : of_column[c].frequency) share = weight > 0 ? share / weight : 0;
+    if (!of_column[c].fill.empty()) of_column[c].fill[0] = weight > 0 ? sums[c].sum / weight : 0;
+    const bool measured = !of_column[c].fill.empty() || !of_column[c].knots.empty();
+    if (measured && of_column[c].frequency.empty() && weight == 0) without.push_back(c);
   }
   return without;
 }

@@ -33,6 +33,7 @@ void fold_target(Model& model, const Objective& objective) {
 void add_test_rows(Model& model, const Batch& rows) {
   const std::size_t count = std::min(kTestRows, rows.rows), columns = model.network.inputs;
   model.test_inputs.resize(count * columns);
+  if (rows.source.keeper) rows.source.keeper->hold({rows.row_index, count});
   gather(rows, 0, 0, {}, kernels::View(model.test_inputs.data(), count, columns));
   model.test_outputs = outputs(model, model.test_inputs, 1);
 }

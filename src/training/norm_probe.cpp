@@ -100,8 +100,8 @@ std::size_t most_rows(const Network& network, std::size_t most) {
 NormProbe::NormProbe(const Model& model, const Batch& rows, std::size_t most, std::uint64_t seed, Team& team)
     : model_(model),
       team_(team),
-      rows_(probe_rows(rows, most_rows(model.network, most), seed)),
-      batch_{rows.source, rows_.data(), rows_.size(), nullptr, rows.weights},
+      rows_(probe_rows(rows, most_copied(rows, most_rows(model.network, most)), seed)),
+      batch_(in_memory({rows.source, rows_.data(), rows_.size(), nullptr, rows.weights}, copy_)),
       plan_(model.network, rows_.size(), team.threads(), model.parameters.data(), model.statistics.data()) {
   const std::vector<Stage> stages = lower(model.network);
   const auto tensors = stage_tensors(model.network, stages, model.parameters.data(), nullptr);

@@ -7,6 +7,7 @@
 
 #include "base/team.hpp"
 #include "plan/inference_plan.hpp"
+#include "plan/rows_copy.hpp"
 #include "ztilde/train.hpp"
 
 namespace ztilde {
@@ -44,6 +45,7 @@ class NormProbe {
   const Model& model_;
   Team& team_;
   std::vector<std::uint32_t> rows_;
+  RowsCopy copy_;  // of rows that stay on disk
   Batch batch_;
   InferencePlan plan_;
   std::vector<Layer> layers_;

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "base/text.hpp"
+#include "data/on_disk.hpp"
 #include "layers/encode.hpp"
 #include "model/inputs.hpp"
 #include "model/scoring.hpp"
@@ -17,6 +18,7 @@
 #include "training/initialise.hpp"
 #include "training/memory_needed.hpp"
 #include "training/start.hpp"
+#include "training/windows.hpp"
 #include "ztilde/error.hpp"
 
 namespace ztilde {
@@ -252,6 +254,18 @@ void require_frozen_statistics(const TrainOptions& options) {
         "of the two out");
 }
 
+// Which rows are held out, where there are none apart: of rows on disk whole blocks, which are read alone.
+Split split_for(const Dataset& data, bool valid_apart, const TrainOptions& options) {
+  if (valid_apart || options.valid_fraction <= 0) {
+    Split all;
+    all.train.resize(data.rows);
+    std::iota(all.train.begin(), all.train.end(), 0u);
+    return all;
+  }
+  return stays_on_disk(data, options) ? split_blocks(data, options.valid_fraction, options.seed)
+                                      : split_rows(data, options.valid_fraction, options.seed);
+}
+
 // Everything as the model has it.
 void go_on_from(const Model& from, PreparedRun& run) {
   run.model.parameters = from.parameters;
@@ -311,7 +325,8 @@ PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOp
 
   require_label_smoothing(options.label_smoothing, data.task);
 
-  require_sound(data);
+  const bool on_disk = stays_on_disk(data, options);
+  on_disk ? require_sound_rows(data) : require_sound(data);
   if (valid) {
     check_valid_set(data, *valid);
     require_same_classes(data, *valid);
@@ -325,9 +340,15 @@ PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOp
   std::vector<bool> frozen = frozen_slots(model.network, options.freeze);
   check_augmentation(data, model.network, options.augment);
   require_average(model.network, options);
-  const RowSource source = whole(data, model.network).source;
-  require_memory(model.network, data.rows, valid || options.valid_fraction > 0,
+  require_memory(model.network, rows_of_a_pass(data, data.rows, options), valid || options.valid_fraction > 0,
                  memory_of(data) + (valid ? memory_of(*valid) : 0), options);
+  std::unique_ptr<RowPager> pager;
+  if (on_disk) {
+    require_disk_training(model.network, data, valid, options);
+    require_stored_inputs(data, model.network);
+    pager = std::make_unique<RowPager>(data, window_order(data, options).window_blocks);
+  }
+  const RowSource source = pager ? pager->source() : whole(data, model.network).source;
   model.task = data.task;
   model.column_names = data.column_names;
   model.column_info = data.column_info;
@@ -352,18 +373,8 @@ PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOp
   model.statistics.resize(statistic_arena_size(model.network));
   model.statistic_batches.resize(statistic_slots(model.network).size());
 
-  std::vector<std::uint32_t> train_rows, valid_rows;
-  if (chosen) {
-    train_rows = chosen->train;
-    valid_rows = chosen->valid;
-  } else if (!valid && options.valid_fraction > 0) {
-    Split split = split_rows(data, options.valid_fraction, options.seed);
-    train_rows = std::move(split.train);
-    valid_rows = std::move(split.valid);
-  } else {
-    train_rows.resize(data.rows);
-    std::iota(train_rows.begin(), train_rows.end(), 0u);
-  }
+  Split split = chosen ? *chosen : split_for(data, valid != nullptr, options);
+  std::vector<std::uint32_t>& train_rows = split.train;
 
   // A row that counts for nothing is left out: no batch is without weight, and bits are the same.
   if (!data.weights.empty()) {
@@ -378,9 +389,10 @@ PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOp
   PreparedRun run{std::move(model),
                   objective,
                   objective,
-                  Batcher(source, data.targets.data(), std::move(train_rows), batches, options.seed, weights),
+                  Batcher(source, data.targets.data(), std::move(train_rows), batches, options.seed, weights,
+                          on_disk ? window_order(data, options) : WindowOrder{}),
                   std::nullopt,
-                  std::move(valid_rows),
+                  std::move(split.valid),
                   {},
                   {},
                   {}};
@@ -394,6 +406,7 @@ PreparedRun prepare_run(const Dataset& data, const Dataset* valid, const TrainOp
   if (run.model.task == Task::regress && can_fold_target(run.model.network)) {
     standardise_target(run.batcher.all(), run.objective);
   }
+  run.pager = std::move(pager);
   run.minimised = run.objective;
   run.minimised.label_smoothing = options.label_smoothing;
   if (has_layer<BatchNorm>(run.model.network) && batches.smaller == 2) {

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/team.hpp"
 #include "data/batcher.hpp"
+#include "data/row_pager.hpp"
 #include "model/objective.hpp"
 #include "training/optimiser.hpp"
 #include "training/schedule.hpp"
@@ -25,8 +27,9 @@ struct PreparedRun {
   OptimiserOptions optimiser;
   Schedule schedule;
   std::vector<std::string> warnings;
-  std::vector<bool> frozen = {};  // by parameter slot
-  Shape image = {};               // of the data; without pixels where they are no images
+  std::vector<bool> frozen = {};         // by parameter slot
+  Shape image = {};                      // of the data; without pixels where they are no images
+  std::unique_ptr<RowPager> pager = {};  // of inputs that stay on disk: what batches and passes go through
 };
 
 // Throws Error(data) unless the smoothing is a share below 1, and 0 for numbers.

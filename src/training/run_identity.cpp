@@ -8,6 +8,7 @@
 
 #include "base/fingerprint.hpp"
 #include "base/text.hpp"
+#include "training/windows.hpp"
 
 namespace ztilde {
 namespace {
@@ -21,6 +22,10 @@ void add(Fingerprint& fingerprint, const std::vector<std::string>& texts) {
 }
 
 void add_inputs(Fingerprint& fingerprint, const Dataset& data) {
+  if (data.store) {
+    fingerprint.add(data.store->fingerprint());
+    return;
+  }
   fingerprint.add(std::span(data.bytes));
   fingerprint.add(std::span(data.floats));
 }
@@ -117,6 +122,9 @@ RunIdentity identity_of(const Dataset& data, const Dataset* valid, const Network
     apart = shown(rows);
   }
   identity.emplace_back("the validation set", apart);
+  const bool on_disk = stays_on_disk(data, options);
+  identity.emplace_back("the window of rows that are shuffled",
+                        on_disk ? fmt::format("{}", window_rows(data, options)) : "all");
   identity.emplace_back("the network", shown(layers));
   std::string start = "none";
   if (options.from) {

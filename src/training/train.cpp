@@ -13,6 +13,7 @@
 #include "base/files.hpp"
 #include "base/output_lock.hpp"
 #include "base/text.hpp"
+#include "data/on_disk.hpp"
 #include "model/scoring.hpp"
 #include "training/averaged_model.hpp"
 #include "training/checkpoint.hpp"
@@ -27,6 +28,7 @@
 #include "training/train_rows.hpp"
 #include "training/train_state.hpp"
 #include "training/trainer.hpp"
+#include "training/windows.hpp"
 
 namespace ztilde {
 namespace {
@@ -72,10 +74,16 @@ TrainPlanSummary summarise(const PreparedRun& run, const Trainer& trainer,
       trainer.bytes() + best + looks_bytes + std::max(validation ? validation->bytes() : 0, resumed_bytes);
   // The model that it goes on from, and what is compared with its end.
   const std::size_t start = (options.from ? options.from->parameters.size() : 0) + summary.frozen_parameters;
+  const std::size_t pass_rows = rows_of_a_pass(data, rows, options);
   summary.memory_bytes =
       start * sizeof(float) + memory_of(data) + (valid ? memory_of(*valid) : 0) +
       2 * rows * sizeof(std::uint32_t) +
-      std::max(training, static_cast<std::size_t>(population_memory(trainer.model.network, rows, options)));
+      std::max(training,
+               static_cast<std::size_t>(population_memory(trainer.model.network, pass_rows, options)));
+  if (run.pager) {
+    summary.window_rows = window_rows(data, options);
+    summary.memory_bytes += window_bytes(data, options);
+  }
   summary.stages = describe(trainer.plan().stages());
   summary.network = trainer.model.network;
   summary.learning_rate = run.schedule.rate;
@@ -397,19 +405,32 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const Split*
   return result;
 }
 
+// Inputs that do not stay on disk are read first.
+TrainResult read_and_train(const Dataset& data, const Dataset* valid, const TrainOptions& options,
+                           const TrainObserver& observer) {
+  if (valid && valid->store) {
+    const Dataset read = with_inputs_in_memory(*valid);
+    return read_and_train(data, &read, options, observer);
+  }
+  if (data.store && !stays_on_disk(data, options))
+    return run_training(with_inputs_in_memory(data), valid, nullptr, options, observer);
+  return run_training(data, valid, nullptr, options, observer);
+}
+
 }  // namespace
 
 TrainResult train(const Dataset& data, const TrainOptions& options, const TrainObserver& observer) {
-  return run_training(data, nullptr, nullptr, options, observer);
+  return read_and_train(data, nullptr, options, observer);
 }
 
 TrainResult train(const Dataset& data, const Dataset& valid, const TrainOptions& options,
                   const TrainObserver& observer) {
-  return run_training(data, &valid, nullptr, options, observer);
+  return read_and_train(data, &valid, options, observer);
 }
 
 TrainResult train_rows(const Dataset& data, const Split& rows, const TrainOptions& options,
                        const TrainObserver& observer) {
+  if (data.store) require_sound(data);
   return run_training(data, nullptr, &rows, options, observer);
 }
 

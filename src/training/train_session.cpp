@@ -1,10 +1,12 @@
 #include "ztilde/train_session.hpp"
 
+#include "data/on_disk.hpp"
 #include "training/encoding.hpp"
 #include "training/finished_model.hpp"
 #include "training/prepare.hpp"
 #include "training/start.hpp"
 #include "training/trainer.hpp"
+#include "training/windows.hpp"
 
 namespace ztilde {
 
@@ -13,8 +15,10 @@ struct TrainSession::Implementation {
       : seed(options.seed),
         from(options.from),
         keeps_statistics(options.freeze_statistics),
+        read(data.store && !stays_on_disk(data, options) ? std::optional(with_inputs_in_memory(data))
+                                                         : std::nullopt),
         team(options.threads),
-        run(prepare_run(data, nullptr, options, team)),
+        run(prepare_run(read ? *read : data, nullptr, options, team)),
         trainer(std::move(run.model), run.minimised, run.optimiser, run.batcher.plan(), options.ghost, team,
                 options.seed) {
     trainer.augment(options.augment, run.image);
@@ -59,6 +63,7 @@ struct TrainSession::Implementation {
   std::uint64_t seed;
   std::optional<Model> from;
   bool keeps_statistics;
+  std::optional<Dataset> read;  // what was in a store, where it does not stay there
   Team team;
   PreparedRun run;
   Trainer trainer;
