@@ -15,6 +15,14 @@ double off_scale(const SpaceAxis& axis, double value) { return axis.logarithmic 
 
 bool is_by_value(const SpaceAxis& axis) { return axis.whole && axis.most - axis.least < kMostChoices; }
 
+// "2.5e-4" where "0.00025" is longer: names stand over narrow columns.
+std::string short_number(double value) {
+  const std::string plain = fmt::format("{:.2g}", value);
+  const int power = static_cast<int>(std::floor(std::log10(std::abs(value))));
+  const std::string scientific = fmt::format("{:.2g}e{}", value / std::pow(10, power), power);
+  return std::isfinite(value) && value != 0 && scientific.size() < plain.size() ? scientific : plain;
+}
+
 bool may_be_cut(const SpaceAxis& axis) {
   return axis.choices.size() <= kMostChoices && axis.option != "--norm";
 }
@@ -90,7 +98,7 @@ AxisParts parts_of(const SpaceAxis& axis, std::size_t most_parts) {
   for (std::size_t i = 0; i < most_parts; ++i) {
     const double at = (static_cast<double>(i) + 0.5) / static_cast<double>(most_parts);
     const double middle = off_scale(axis, least + (most - least) * at);
-    parts.names.push_back(axis.whole ? fmt::format("{:.0f}", middle) : fmt::format("{:.2g}", middle));
+    parts.names.push_back(axis.whole ? fmt::format("{:.0f}", middle) : short_number(middle));
   }
   return parts;
 }

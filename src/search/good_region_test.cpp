@@ -222,7 +222,7 @@ TEST(AxisParts, cut_evenly_by_the_logarithm_and_keep_what_lies_outside_at_the_en
   const StudyPlan plan = sample_plan({});
   const std::vector<SpaceAxis> axes = axes_of(plan);
   const AxisParts rate = parts_of(axes[0], 4);
-  EXPECT_EQ(rate.names, (std::vector<std::string>{"0.00032", "0.0032", "0.032", "0.32"}));
+  EXPECT_EQ(rate.names, (std::vector<std::string>{"3.2e-4", "0.0032", "0.032", "0.32"}));
   EXPECT_EQ(rate.part_of(9e-4), 0u);
   EXPECT_EQ(rate.part_of(1.1e-3), 1u);
   EXPECT_EQ(rate.part_of(1), 3u);
