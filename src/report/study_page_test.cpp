@@ -140,7 +140,7 @@ TEST(StudyPage, compares_the_good_regions_with_and_without_batch_norm) {
   EXPECT_EQ(figure(section, "good, with batch norm"),
             fmt::format("{:.0f} %", 100 * region.groups[0].share()));
   EXPECT_THAT(section["lead"], HasSubstr("Batch norm widens the good region here"));
-  EXPECT_THAT(section["lead"], HasSubstr("All are judged after epoch 3 of 27"));
+  EXPECT_THAT(section["lead"], HasSubstr("All are judged after epoch 3 of 27, as some"));
   const std::vector<Json> maps = blocks_of(section, "heatmap");
   ASSERT_EQ(maps.size(), 2u);
   EXPECT_THAT(maps[0]["title"], HasSubstr("With batch norm"));

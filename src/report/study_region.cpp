@@ -139,7 +139,9 @@ std::string method_words(const StudyContents& study, const GoodRegion& region, b
         "each "
         "counts by its result after epoch {} of {}, against the best after that epoch. Options that learn "
         "slowly but "
-        "well in the end are missed by this; --stopping off shows them.",
+        "well in the end are missed by this, and whatever makes training quick looks wide; a search with "
+        "--stopping "
+        "off has neither fault.",
         region.rule.epoch, study.plan.epochs);
   }
   if (region.rule.measured == Measured::rmse)
@@ -178,7 +180,7 @@ Json study_region_section(const StudyContents& study) {
   blocks.push_back(text(method_words(study, *region, cells.has_value())));
   std::string lead = region_words(*region);
   if (region->rule.stopped_early)
-    lead += fmt::format(" All are judged after epoch {} of {}, which every trial has reached.",
+    lead += fmt::format(" All are judged after epoch {} of {}, as some trials were stopped there.",
                         region->rule.epoch, study.plan.epochs);
   return section("region", "How wide is the good region", lead, blocks);
 }
