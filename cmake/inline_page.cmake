@@ -15,7 +15,7 @@ ztilde_append_file(kPageCss ${FOLDER}/page/page.css)
 ztilde_append_file(kChartJs ${CHART_JS})
 
 set(script "")
-foreach(part theme chart heatmap blocks page)
+foreach(part theme chart heatmap parallel blocks page)
   file(READ ${FOLDER}/page/${part}.js content)
   string(APPEND script "${content}\n")
 endforeach()

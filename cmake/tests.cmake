@@ -65,9 +65,14 @@ ztilde_room_tests(whole tests)
 if(NOT ZTILDE_SANITISE)
   add_test(NAME whole.install_and_find_package
     COMMAND ${PROJECT_SOURCE_DIR}/tests/install_test.sh ${PROJECT_BINARY_DIR} ${PROJECT_SOURCE_DIR})
+  # A page of a search without its minutes of training.
+  add_executable(sample_study_page tests/sample_study_page.cpp)
+  target_include_directories(sample_study_page PRIVATE ${NLOHMANN_JSON_INCLUDE_DIR})
+  target_link_libraries(sample_study_page PRIVATE ztilde_pages ztilde fmt::fmt Threads::Threads ztilde_options)
   # Debian's own Python, since that is where Debian's selenium is.
   add_test(NAME whole.pages_in_a_browser
-    COMMAND /usr/bin/python3 ${PROJECT_SOURCE_DIR}/tests/python/page_test.py $<TARGET_FILE:ztilde_program>)
+    COMMAND /usr/bin/python3 ${PROJECT_SOURCE_DIR}/tests/python/page_test.py
+      $<TARGET_FILE:ztilde_program> $<TARGET_FILE:sample_study_page>)
   set_tests_properties(whole.pages_in_a_browser PROPERTIES LABELS browser TIMEOUT 300)
 endif()
 

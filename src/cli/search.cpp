@@ -19,11 +19,11 @@
 #include "cli/search_parts.hpp"
 #include "cli/search_plan.hpp"
 #include "cli/search_progress.hpp"
-#include "cli/search_report.hpp"
 #include "cli/search_words.hpp"
 #include "cli/search_worker.hpp"
 #include "cli/search_workers.hpp"
 #include "report/page.hpp"
+#include "report/study_page.hpp"
 #include "search/study.hpp"
 #include "ztilde/error.hpp"
 
@@ -210,7 +210,7 @@ Outcome search_with(const OptionTable& table, const SearchArguments& arguments, 
   }
 
   const search::StudyContents study = read_finished_study(arguments.study);
-  if (report) write_file_atomically(train.report, study_report(study));
+  if (report) write_file_atomically(train.report, report::html(report::study_page(study)));
   if (signal == 0) return {final_output(study, arguments)};
   messages.say(fmt::format("interrupted; {} has {}", shown_path(arguments.study), count_words(study)));
   messages.say("to go on: " + shell_command("search", given));

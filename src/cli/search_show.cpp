@@ -9,8 +9,8 @@
 #include "cli/json_text.hpp"
 #include "cli/options.hpp"
 #include "cli/search_parts.hpp"
-#include "cli/search_report.hpp"
 #include "cli/search_words.hpp"
+#include "report/study_page.hpp"
 #include "search/study.hpp"
 
 namespace ztilde::cli {
@@ -46,7 +46,7 @@ Outcome run_search_show(const Arguments& arguments) {
   std::optional<OutputLock> lock;
   if (!options.report.empty()) lock.emplace(options.report, options.force);
   const search::StudyContents study = read_finished_study(options.study);
-  if (lock) write_file_atomically(options.report, study_report(study));
+  if (lock) write_file_atomically(options.report, report::html(report::study_page(study)));
   if (options.json) return {json_line(study_object(study, options.study))};
   const std::size_t width = output_width();
   std::string text = study_words(study, options.study, width) + best_words(study, options.study, width);

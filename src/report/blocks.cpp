@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "report/page_files.hpp"
+#include "report/series.hpp"
 
 namespace ztilde::report {
 namespace {
@@ -42,6 +43,25 @@ std::optional<Json> filled(const Json& spec, const Json& data) {
 }
 
 Json axis(const Axis& each) { return {{"label", each.label}, {"ticks", each.ticks}}; }
+
+Json scale_of(const Scale& scale) {
+  return {{"label", scale.label},
+          {"least", scale.least},
+          {"most", scale.most},
+          {"unit", scale.unit},
+          {"logarithmic", scale.logarithmic},
+          {"diverging", scale.diverging}};
+}
+
+Json parallel_axis(const ParallelAxis& each) {
+  Json axis = {{"label", each.label},
+               {"least", each.least},
+               {"most", each.most},
+               {"logarithmic", each.logarithmic},
+               {"whole", each.whole}};
+  if (!each.choices.empty()) axis["choices"] = each.choices;
+  return axis;
+}
 
 }  // namespace
 
@@ -99,14 +119,27 @@ Json heatmap(const Heatmap& map) {
   }
   Json block = {{"type", "heatmap"}, {"title", map.title}, {"alt", map.alt},        {"x", axis(map.x)},
                 {"y", axis(map.y)},  {"cells", cells},     {"hatched", map.hatched}};
-  block["scale"] = {{"label", map.scale.label},
-                    {"least", map.scale.least},
-                    {"most", map.scale.most},
-                    {"unit", map.scale.unit},
-                    {"logarithmic", map.scale.logarithmic},
-                    {"diverging", map.scale.diverging}};
+  block["scale"] = scale_of(map.scale);
   block["values"] = map.values;
   if (!map.note.empty()) block["note"] = map.note;
+  return block;
+}
+
+Json parallel(const Parallel& picture) {
+  Json axes = Json::array(), lines = Json::array();
+  for (const ParallelAxis& each : picture.axes) axes.push_back(parallel_axis(each));
+  for (const ParallelLine& line : picture.lines) {
+    Json values = Json::array();
+    for (const double value : line.values) values.push_back(rounded(value));
+    lines.push_back({{"name", line.name},
+                     {"values", values},
+                     {"result", line.result ? rounded(*line.result) : Json()},
+                     {"state", line.state}});
+  }
+  Json block = {{"type", "parallel"}, {"title", picture.title}, {"alt", picture.alt},
+                {"axes", axes},       {"lines", lines},         {"scale", scale_of(picture.scale)}};
+  if (picture.has_best) block["best"] = 0;
+  if (!picture.note.empty()) block["note"] = picture.note;
   return block;
 }
 

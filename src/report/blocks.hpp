@@ -60,6 +60,30 @@ struct Heatmap {
 };
 Json heatmap(const Heatmap& map);
 
+// Parallel coordinates: an axis for each option and a last one, `scale`, for the result; a line for each
+// trial.
+struct ParallelAxis {
+  std::string label;
+  double least = 0, most = 1;
+  bool logarithmic = false, whole = false;
+  std::vector<std::string> choices = {};  // not empty: a value is a place among them
+};
+struct ParallelLine {
+  std::string name;
+  std::vector<double> values;    // one for each axis
+  std::optional<double> result;  // none: drawn dashed, and ends before the last axis
+  std::string state = {};        // "stopped early"; what there is instead of a result
+};
+struct Parallel {
+  std::string title, alt;
+  std::vector<ParallelAxis> axes;   // at least one
+  std::vector<ParallelLine> lines;  // at least one; from the best: people step through them in this order
+  Scale scale;                      // results past its ends are drawn at them
+  bool has_best = false;            // lines[0] stands out
+  std::string note = {};
+};
+Json parallel(const Parallel& picture);
+
 // rows: arrays of strings and numbers.
 Json table(const std::string& title, const std::vector<std::string>& columns, const Json& rows);
 

@@ -1,6 +1,6 @@
 """Opens the pages of ztilde in headless Chromium and looks at them.
 
-usage: page_test.py ZTILDE
+usage: page_test.py ZTILDE SAMPLE_STUDY_PAGE
 
 Pages are opened from disk and, of a run that goes on, from 127.0.0.1: no console message, every chart
 drawn with all its marks, a hover on each, no request beyond the page, nothing wider than a phone, light
@@ -24,9 +24,10 @@ from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
-ZTILDE = sys.argv[1]
+ZTILDE, SAMPLE_STUDY_PAGE = sys.argv[1:3]
 IMAGES = "/usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz"
 LABELS = "/usr/share/datasets/fashion-mnist/t10k-labels-idx1-ubyte.gz"
 EVIL = "</script><img src=x onerror=alert(1)>"
@@ -57,6 +58,27 @@ MARK = """
 const chart = Chart.getChart(arguments[0]), all = chart.getDatasetMeta(0).data;
 const mark = all[Math.floor(all.length / 2)].getCenterPoint(), box = arguments[0].getBoundingClientRect();
 return {x: Math.round(mark.x - box.width / 2), y: Math.round(mark.y - box.height / 2)};
+"""
+
+# The lines of parallel coordinates: how many there are, whether all lie in the picture, and where on the screen the
+# middle of the best one is, which is drawn last.
+PARALLEL = """
+const svg = document.querySelector('figure.parallel svg'), box = svg.getBoundingClientRect();
+const lines = [...svg.querySelectorAll('path.line')], best = lines.at(-1);
+const inside = lines.every(line => {
+  const b = line.getBoundingClientRect();
+  return b.width > 0 && b.left >= box.left && b.right <= box.right && b.top >= box.top && b.bottom <= box.bottom;
+});
+const place = best.getPointAtLength(best.getTotalLength() / 2);
+const block = content.sections.flatMap(s => s.blocks).find(b => b.type === 'parallel');
+return {lines: lines.length, asked: block.lines.length, inside, best: block.lines[0].name,
+        upright: box.width > box.height, x: Math.round(place.x - box.width / 2), y: Math.round(place.y - box.height / 2)};
+"""
+
+# What stands along x of every chart of options.
+TICKS = """
+return [...document.querySelectorAll('#options canvas')].map(
+    canvas => Chart.getChart(canvas).scales.x.ticks.map(tick => tick.label));
 """
 
 
@@ -257,6 +279,47 @@ def compare_numbers(browser, folder):
     require_close("r²", scores["r²"], 1 - squares / sum((t - mean) ** 2 for t in truth))
 
 
+def require_parallel(browser, width):
+    shown = browser.execute_script(PARALLEL)
+    assert shown["lines"] == shown["asked"] and shown["inside"], shown
+    assert shown["upright"] == (width == WIDE), f"axes lie the wrong way on a screen of {width}"
+    box = browser.find_element(By.CSS_SELECTOR, ".parallel-box")
+    hover = browser.find_element(By.ID, "hover")
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", box)
+    ActionChains(browser, duration=0).move_to_element_with_offset(box, shown["x"], shown["y"]).perform()
+    # Several lines may cross there; the best is one of them.
+    assert hover.is_displayed() and hover.text.startswith("trial "), hover.text
+    for key, place in ((Keys.HOME, "1"), (Keys.ARROW_RIGHT, "2"), (Keys.ARROW_UP, "1"), (Keys.ARROW_LEFT, "1"),
+                       (Keys.END, str(shown["asked"]))):
+        box.send_keys(key)
+        assert box.get_attribute("aria-valuenow") == place, (key, box.get_attribute("aria-valuenow"))
+        assert hover.text.split("\n")[0] in box.get_attribute("aria-valuetext")
+    box.send_keys(Keys.HOME)
+    assert hover.text.startswith(shown["best"] + ": validation "), hover.text
+    box.send_keys(Keys.ESCAPE)
+    assert not hover.is_displayed()
+
+
+def look_at_searches(browser, folder):
+    for kind, charts in (("classify", 9), ("regress", 8), ("small", 0), ("empty", 0)):
+        path = f"{folder}/{kind}.html"
+        with open(path, "wb") as file:
+            subprocess.run([SAMPLE_STUDY_PAGE, kind], stdout=file, check=True)
+        if charts > 0:
+            look_at(browser, path, charts, True)
+        for width in (WIDE, PHONE):
+            set_screen(browser, width, "light")
+            browser.get("file://" + path)
+            require_no_sideways_scrolling(browser)
+            if charts > 0:
+                require_parallel(browser, width)
+        if kind == "classify":
+            # A list of choices stands under its dots.
+            ticks = browser.execute_script(TICKS)
+            assert ["64", "256", "1024"] in [[tick for tick in each if tick] for each in ticks], ticks
+        require_quiet(browser, "file://" + path)
+
+
 def watch(browser, folder):
     """The page of a run that goes on: new points in the charts that stand, until the run is stopped."""
     process = subprocess.Popen(
@@ -313,6 +376,7 @@ def main():
             look_at(browser, f"{folder}/doctor.html", 1, True)
             run(folder, "lab", "bowls", "identity", "sigmoid", "map", "optimisers", "twins", "--quick", "--quiet")
             look_at(browser, f"{folder}/lab/lab.html", 8, True)
+            look_at_searches(browser, folder)
             watch(browser, folder)
         finally:
             browser.quit()

@@ -2,7 +2,7 @@
 
 const drawings = {
   text: drawText, code: drawCode, figures: drawFigures, verdict: drawVerdict, chart: drawChart,
-  heatmap: drawHeatmap, table: drawTable, layers: drawLayers, images: drawImages,
+  heatmap: drawHeatmap, parallel: drawParallel, table: drawTable, layers: drawLayers, images: drawImages,
 };
 const pictures = ['chart', 'heatmap', 'images'];
 
@@ -11,10 +11,10 @@ let content = JSON.parse(document.getElementById('content').textContent);
 let standing = [];
 
 function drawBlock(block) {
-  const drawn = (drawings[block.type] ?? (() => ({node: element('p', 'text', block.text ?? '')})))(block);
-  drawn.node.classList.add('block');
-  standing.push({block, node: drawn.node, start: drawn.start});
-  return drawn.node;
+  const made = (drawings[block.type] ?? (() => ({node: element('p', 'text', block.text ?? '')})))(block);
+  made.node.classList.add('block');
+  standing.push({block, node: made.node, start: made.start});
+  return made.node;
 }
 
 function drawSection(section) {
@@ -93,7 +93,7 @@ function follow(next) {
     const old = standing[i];
     if (JSON.stringify(old.block) === JSON.stringify(block)) return;
     old.block = block;
-    if (old.chart) {
+    if (old.chart && block.type === 'chart') {
       const config = chartConfig(block);
       old.node.querySelector('figcaption').textContent = block.title;
       old.chart.canvas.setAttribute('aria-label', block.alt);
@@ -102,10 +102,11 @@ function follow(next) {
       old.chart.update('none');
       return;
     }
-    const drawn = drawings[block.type](block);
-    drawn.node.classList.add('block');
-    old.node.replaceWith(drawn.node);
-    old.node = drawn.node;
+    old.chart?.destroy();
+    const made = drawings[block.type](block);
+    made.node.classList.add('block');
+    old.node.replaceWith(made.node);
+    Object.assign(old, {node: made.node, start: made.start, chart: made.start?.()});
   });
 }
 

@@ -13,9 +13,11 @@ function roleColour(role, opacity) {
   return colour(typeof role === 'number' ? 'series-' + role % 8 : role ?? 'series-0', opacity);
 }
 
+// A format is "percent", or the words that whole numbers from 0 stand for.
 function shownNumber(value, format) {
   if (value === null || value === undefined || Number.isNaN(value)) return 'none';
   if (typeof value !== 'number') return String(value);
+  if (Array.isArray(format)) return format[Math.round(value)] ?? '';
   if (format === 'percent') return shownNumber(100 * value) + ' %';
   const size = Math.abs(value);
   if (size !== 0 && (size < 1e-4 || size >= 1e7)) {
@@ -27,6 +29,7 @@ function shownNumber(value, format) {
 
 // Along an axis, where room is short: 20k, 1.5M.
 function shownTick(value, format) {
+  if (Array.isArray(format)) return Number.isInteger(value) ? format[value] ?? '' : '';
   if (format === 'percent') return shownNumber(100 * value) + ' %';
   const size = Math.abs(value);
   if (size >= 1e9 || (size !== 0 && size < 1e-3)) return shownNumber(Number(value.toPrecision(3)));
