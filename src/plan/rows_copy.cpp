@@ -22,6 +22,8 @@ std::size_t most_copied(const Batch& rows, std::size_t most) {
 Batch in_memory(const Batch& some, RowsCopy& copy) {
   if (!some.source.keeper) return some;
   copy = {};
+  (some.source.bytes ? copy.bytes.reserve(some.rows * some.source.stride)
+                     : copy.floats.reserve(some.rows * some.source.stride));
   for_each_held(
       some, some.rows, [](std::size_t row) { return row; },
       [&](std::size_t first, std::size_t end) {
@@ -33,6 +35,7 @@ Batch in_memory(const Batch& some, RowsCopy& copy) {
           append(some.weights, 1, row, copy.weights);
         }
       });
+  some.source.keeper->hold({});  // what is done with the sample needs the memory
   Batch batch = some;
   batch.source = {some.source.bytes ? copy.bytes.data() : nullptr,
                   some.source.floats ? copy.floats.data() : nullptr, some.source.stride};

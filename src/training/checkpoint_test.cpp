@@ -117,10 +117,11 @@ TEST(Checkpoint, compares_every_option_that_changes_the_result) {
   const std::string compared = content("/src/training/run_identity.hpp");
   const std::size_t begin = header.find("struct TrainOptions {");
   const std::string body = header.substr(begin, header.find("\n};", begin) - begin);
-  // The starting model and the network are compared as wholes; the last three change no bit.
+  // The starting model and the network are compared as wholes, memory as the window that follows from it; the
+  // last three change no bit.
   const std::string elsewhere =
       "from network hidden activation batch_norm norm_place epsilon keep standardise quantile "
-      "one_hot_most dropout threads checkpoint rank_timeout ";
+      "one_hot_most dropout memory threads checkpoint rank_timeout ";
   const std::regex member("\n  [A-Za-z0-9:<>_ ]+ ([a-z_]+)(?: = [^;]+)?;");
   int members = 0;
   for (std::sregex_iterator match(body.begin(), body.end(), member), end; match != end; ++match, ++members) {

@@ -221,6 +221,8 @@ DriftThresholds learn_drift(const Model& model, const Batch& rows, const Batch& 
                             std::uint64_t seed, Team& team) {
   const DriftLayout layout = drift_layout(model);
   const std::size_t fit = kMostNumbers / std::max<std::size_t>(layout.channels, 1);
+  // First, as rows that are read from disk take memory, and so does what is kept of the others.
+  const std::vector<ColumnNoise> noises = column_noise(model, layout, noise_rows, seed, team);
   SomeRows chosen;
   draw_rows(rows, std::clamp(fit, kLeastDriftRows, kMostRows), seed, chosen);
   const Kept kept = keep_rows(model, layout, chosen.batch, team);
@@ -228,7 +230,6 @@ DriftThresholds learn_drift(const Model& model, const Batch& rows, const Batch& 
   DriftThresholds thresholds;
   thresholds.rows = kept.rows;
   if (all.weight == 0) return thresholds;
-  const std::vector<ColumnNoise> noises = column_noise(model, layout, noise_rows, seed, team);
   for (std::size_t c = 0; c < noises.size(); ++c)
     thresholds.columns.push_back(column_drift(noises[c], all, layout.inputs.front().first + c));
   for (const DriftShares& shares : layout.shares) {
