@@ -42,7 +42,8 @@ TEST(CliRanks, a_verb_that_is_not_for_ranks_is_refused_by_rank_0_alone) {
   const Said first = shell(folder, as_rank(0, 2) + "ztilde evaluate x"),
              second = shell(folder, as_rank(1, 2) + "ztilde evaluate x");
   EXPECT_EQ(first.exit_code, 2);
-  EXPECT_EQ(first.err, "error: evaluate: cannot be done by 2 ranks; start it without mpirun (train can)\n");
+  EXPECT_EQ(first.err,
+            "error: evaluate: cannot be done by 2 ranks; start it without mpirun (train and search can)\n");
   EXPECT_EQ(second.exit_code, 0);
   EXPECT_EQ(second.out + second.err, "");
 }

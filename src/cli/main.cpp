@@ -81,8 +81,11 @@ int fail(int code, std::string message) {
 
 int run_and_report(const Arguments& arguments) {
   try {
-    const std::string first = arguments.empty() ? "" : arguments[0];
-    if (const auto nothing_to_do = left_to_rank_zero(first, is_verb(first))) return *nothing_to_do;
+    std::string first = arguments.empty() ? "" : arguments[0];
+    if (first == "search" && arguments.size() > 1 && !arguments[1].starts_with('-'))
+      first += " " + arguments[1];
+    if (const auto nothing_to_do = left_to_rank_zero(first, is_verb(first.substr(0, first.find(' ')))))
+      return *nothing_to_do;
     const Outcome outcome = run(arguments);
     write_output(outcome.output);
     end_ranks();

@@ -122,15 +122,15 @@ std::optional<int> left_to_rank_zero(std::string_view verb, bool is_verb) {
   if (!all.launch) return {};
   const bool first = all.launch->rank == 0;
   if (!first) silence();
-  if (verb == "train" || all.launch->count == 1) return {};
+  if (verb == "train" || verb == "search" || all.launch->count == 1) return {};
   // With 0, so that the launcher leaves rank 0 the time to speak.
   if (!first) return 0;
   const std::size_t count = all.launch->count;
   all.launch.reset();  // from here on as any process
   if (!is_verb) return {};
-  throw Error(
-      ErrorKind::data,
-      fmt::format("{}: cannot be done by {} ranks; start it without mpirun (train can)", verb, count));
+  throw Error(ErrorKind::data,
+              fmt::format("{}: cannot be done by {} ranks; start it without mpirun (train and search can)",
+                          verb, count));
 }
 
 void end_ranks() { ranks().transport.reset(); }

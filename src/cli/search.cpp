@@ -19,6 +19,7 @@
 #include "cli/search_parts.hpp"
 #include "cli/search_plan.hpp"
 #include "cli/search_progress.hpp"
+#include "cli/search_ranks.hpp"
 #include "cli/search_words.hpp"
 #include "cli/search_worker.hpp"
 #include "cli/search_workers.hpp"
@@ -37,6 +38,7 @@ constexpr double kLooksBetweenReads = 10;  // of the study, unless reading it ta
 std::string field(const std::string& name, const std::string& text) { return wrapped(name, kIndent, text); }
 
 std::size_t threads_of(const OptionTable& table, const SearchArguments& arguments) {
+  if (search_ranks(table)) return rank_threads(table, arguments);
   if (table.given("--threads")) return arguments.train.training.threads;
   return std::max<std::size_t>(available_cores() / arguments.workers, 1);
 }
@@ -66,7 +68,8 @@ bool begin_study(const SearchArguments& arguments, const search::StudyPlan& plan
 }
 
 std::string beginning_words(const SearchArguments& arguments, const SearchRows& rows,
-                            const search::StudyContents& study, std::size_t threads, bool resumes) {
+                            const search::StudyContents& study, std::size_t workers, std::size_t threads,
+                            bool resumes) {
   const search::StudyPlan& plan = study.plan;
   const search::TrialRows split = trial_rows(rows, plan.seed);
   const std::size_t valid = rows.valid ? rows.valid->rows : split.split.valid.size();
@@ -85,7 +88,7 @@ std::string beginning_words(const SearchArguments& arguments, const SearchRows& 
                                             : fmt::format("after epoch {} one of {} goes on",
                                                           fmt::join(plan.rungs, " and "), plan.reduction);
   text += field("trials", fmt::format("{}, of {}; {}", count, counted(plan.epochs, "epoch"), stopping));
-  text += field("workers", fmt::format("{} with {} each", arguments.workers, counted(threads, "thread")));
+  text += field("workers", fmt::format("{} with {} each", workers, counted(threads, "thread")));
   std::string where = shown_path(arguments.study);
   const bool all_done = study.trials_asked > 0 && count_trials(study).ended() >= study.trials_asked;
   if (resumes && all_done) {
@@ -119,7 +122,7 @@ bool has_a_result(const search::StudyContents& study) {
 }
 
 // Watches the workers to their end. Returns the signal that ended them early, 0 for none.
-int watch(SearchWorkers& workers, const SearchArguments& arguments, SearchProgress& progress) {
+int watch(SearchCrew& workers, const SearchArguments& arguments, SearchProgress& progress) {
   const Interrupt interrupt;
   bool told = false;
   double next_read = 0, course = -1;
@@ -147,6 +150,7 @@ int watch(SearchWorkers& workers, const SearchArguments& arguments, SearchProgre
     std::this_thread::sleep_for(kBetweenLooks);
   }
   progress.finish();
+  if (workers.failure()) throw *workers.failure();
   return interrupt.signal();
 }
 
@@ -194,15 +198,22 @@ Outcome search_with(const OptionTable& table, const SearchArguments& arguments, 
   std::optional<SearchRows> rows(std::in_place);
   const search::StudyPlan plan = plan_search(table, arguments, messages, *rows);
   (void)trial_rows(*rows, plan.seed);  // refuses rows that cannot be split before there is a study
+  const std::optional<RanksHandle> ranks = search_ranks(table);
+  if (ranks) agree_on_search(*ranks, plan, train.input.data);
   const bool resumes = begin_study(arguments, plan);
   if (!train.quiet)
-    write_error(beginning_words(arguments, *rows, search::read_study(arguments.study), threads, resumes));
-  if (train.folds == 0) rows.reset();  // every worker has its own
-
+    write_error(beginning_words(arguments, *rows, search::read_study(arguments.study),
+                                ranks ? ranks->count() : arguments.workers, threads, resumes));
   SearchProgress progress(train.progress, train.quiet, arguments.seconds);
-  SearchWorkers workers(worker_arguments(given, table, threads), arguments.workers);
-  int signal = watch(workers, arguments, progress);
-  if (workers.failure()) throw *workers.failure();
+  int signal = 0;
+  if (ranks) {
+    RankWorkers workers(*ranks, arguments.study, *rows, threads);
+    signal = watch(workers, arguments, progress);
+  } else {
+    if (train.folds == 0) rows.reset();  // every worker has its own
+    SearchWorkers workers(worker_arguments(given, table, threads), arguments.workers);
+    signal = watch(workers, arguments, progress);
+  }
   if (signal == 0 && train.folds > 0) {
     search::Study study = search::Study::open(arguments.study);
     signal = score_finalists(study, plan, *rows, train.folds,
@@ -247,6 +258,8 @@ Outcome run_search(const Arguments& given) {
   if (!table.parse(given)) return {table.help()};
   check_search_options(table, arguments);
   if (arguments.is_worker) return run_search_worker(table, arguments);
+  const std::optional<RanksHandle> ranks = search_ranks(table);
+  if (ranks && !ranks->writes()) return run_search_rank(*ranks, table, arguments);
   return search_with(table, arguments, given);
 }
 

@@ -114,8 +114,10 @@ void refuse_what_trials_lack(OptionTable& table) {
   refused("--checkpoint-every", "STEPS", kept);
   refused("--resume", "", kept);
   refused("--split-seed", "N", "the study's --seed splits the rows, for all trials alike; leave it out");
-  refused("--timeout", "S", "is for ranks, and a search has none; leave it out");
-  refused("--sync-statistics", "on|off", "is for ranks, and a search has none; leave it out");
+  refused("--timeout", "S",
+          "is for ranks that train one model together; each trial has one process, leave it out");
+  refused("--sync-statistics", "on|off",
+          "is for ranks that train one model together; each trial has one process, leave it out");
   refused("--memory", "SIZE", "trials have all rows in memory; leave it out");
 }
 

@@ -8,29 +8,23 @@
 #include <string>
 #include <vector>
 
-#include "ztilde/error.hpp"
+#include "cli/search_crew.hpp"
 
 namespace ztilde::cli {
 
-class SearchWorkers {
+class SearchWorkers : public SearchCrew {
  public:
   // arguments: of `ztilde search`, for a worker.
   SearchWorkers(std::vector<std::string> arguments, std::size_t count);
   SearchWorkers(const SearchWorkers&) = delete;
   SearchWorkers& operator=(const SearchWorkers&) = delete;
-  ~SearchWorkers();  // asks them to end, and waits
+  ~SearchWorkers() override;  // asks them to end, and waits
 
-  // Takes note of those that ended. False: none is left.
-  bool any_runs();
-  // Asks all to keep what they do in a checkpoint and end.
-  void stop();
-
-  // The signal of a worker that was killed since the last question, and was replaced; 0 for none.
-  int replaced();
-  // The study has come further: what killed workers does not kill all of them.
-  void has_come_further() { deaths_ = 0; }
-  // Why one could not go on; the others are asked to stop then.
-  const std::optional<Error>& failure() const { return failure_; }
+  bool any_runs() override;
+  void stop() override;
+  int replaced() override;
+  void has_come_further() override { deaths_ = 0; }
+  const std::optional<Error>& failure() const override { return failure_; }
 
  private:
   struct Process {

@@ -10,23 +10,15 @@
 #include <string>
 #include <vector>
 
+#include "search/desk.hpp"
 #include "search/study_contents.hpp"
 
 namespace ztilde::search {
 
-// What a worker is to do next.
-struct Claim {
-  // To train until `until_epoch`, from its checkpoint where there is one; nobody else has it.
-  std::optional<Trial> trial;
-  // Without a trial: whether none can come any more. Else others are running, and what they do, or their
-  // death, may give one: ask again.
-  bool done = false;
-};
-
 // Not to be used by two threads at once, nor across fork(): each worker opens its own.
 // Every call throws Error(io) where the disk or another process's lock is in the way and Error(data) for a
 // file that is damaged; the study is then as it was before the call.
-class Study {
+class Study : public Desk {
  public:
   // Throws Error(data) where there is a file already, whatever it is. trials_asked 0: as many as there is
   // time for. Appears at `path` whole or not at all.
@@ -36,31 +28,26 @@ class Study {
   static Study open(const std::string& path);
   Study(Study&&) noexcept;
   Study& operator=(Study&&) noexcept;
-  ~Study();  // what it had claimed is free for others
+  ~Study() override;  // what it had claimed is free for others
 
   const std::string& path() const;
-  const StudyPlan& plan() const;
+  const StudyPlan& plan() const override;
   // More trials (or 0) for a study that is resumed; never fewer than are there.
   void ask_for(std::size_t trials);
 
-  // A trial whose worker is dead or that was released, first of all; then one of a rung that is good enough
-  // to go on (halving.hpp); then, where `may_begin`, a new one, up to trials_asked. `worker`: "host:process",
-  // for people.
-  Claim claim(const std::string& worker, bool may_begin = true);
-  // Of the trial that this object has claimed; throw Error(data) for any other. A point that is there already
-  // is replaced.
-  void add_point(std::size_t trial, const TrialPoint& point);
-  void pause_at_rung(std::size_t trial);
-  void finish(std::size_t trial);
-  void fail(std::size_t trial, const std::string& message);
-  void release(std::size_t trial);  // waits for a worker again, its checkpoint kept
+  Claim claim(const std::string& worker, bool may_begin = true) override;
+  void add_point(std::size_t trial, const TrialPoint& point) override;
+  void pause_at_rung(std::size_t trial) override;
+  void finish(std::size_t trial) override;
+  void fail(std::size_t trial, const std::string& message) override;
+  void release(std::size_t trial) override;
 
   // Of a finished trial: sets folds_loss to their mean. By whoever scores the finalists.
   void set_fold_losses(std::size_t trial, const std::vector<double>& losses);
 
   StudyContents contents() const;
   // STUDY.d/trial-7.checkpoint. The folder is made by claim().
-  std::string checkpoint_path(std::size_t trial) const;
+  std::string checkpoint_path(std::size_t trial) const override;
 
  private:
   struct Parts;

@@ -18,16 +18,16 @@ constexpr auto kBetweenQuestions = std::chrono::milliseconds(100);
 
 bool asks(const std::function<bool()>& question, bool otherwise) { return question ? question() : otherwise; }
 
-TrialOutcome run_stretch(Study& study, const WorkOptions& options, const RunTrial& run, Trial& trial) {
+TrialOutcome run_stretch(Desk& desk, const WorkOptions& options, const RunTrial& run, Trial& trial) {
   const auto add_point = [&](const TrialPoint& point) {
-    study.add_point(trial.number, point);
+    desk.add_point(trial.number, point);
     while (!trial.curve.empty() && trial.curve.back().epoch >= point.epoch) trial.curve.pop_back();
     trial.curve.push_back(point);
     if (options.on_point) options.on_point(trial, point);
   };
   const Trial claimed = trial;  // the one that grows is not the one that is shown
   try {
-    return run({study.plan(), claimed, study.checkpoint_path(trial.number), trial.until_epoch, add_point,
+    return run({desk.plan(), claimed, desk.checkpoint_path(trial.number), trial.until_epoch, add_point,
                 [&] { return asks(options.should_stop, false); }});
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::io) throw;
@@ -41,46 +41,46 @@ bool is_over(const StudyPlan& plan, const Trial& trial) {
          trial.curve.back().epoch < trial.until_epoch;
 }
 
-void end_stretch(Study& study, Trial& trial, const TrialOutcome& outcome, WorkSummary& summary) {
+void end_stretch(Desk& desk, Trial& trial, const TrialOutcome& outcome, WorkSummary& summary) {
   const std::size_t number = trial.number;
   if (outcome.end == TrialEnd::stopped) {
     trial.state = TrialState::waiting;
-    return study.release(number);
+    return desk.release(number);
   }
-  if (outcome.end == TrialEnd::reached && !is_over(study.plan(), trial)) {
+  if (outcome.end == TrialEnd::reached && !is_over(desk.plan(), trial)) {
     trial.state = TrialState::paused;
     ++summary.paused;
-    return study.pause_at_rung(number);
+    return desk.pause_at_rung(number);
   }
   if (outcome.end == TrialEnd::reached) {
     trial.state = TrialState::finished;
     ++summary.finished;
-    study.finish(number);
+    desk.finish(number);
   } else {
     trial.state = TrialState::diverged;
     trial.message = outcome.message;
     ++summary.diverged;
-    study.fail(number, outcome.message);
+    desk.fail(number, outcome.message);
   }
   std::error_code ignored;  // after its result is safe; one that stays is in nobody's way
-  std::filesystem::remove(study.checkpoint_path(number), ignored);
+  std::filesystem::remove(desk.checkpoint_path(number), ignored);
 }
 
-void run_and_record(Study& study, const WorkOptions& options, const RunTrial& run, Trial& trial,
+void run_and_record(Desk& desk, const WorkOptions& options, const RunTrial& run, Trial& trial,
                     WorkSummary& summary) {
   if (options.on_claim) options.on_claim(trial);
   TrialOutcome outcome;
   try {
-    outcome = run_stretch(study, options, run, trial);
+    outcome = run_stretch(desk, options, run, trial);
   } catch (...) {
     try {
-      study.release(trial.number);
+      desk.release(trial.number);
     } catch (const Error&) {
       // What went wrong first is what is told; the trial is free once this worker is gone.
     }
     throw;
   }
-  end_stretch(study, trial, outcome, summary);
+  end_stretch(desk, trial, outcome, summary);
   summary.stopped |= outcome.end == TrialEnd::stopped;
   if (options.on_end) options.on_end(trial);
 }
@@ -89,7 +89,7 @@ void run_and_record(Study& study, const WorkOptions& options, const RunTrial& ru
 
 std::string this_worker() { return fmt::format("{}:{}", host_name(), ::getpid()); }
 
-WorkSummary work(Study& study, const WorkOptions& options, const RunTrial& run) {
+WorkSummary work(Desk& desk, const WorkOptions& options, const RunTrial& run) {
   const std::string worker = options.worker.empty() ? this_worker() : options.worker;
   WorkSummary summary;
   while (!summary.stopped) {
@@ -97,10 +97,10 @@ WorkSummary work(Study& study, const WorkOptions& options, const RunTrial& run) 
       summary.stopped = true;
       break;
     }
-    Claim claim = study.claim(worker, asks(options.may_begin, true));
+    Claim claim = desk.claim(worker, asks(options.may_begin, true));
     if (claim.done) break;
     if (claim.trial) {
-      run_and_record(study, options, run, *claim.trial, summary);
+      run_and_record(desk, options, run, *claim.trial, summary);
     } else {
       if (options.while_waiting) options.while_waiting();
       std::this_thread::sleep_for(kBetweenQuestions);

@@ -5,7 +5,7 @@
 #include <functional>
 #include <string>
 
-#include "search/study.hpp"
+#include "search/desk.hpp"
 #include "search/study_contents.hpp"
 
 namespace ztilde::search {
@@ -47,7 +47,7 @@ struct WorkSummary {
   bool stopped = false;                                // by should_stop
 };
 
-WorkSummary work(Study& study, const WorkOptions& options, const RunTrial& run);
+WorkSummary work(Desk& desk, const WorkOptions& options, const RunTrial& run);
 
 // "host:process" of this process.
 std::string this_worker();

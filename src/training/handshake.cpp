@@ -4,21 +4,20 @@
 
 #include <algorithm>
 #include <charconv>
-#include <chrono>
 #include <cstdint>
 #include <set>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <vector>
 
+#include "base/rank_texts.hpp"
 #include "base/text.hpp"
 #include "ztilde/error.hpp"
 
 namespace ztilde {
 namespace {
 
-constexpr int kSizeTag = 32'766, kTextTag = 32'767;
+constexpr int kTag = 32'766;
 constexpr std::size_t kMostNamed = 4;
 constexpr std::uint64_t kLargestText = std::uint64_t{1} << 26;
 
@@ -101,45 +100,6 @@ std::string failure_of(std::span<const RankIdentity> ranks, std::span<const std:
                      others == 0 ? "" : fmt::format(" (and {} more)", counted(others, "rank")));
 }
 
-class Waiting {
- public:
-  Waiting(Transport& transport, const std::function<bool()>& enough)
-      : transport_(transport), enough_(enough) {}
-
-  void until_done(Transport::Ticket ticket, std::size_t rank) const {
-    while (!transport_.done(ticket)) {
-      if (enough_()) {
-        throw Error(ErrorKind::io,
-                    transport_.name(rank) +
-                        " does not answer; see whether it runs and can be reached, then start anew");
-      }
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-  }
-
-  void send(std::size_t to, const std::string& text) const {
-    const std::uint64_t size = text.size();
-    const auto first = transport_.send(to, kSizeTag, std::as_bytes(std::span(&size, 1)));
-    const auto second = transport_.send(to, kTextTag, std::as_bytes(std::span(text)));
-    until_done(first, to);
-    until_done(second, to);
-  }
-
-  std::string receive(std::size_t from) const {
-    std::uint64_t size = 0;
-    until_done(transport_.receive(from, kSizeTag, std::as_writable_bytes(std::span(&size, 1))), from);
-    if (size > kLargestText)
-      throw Error(ErrorKind::data, transport_.name(from) + " is another program; start the same on all");
-    std::string text(size, '\0');
-    until_done(transport_.receive(from, kTextTag, std::as_writable_bytes(std::span(text))), from);
-    return text;
-  }
-
- private:
-  Transport& transport_;
-  const std::function<bool()>& enough_;
-};
-
 }  // namespace
 
 std::string to_text(const RankIdentity& identity) {
@@ -174,10 +134,10 @@ std::string disagreement(std::span<const RankIdentity> ranks, std::span<const st
 }
 
 Verdict verdict(Transport& transport, const RankIdentity& own, const std::function<bool()>& waited_enough) {
-  const Waiting waiting(transport, waited_enough);
+  const RankTexts texts(transport, kTag, kLargestText, waited_enough);
   if (transport.rank() != 0) {
-    waiting.send(0, to_text(own));
-    const std::string said = waiting.receive(0);
+    texts.send(0, to_text(own));
+    const std::string said = texts.receive(0);
     return {said.substr(1), said[0] == '+'};
   }
   std::vector<RankIdentity> ranks = {own};
@@ -186,7 +146,7 @@ Verdict verdict(Transport& transport, const RankIdentity& own, const std::functi
   Verdict verdict;
   for (std::size_t rank = 1; rank < transport.count(); ++rank) {
     try {
-      ranks.push_back(identity_from_text(waiting.receive(rank)));
+      ranks.push_back(identity_from_text(texts.receive(rank)));
       names.push_back(transport.name(rank));
       heard.push_back(rank);
     } catch (const Error& error) {
@@ -195,7 +155,7 @@ Verdict verdict(Transport& transport, const RankIdentity& own, const std::functi
     }
   }
   if (verdict.all_heard) verdict.text = disagreement(ranks, names);
-  for (const std::size_t rank : heard) waiting.send(rank, (verdict.all_heard ? '+' : '-') + verdict.text);
+  for (const std::size_t rank : heard) texts.send(rank, (verdict.all_heard ? '+' : '-') + verdict.text);
   return verdict;
 }
 
