@@ -156,12 +156,30 @@ void set_range(Json& data, const SpaceAxis& axis) {
   if (!axis.choices.empty()) data["x_format"] = axis.choices;
 }
 
+// Where results are cut for a picture: a few that hardly learned would press all others flat. Infinite:
+// nowhere.
+double cut_of(const std::vector<Dot>& dots) {
+  constexpr double kFarOff = 3, kRoom = 1.5;
+  std::vector<double> values;
+  for (const Dot& dot : dots) values.push_back(dot.y);
+  std::ranges::sort(values);
+  const double usual = values[(values.size() - 1) * 4 / 5];
+  return usual > 0 && values.back() > kFarOff * usual ? kRoom * usual : INFINITY;
+}
+
 Json option_chart(const StudyContents& study, const SpaceAxis& axis, const StudyMeasure& measure) {
-  const std::vector<Dot> dots = dots_of(study, axis, measure);
+  std::vector<Dot> dots = dots_of(study, axis, measure);
   if (dots.size() < 2) return {};
   const std::vector<Dot> finished = finished_of(dots);
   const std::string words =
       axis.choices.empty() ? range_words(axis, dots) : choice_words(axis, dots, measure);
+  const double most = cut_of(dots);
+  std::size_t beyond = 0;
+  for (Dot& dot : dots) {
+    if (dot.y <= most) continue;
+    dot.y = most;
+    ++beyond;
+  }
   Json data = {
       {"title", words},
       {"alt", fmt::format("{}. {} of {} dots are of finished trials.", words, finished.size(), dots.size())},
@@ -169,6 +187,8 @@ Json option_chart(const StudyContents& study, const SpaceAxis& axis, const Study
       {"y", measure.axis()},
       {"datasets", datasets_of(study, dots)}};
   set_range(data, axis);
+  if (beyond > 0)
+    data["note"] = fmt::format("{} above {} at the upper edge", counted(beyond, "result"), shown(most));
   std::vector<double> values;
   for (const Dot& dot : dots) values.push_back(dot.y);
   if (spans_wide(values)) data["y_type"] = "logarithmic";

@@ -112,6 +112,19 @@ TEST(StudyPage, has_a_picture_of_every_option_with_the_axis_that_it_was_drawn_on
   EXPECT_EQ(scale(5)["type"], "linear");
 }
 
+TEST(StudyPage, cuts_results_far_above_the_others_and_says_so) {
+  StudyContents study = search::sample_study({.stops_early = false});
+  const std::string before = json_line(study_page(study));
+  EXPECT_THAT(before, Not(HasSubstr("at the upper edge")));
+  study.trials[5].curve.back().valid_loss = 1e6;
+  const Json page = study_page(study);
+  const Json chart = blocks_of(section_of(page, "options"), "chart").at(0);
+  EXPECT_THAT(chart["note"], HasSubstr("1 result above"));
+  for (const Json& dataset : chart["config"]["data"]["datasets"]) {
+    for (const Json& point : dataset["data"]) EXPECT_LT(point["y"].get<double>(), 2);
+  }
+}
+
 TEST(StudyPage, parallel_lines_lead_from_the_best_to_those_that_diverged) {
   const StudyContents study = search::sample_study();
   const Json page = study_page(study);

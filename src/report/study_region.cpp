@@ -139,9 +139,9 @@ std::string method_words(const StudyContents& study, const GoodRegion& region, b
         "each "
         "counts by its result after epoch {} of {}, against the best after that epoch. Options that learn "
         "slowly but "
-        "well in the end are missed by this, and whatever makes training quick looks wide; a search with "
-        "--stopping "
-        "off has neither fault.",
+        "well in the end are missed by this, whatever makes training quick looks wide, and running "
+        "statistics may "
+        "still lag; a search with --stopping off has none of these faults.",
         region.rule.epoch, study.plan.epochs);
   }
   if (region.rule.measured == Measured::rmse)

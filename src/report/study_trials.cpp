@@ -32,6 +32,10 @@ Columns columns_of(const StudyContents& study) {
   return columns;
 }
 
+std::string seconds_words(double seconds) {
+  return seconds < 10 ? fmt::format("{:.2f} s", seconds) : shown_time(seconds);
+}
+
 Json trial_row(const StudyContents& study, const Trial& trial, const Columns& columns,
                const StudyMeasure& measure) {
   Json row = {fmt::format("{}", trial.number)};
@@ -44,7 +48,7 @@ Json trial_row(const StudyContents& study, const Trial& trial, const Columns& co
   if (columns.folds) row.push_back(trial.folds_loss ? shown(*trial.folds_loss) : "–");
   row.push_back(fmt::format("{}", trial.curve.empty() ? 0 : trial.curve.back().epoch));
   row.push_back(state_words(trial.state));
-  row.push_back(trial.curve.empty() ? "–" : shown_time(trial.curve.back().seconds));
+  row.push_back(trial.curve.empty() ? "–" : seconds_words(trial.curve.back().seconds));
   for (const search::Dimension& dimension : study.plan.dimensions)
     row.push_back(search::text_of(trial, dimension.option));
   return row;
