@@ -10,7 +10,7 @@ cmake --install "$build" --prefix "$work/prefix" --strip >"$work/install.log"
 
 size=$(find "$work/prefix" -type f \( -name 'libztilde.so*' -o -path '*/bin/ztilde' \) -print0 | xargs -0 cat | wc -c)
 echo "library and program: $size bytes"
-[ "$size" -gt 100000 ] && [ "$size" -lt 6800000 ]
+[ "$size" -gt 100000 ] && [ "$size" -lt 7200000 ]
 
 cmake -S "$source/examples" -B "$work/example" -DCMAKE_PREFIX_PATH="$work/prefix" >"$work/configure.log"
 cmake --build "$work/example" >"$work/build.log"

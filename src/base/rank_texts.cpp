@@ -11,8 +11,9 @@ namespace ztilde {
 void RankTexts::until_done(Transport::Ticket ticket, std::size_t rank) const {
   while (!transport_.done(ticket)) {
     if (waited_enough_()) {
-      throw Error(ErrorKind::io, transport_.name(rank) +
-                                     " does not answer; see whether it runs and can be reached, then start anew");
+      throw Error(ErrorKind::io,
+                  transport_.name(rank) +
+                      " does not answer; see whether it runs and can be reached, then start anew");
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }

@@ -52,10 +52,10 @@ TEST(Text, did_you_mean_offers_near_names_or_lists_known_ones) {
   EXPECT_EQ(did_you_mean("nothing", Names{"relu"}), "; known is relu");
   EXPECT_EQ(did_you_mean("nothing", Names{"", "relu", ""}), "; known is relu");
   EXPECT_EQ(did_you_mean("nothing", Names{}), "");
-  EXPECT_EQ(did_you_mean("nothing", Names(16, "a")),
-            "; known are a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a");
-  EXPECT_EQ(did_you_mean("nothing", Names(17, "a")),
-            "; known are a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, …");
+  EXPECT_EQ(did_you_mean("nothing", Names(20, "a")),
+            "; known are a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a");
+  EXPECT_EQ(did_you_mean("nothing", Names(21, "a")),
+            "; known are a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, …");
 }
 
 TEST(Text, printable_escapes_what_would_upset_a_terminal) {

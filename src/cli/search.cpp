@@ -149,6 +149,8 @@ int watch(SearchCrew& workers, const SearchArguments& arguments, SearchProgress&
     }
     std::this_thread::sleep_for(kBetweenLooks);
   }
+  if (const auto study = look_at(arguments.study))
+    progress.show(*study);  // a short search is over before a look
   progress.finish();
   if (workers.failure()) throw *workers.failure();
   return interrupt.signal();

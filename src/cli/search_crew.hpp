@@ -1,4 +1,5 @@
-// Who runs the trials of a search: processes of this machine (search_workers.hpp), or ranks (search_ranks.hpp).
+// Who runs the trials of a search: processes of this machine (search_workers.hpp), or ranks
+// (search_ranks.hpp).
 #pragma once
 
 #include <optional>

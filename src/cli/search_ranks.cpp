@@ -40,7 +40,8 @@ void agree_on_search(const RanksHandle& ranks, const search::StudyPlan& plan, co
   ranks.agree(own, [until] { return std::chrono::steady_clock::now() > until; });
 }
 
-Outcome run_search_rank(const RanksHandle& ranks, const OptionTable& table, const SearchArguments& arguments) {
+Outcome run_search_rank(const RanksHandle& ranks, const OptionTable& table,
+                        const SearchArguments& arguments) {
   SearchRows rows;
   const search::StudyPlan plan = plan_search(table, arguments, Messages(true), rows);
   agree_on_search(ranks, plan, arguments.train.input.data);

@@ -20,7 +20,8 @@ std::optional<RanksHandle> search_ranks(const OptionTable& table);
 // Collective: all ranks are about to search the same, or none begins. path: of the rows, as messages call it.
 void agree_on_search(const RanksHandle& ranks, const search::StudyPlan& plan, const std::string& path);
 
-// Threads of a rank: one, unless --threads says otherwise; how many ranks share a machine is the launcher's matter.
+// Threads of a rank: one, unless --threads says otherwise; how many ranks share a machine is the launcher's
+// matter.
 std::size_t rank_threads(const OptionTable& table, const SearchArguments& arguments);
 
 // All that a rank other than 0 does.
@@ -29,7 +30,8 @@ Outcome run_search_rank(const RanksHandle& ranks, const OptionTable& table, cons
 // Of rank 0: answers the others, while a thread of its own runs trials too. rows outlives it.
 class RankWorkers : public SearchCrew {
  public:
-  RankWorkers(const RanksHandle& ranks, const std::string& study, const SearchRows& rows, std::size_t threads);
+  RankWorkers(const RanksHandle& ranks, const std::string& study, const SearchRows& rows,
+              std::size_t threads);
   ~RankWorkers() override;
 
   bool any_runs() override;

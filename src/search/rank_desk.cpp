@@ -24,7 +24,7 @@ namespace {
 using Json = nlohmann::json;
 namespace fs = std::filesystem;
 
-constexpr int kTag = 100;  // of sizes; the next is that of what they are of
+constexpr int kTag = 100;                                   // of sizes; the next is that of what they are of
 constexpr std::uint64_t kLargest = std::uint64_t{1} << 36;  // a checkpoint is within
 
 std::string text_of(const Json& json) {

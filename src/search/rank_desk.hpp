@@ -1,5 +1,5 @@
-// A study shared by ranks (`mpirun`): rank 0 has it, and answers what the workers on other ranks ask. Checkpoints
-// travel with the trials, so that ranks need no disk in common.
+// A study shared by ranks (`mpirun`): rank 0 has it, and answers what the workers on other ranks ask.
+// Checkpoints travel with the trials, so that ranks need no disk in common.
 #pragma once
 
 #include <memory>

@@ -87,7 +87,8 @@ TEST(RankDesk, a_paused_trial_goes_on_from_its_checkpoint_on_any_rank) {
   EXPECT_GE(finished, 1u);
   EXPECT_GE(paused, 1u);
   for (const Trial& trial : study.trials) {
-    const bool kept = std::filesystem::exists(folder / ("study.d/trial-" + std::to_string(trial.number) + ".checkpoint"));
+    const bool kept =
+        std::filesystem::exists(folder / ("study.d/trial-" + std::to_string(trial.number) + ".checkpoint"));
     EXPECT_EQ(kept, trial.state == TrialState::paused) << trial.number;
   }
 }
