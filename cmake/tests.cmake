@@ -100,5 +100,5 @@ if(TARGET ztilde_mpi)
     COMMAND ${PROJECT_SOURCE_DIR}/tests/train_with_ranks.sh $<TARGET_FILE:ztilde_program>)
   add_test(NAME whole.search_with_ranks
     COMMAND ${PROJECT_SOURCE_DIR}/tests/search_with_ranks.sh $<TARGET_FILE:ztilde_program>)
-  set_tests_properties(whole.train_with_ranks whole.search_with_ranks PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77)
+  set_tests_properties(whole.train_with_ranks whole.search_with_ranks PROPERTIES TIMEOUT 900 SKIP_RETURN_CODE 77)
 endif()

@@ -2,18 +2,7 @@
 # A search by ranks that mpirun starts: the study of one process, and every fault in words.
 #   search_with_ranks.sh PROGRAM
 set -euo pipefail
-program=$1
-with_ranks=$(cd "$(dirname "$0")" && pwd)/with_ranks.sh
-command -v mpirun > /dev/null || { echo "skipped: mpirun is missing; install Debian's openmpi-bin"; exit 77; }
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder"
-
-fail() {
-  echo "FAILED: $*"
-  cat ./*.txt 2> /dev/null || true
-  exit 1
-}
+. "$(dirname "$0")/ranks_setup.sh"
 # What came of the trials, without who, when and how fast.
 results() {
   "$program" search show "$1" --json | python3 -c 'import json, sys
@@ -21,12 +10,11 @@ for trial in json.load(sys.stdin)["trials"]:
     print(trial["trial"], trial["state"], trial["loss"], trial["options"])'
 }
 
-awk 'BEGIN { srand(3); print "a,b,c,kind"
-  for (i = 0; i < 600; ++i) { a = rand(); b = rand(); c = rand(); print a "," b "," c "," (a * b > c * c ? "yes" : "no") } }' > rows.csv
+make_rows 600
 search=("$program" search --data rows.csv --lr 1e-3..1e-1:log --hidden 8..32x1..2 --trials 8)
 
 "${search[@]}" --epochs 4 --stopping off --study one > one.txt 2>&1 || fail "one process"
-timeout 100 "$with_ranks" 3 "${search[@]}" --epochs 4 --stopping off --study ranks > ranks.txt 2>&1 || fail "three ranks"
+timeout 200 "$with_ranks" 3 "${search[@]}" --epochs 4 --stopping off --study ranks > ranks.txt 2>&1 || fail "three ranks"
 results one > one.results
 results ranks > ranks.results
 [ "$(wc -l < one.results)" = 8 ] || fail "not all trials"
@@ -34,12 +22,12 @@ cmp one.results ranks.results || fail "three ranks come to another study"
 [ "$(grep -c '^rows ' ranks.txt)" = 1 ] || fail "not one rank alone speaks"
 
 # With halving trials pause, and go on wherever there is time.
-timeout 100 "$with_ranks" 3 "${search[@]}" --epochs 9 --study halving > halving.txt 2>&1 || fail "halving"
+timeout 200 "$with_ranks" 3 "${search[@]}" --epochs 9 --study halving > halving.txt 2>&1 || fail "halving"
 grep -q paused <(results halving) || fail "no trial was stopped early"
 
-timeout 60 "$with_ranks" 2 "${search[@]}" --workers 2 --study refused > workers.txt 2>&1 && fail "--workers under mpirun"
+timeout 200 "$with_ranks" 2 "${search[@]}" --workers 2 --study refused > workers.txt 2>&1 && fail "--workers under mpirun"
 [ "$(grep -c '^error: --workers' workers.txt)" = 1 ] || fail "--workers is not refused once"
-timeout 60 "$with_ranks" 2 sh -c 'exec '"${search[*]}"' --seed $OMPI_COMM_WORLD_RANK --study refused' > seeds.txt 2>&1 && fail "another seed"
+timeout 200 "$with_ranks" 2 sh -c 'exec '"${search[*]}"' --seed $OMPI_COMM_WORLD_RANK --study refused' > seeds.txt 2>&1 && fail "another seed"
 grep -q 'error: rank 1 (.*) differs from rank 0 in --seed' seeds.txt || fail "the other seed is not named"
 [ ! -e refused ] || fail "a search that does not begin leaves a study"
 echo "search by ranks: all well"

@@ -3,26 +3,14 @@
 # every fault ends all ranks in words.
 #   train_with_ranks.sh PROGRAM
 set -euo pipefail
-program=$1
-with_ranks=$(cd "$(dirname "$0")" && pwd)/with_ranks.sh
-command -v mpirun > /dev/null || { echo "skipped: mpirun is missing; install Debian's openmpi-bin"; exit 77; }
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder"
+. "$(dirname "$0")/ranks_setup.sh"
 
-fail() {
-  echo "FAILED: $*"
-  cat ./*.txt 2> /dev/null || true
-  exit 1
-}
-
-awk 'BEGIN { srand(3); print "a,b,c,kind"
-  for (i = 0; i < 900; ++i) { a = rand(); b = rand(); c = rand(); print a "," b "," c "," (a * b > c * c ? "yes" : "no") } }' > rows.csv
+make_rows 900
 sed '5s/^[^,]*/0.5/' rows.csv > other.csv
 train=("$program" train --data rows.csv --hidden 40,24 --batch 128 --threads 1)
 
 for ranks in 1 2 3 4; do
-  timeout 60 "$with_ranks" "$ranks" "${train[@]}" --epochs 4 --out "$ranks.ztilde" > "$ranks.txt" 2>&1 || fail "$ranks ranks"
+  timeout 200 "$with_ranks" "$ranks" "${train[@]}" --epochs 4 --out "$ranks.ztilde" > "$ranks.txt" 2>&1 || fail "$ranks ranks"
   cmp 1.ztilde "$ranks.ztilde" || fail "$ranks ranks give another model than one"
   [ "$(grep -c '^saved ' "$ranks.txt")" = 1 ] || fail "not one rank alone speaks"
 done
@@ -37,15 +25,15 @@ last_rank() {
 }
 
 # Killed in the middle, it goes on with another number of ranks, to the bytes of an unbroken run.
-long=(--epochs 300 --checkpoint run.ckpt)
-timeout 60 "$with_ranks" 1 "${train[@]}" --epochs 300 --out whole.ztilde > whole.txt 2>&1 || fail "one rank"
-(timeout 60 "$with_ranks" 2 "${train[@]}" "${long[@]}" --checkpoint-every 1 --out broken.ztilde > killed.txt 2>&1 && echo 0 > killed.code || echo 1 > killed.code) &
+long=(--epochs 150 --checkpoint run.ckpt)
+timeout 200 "$with_ranks" 1 "${train[@]}" --epochs 150 --out whole.ztilde > whole.txt 2>&1 || fail "one rank"
+(timeout 200 "$with_ranks" 2 "${train[@]}" "${long[@]}" --checkpoint-every 1 --out broken.ztilde > killed.txt 2>&1 && echo 0 > killed.code || echo 1 > killed.code) &
 wait_for run.ckpt
 kill -9 "$(last_rank broken.ztilde)"
 wait
 [ "$(cat killed.code)" != 0 ] || fail "a killed rank is no failure"
 [ ! -e broken.ztilde ] || fail "a broken run left a model"
-timeout 60 "$with_ranks" 3 "${train[@]}" "${long[@]}" --resume --out broken.ztilde > resumed.txt 2>&1 || fail "going on"
+timeout 200 "$with_ranks" 3 "${train[@]}" "${long[@]}" --resume --out broken.ztilde > resumed.txt 2>&1 || fail "going on"
 cmp broken.ztilde whole.ztilde || fail "going on with three ranks gives another model"
 
 # Rows or options that differ on one rank.
@@ -58,14 +46,14 @@ if [ "$OMPI_COMM_WORLD_RANK" = "$rank" ]; then exec "$@" "$option" "$value"; fi
 exec "$@"
 END
 chmod +x differs.sh
-timeout 60 "$with_ranks" 2 ./differs.sh 1 --lr 0.5 "${train[@]}" --epochs 1 --out differs.ztilde > lr.txt 2>&1 && fail "other options are no failure"
+timeout 200 "$with_ranks" 2 ./differs.sh 1 --lr 0.5 "${train[@]}" --epochs 1 --out differs.ztilde > lr.txt 2>&1 && fail "other options are no failure"
 grep -q 'error: rank 1 (.*) differs from rank 0 in --lr' lr.txt || fail "the other option is not named"
 [ "$(grep -c '^error' lr.txt)" = 1 ] || fail "not one line"
-timeout 60 "$with_ranks" 2 sh -c 'if [ $OMPI_COMM_WORLD_RANK = 1 ]; then cp other.csv mine1.csv; else cp rows.csv mine0.csv; fi; exec '"$program"' train --data mine$OMPI_COMM_WORLD_RANK.csv --epochs 1 --out differs.ztilde' > rows.txt 2>&1 && fail "other rows are no failure"
+timeout 200 "$with_ranks" 2 sh -c 'if [ $OMPI_COMM_WORLD_RANK = 1 ]; then cp other.csv mine1.csv; else cp rows.csv mine0.csv; fi; exec '"$program"' train --data mine$OMPI_COMM_WORLD_RANK.csv --epochs 1 --out differs.ztilde' > rows.txt 2>&1 && fail "other rows are no failure"
 grep -q 'error: rank 1 (.*) has other rows' rows.txt || fail "the other rows are not named"
 
 # A rank that stops answering.
-(timeout 60 "$with_ranks" 2 "${train[@]}" --epochs 4000 --timeout 2 --checkpoint stop.ckpt --checkpoint-every 1 --out stopped.ztilde > stop.txt 2>&1 && echo 0 > stop.code || echo 1 > stop.code) &
+(timeout 200 "$with_ranks" 2 "${train[@]}" --epochs 4000 --timeout 2 --checkpoint stop.ckpt --checkpoint-every 1 --out stopped.ztilde > stop.txt 2>&1 && echo 0 > stop.code || echo 1 > stop.code) &
 wait_for stop.ckpt
 kill -STOP "$(last_rank stopped.ztilde)"
 wait

@@ -20,11 +20,7 @@ constexpr const char* kEraseLine = "\r\x1b[K";
 // negative where nobody knows.
 std::string progress_line(const HistoryPoint& point, const HistoryPoint& valid, std::size_t epochs,
                           FoldNumber fold, double seconds_left, std::size_t width) {
-  struct Part {
-    std::string text;
-    int rank;  // the parts of the highest rank go first where the line is too narrow
-  };
-  std::vector<Part> parts;
+  std::vector<LinePart> parts;
   if (fold.folds > 1) parts.push_back({fmt::format("fold {}/{}", fold.fold, fold.folds), 0});
   parts.push_back({fmt::format("epoch {}/{}", with_commas(point.epoch), with_commas(epochs)), 0});
   parts.push_back({fmt::format("loss {}", shown(point.train_loss)), 1});
@@ -36,17 +32,23 @@ std::string progress_line(const HistoryPoint& point, const HistoryPoint& valid, 
       {fmt::format("{} rows/s", with_commas(static_cast<std::uint64_t>(std::llround(point.rows_per_second)))),
        5});
   if (seconds_left >= 0) parts.push_back({shown_time(seconds_left) + " left", 3});
-  for (int most = 5; most >= 0; --most) {
+  return fitted(parts, width);
+}
+
+}  // namespace
+
+std::string fitted(const std::vector<LinePart>& parts, std::size_t width) {
+  int most = 0;
+  for (const LinePart& part : parts) most = std::max(most, part.rank);
+  for (; most >= 0; --most) {
     std::string line;
-    for (const Part& part : parts) {
+    for (const LinePart& part : parts) {
       if (part.rank <= most) line += (line.empty() ? "" : "  ") + part.text;
     }
     if (line.size() <= width) return line;
   }
   return parts[0].text.substr(0, width);
 }
-
-}  // namespace
 
 void add_progress_option(OptionTable& table, ProgressStyle& style, std::string help) {
   table.choice("--progress", style,

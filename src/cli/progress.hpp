@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "cli/options.hpp"
 #include "ztilde/train.hpp"
@@ -12,6 +13,13 @@ namespace ztilde::cli {
 
 enum class ProgressStyle { automatic, always, never };
 void add_progress_option(OptionTable& table, ProgressStyle& style, std::string help);
+
+// A part of a line; those of the highest rank go first where it is too narrow, and 0 stays.
+struct LinePart {
+  std::string text;
+  int rank = 0;
+};
+std::string fitted(const std::vector<LinePart>& parts, std::size_t width);
 
 // Which of several trainings this is, from 1.
 struct FoldNumber {

@@ -94,7 +94,8 @@ void list_search(OptionTable& table, SearchArguments& arguments) {
   table.whole("--workers", "N", arguments.workers, {.least = 1, .most = kMostWorkers},
               "processes that run a trial each, on the cores divided by N unless --threads says otherwise");
   table.choice("--stopping", arguments.stops_early, {{"halving", true}, {"off", false}},
-               "of three trials that come to some epoch (the third at least, a ninth and a third of all) only the best goes on");
+               "of three trials that come to some epoch (the third at least, a ninth and a third of all) "
+               "only the best goes on");
 }
 
 void refuse_what_trials_lack(OptionTable& table) {

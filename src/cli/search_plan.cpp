@@ -100,9 +100,9 @@ std::vector<search::Dimension> usual_dimensions(const search::OptionTexts& fixed
   return dimensions;
 }
 
-// A ninth and a third of all epochs, but not before the third epoch: until then losses show how quickly a trial
-// begins, by small batches first of all, whose running statistics settle sooner (docs/search.md has what that
-// cost). Past half of all epochs nothing is saved.
+// A ninth and a third of all epochs, but not before the third epoch: until then losses show how quickly a
+// trial begins, by small batches first of all, whose running statistics settle sooner (docs/search.md has
+// what that cost). Past half of all epochs nothing is saved.
 std::vector<std::size_t> rungs_for(std::size_t epochs) {
   constexpr std::size_t kLeastEpochs = 3;
   const std::size_t least = std::max(epochs / (kReduction * kReduction), kLeastEpochs);

@@ -17,22 +17,6 @@ constexpr double kSecondsBetweenLines = 10;
 constexpr std::size_t kPipedWidth = 200;
 constexpr const char* kEraseLine = "\r\x1b[K";
 
-struct Part {
-  std::string text;
-  int rank;  // the parts of the highest rank go first where the line is too narrow
-};
-
-std::string joined(const std::vector<Part>& parts, std::size_t width) {
-  for (int most = 4; most >= 0; --most) {
-    std::string line;
-    for (const Part& part : parts) {
-      if (part.rank <= most) line += (line.empty() ? "" : "  ") + part.text;
-    }
-    if (line.size() <= width) return line;
-  }
-  return parts[0].text.substr(0, width);
-}
-
 }  // namespace
 
 double epochs_done(const search::StudyContents& study) {
@@ -89,7 +73,7 @@ std::string SearchProgress::line_of(const search::StudyContents& study, std::siz
   const TrialCounts counts = count_trials(study);
   std::string trials = fmt::format("trials {}", with_commas(counts.ended()));
   if (study.trials_asked > 0) trials += "/" + with_commas(study.trials_asked);
-  std::vector<Part> parts = {{trials, 0}};
+  std::vector<LinePart> parts = {{trials, 0}};
   if (counts.running > 0) parts.push_back({fmt::format("{} running", counts.running), 4});
   if (counts.paused > 0) parts.push_back({fmt::format("{} stopped early", counts.paused), 3});
   if (counts.diverged > 0) parts.push_back({fmt::format("{} diverged", counts.diverged), 4});
@@ -98,7 +82,7 @@ std::string SearchProgress::line_of(const search::StudyContents& study, std::siz
     parts.push_back({fmt::format("(trial {})", *best), 3});
   }
   if (const double left = seconds_left(study); left >= 0) parts.push_back({shown_time(left) + " left", 2});
-  return joined(parts, width);
+  return fitted(parts, width);
 }
 
 void SearchProgress::draw(const std::string& line) {
