@@ -68,12 +68,12 @@ TEST(Ranks, with_statistics_of_their_own_train_as_ghost_groups_do) {
   options.batch = 128;
   options.dropout = 0;
   options.epochs = 1;
+  const TrainResult together = train_on(1, options).front();
   options.synchronised_statistics = false;
   const std::vector<TrainResult> apart = train_on(2, options);
   EXPECT_EQ(apart[0].model.parameters, apart[1].model.parameters);
   EXPECT_EQ(apart[0].model.statistics, apart[1].model.statistics);
   options.synchronised_statistics = true;
-  const TrainResult together = train_on(2, options).front();
   options.ghost = 64;
   const TrainResult ghost = train_on(2, options).front();
   const auto distance = [&](const TrainResult& other) {
