@@ -359,6 +359,11 @@ void add_parts(const BatchProducts& products, BlockSums& sums, std::vector<Share
   arrays.push_back(by_block(products, sums.shift.data(), sums.channels));
 }
 
+void add_parts(const BatchProducts& products, RowWeights& weights, std::vector<SharedBytes>& arrays) {
+  arrays.push_back(by_block(products, weights.of_block.data(), 1));
+  arrays.push_back(by_block(products, weights.squares_of_block.data(), 1));
+}
+
 }  // namespace
 
 void BatchForward::share(const BatchProducts& batch_products, std::initializer_list<BlockSums*> all_sums) {
@@ -375,8 +380,9 @@ void BatchForward::share(const BatchProducts& batch_products, std::span<double> 
 
 void BatchForward::share_weights(const BatchProducts& batch_products) {
   if (!weights_.used || !exchange() || exchange()->count() == 1) return;
-  exchange()->gather({by_block(batch_products, weights_.of_block.data(), 1),
-                      by_block(batch_products, weights_.squares_of_block.data(), 1)});
+  std::vector<SharedBytes> arrays;
+  add_parts(batch_products, weights_, arrays);
+  exchange()->gather(std::move(arrays));
 }
 
 PartRange BatchForward::normed_blocks(const BatchProducts& batch_products) const {
@@ -384,12 +390,13 @@ PartRange BatchForward::normed_blocks(const BatchProducts& batch_products) const
   return batch_products.blocks_of(batch_products.lanes_of(batch_products.share.rank));
 }
 
-void BatchForward::share_all_sums(const BatchProducts& batch_products) {
-  share_weights(batch_products);
+void BatchForward::share_apart(const BatchProducts& batch_products, std::vector<BlockSums>& bias_sums,
+                               std::vector<SharedBytes> further) {
+  for (std::vector<BlockSums>* const of_stages : {&sums, &bias_sums})
+    for (BlockSums& each : *of_stages) add_parts(batch_products, each, further);
+  if (weights_.used) add_parts(batch_products, weights_, further);
+  exchange()->gather(std::move(further));
   if (weights_.used) weights_.sum_all(batch_products.blocks);
-  std::vector<SharedBytes> arrays;
-  for (BlockSums& each : sums) add_parts(batch_products, each, arrays);
-  exchange()->gather(std::move(arrays));
   of_all.resize(stages_.size());
   for (std::size_t s = 0; s < stages_.size(); ++s) {
     if (!stages_[s].sums || norms[s].known) continue;

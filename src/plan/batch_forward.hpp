@@ -101,9 +101,10 @@ class BatchForward {
   // For a barrier: every rank's part of these, of a batch. Nothing where there is one process.
   void share(const BatchProducts& products, std::initializer_list<BlockSums*> sums);
   void share(const BatchProducts& products, std::span<double> of_blocks);
-  // With ranks that are apart, for the last barrier of a step: the sums of all stages of all ranks, and
-  // `of_all`, the statistics of all rows of the batch, by stage.
-  void share_all_sums(const BatchProducts& products);
+  // With ranks that are apart, for the last barrier of a step: the sums of all stages of all ranks and
+  // `further` arrays, at once, and `of_all`, the statistics of all rows of the batch, by stage.
+  void share_apart(const BatchProducts& products, std::vector<BlockSums>& bias_sums,
+                   std::vector<SharedBytes> further);
   // Whether z of stage s and the gradient with respect to it, which are read when the caches have long
   // forgotten them, are written past the caches: a plain store would first read what it overwrites.
   bool moves(std::size_t s) const;

@@ -107,8 +107,7 @@ INSTANTIATE_TEST_SUITE_P(RankPlan, RankPlanOf, testing::ValuesIn(testing_network
 TEST(RankPlan, ranks_that_are_apart_are_two_batches_with_one_gradient) {
   const Network network = dense_network({.inputs = 5, .outputs = 3, .hidden = {7, 6}});
   for (const bool weighted : {false, true}) {
-    const std::vector<Found> together =
-        find_on_ranks(network, 1, 1, weighted);  // oneDNN's cache is filled by one
+    const std::vector<Found> together = find_on_ranks(network, 1, 1, weighted);
     const std::vector<Found> apart = find_on_ranks(network, 2, 2, weighted, true);
     EXPECT_EQ(apart[0], apart[1]);
     EXPECT_EQ(apart, find_on_ranks(network, 2, 1, weighted, true));

@@ -143,25 +143,22 @@ void TrainPlan::write_norm_gradient(std::size_t normed, std::span<const double> 
 
 void TrainPlan::share_apart(const BatchProducts& products) {
   Exchange& exchange = *forward_.exchange();
-  forward_.share_all_sums(products);
   std::vector<SharedBytes> arrays;
   std::vector<std::vector<double>> by_rank(stages().size());  // d_gamma, then d_beta, of each rank
   for (std::size_t s = 0; s < stages().size(); ++s) {
     const NormState& norm = forward_.norms[s];
     const std::size_t numbers = 2 * norm.channels;
-    if (numbers > 0) {
-      by_rank[s].resize(exchange.count() * numbers);
-      double* const own = by_rank[s].data() + exchange.rank() * numbers;
-      std::ranges::copy(norm.d_gamma_exact.span(), own);
-      std::ranges::copy(norm.sum_d.span(), own + norm.channels);
-      std::vector<std::size_t> ends;
-      for (std::size_t rank = 0; rank < exchange.count(); ++rank)
-        ends.push_back((rank + 1) * numbers * sizeof(double));
-      arrays.push_back({reinterpret_cast<std::byte*>(by_rank[s].data()), std::move(ends)});
-    }
-    if (stages()[s].bias) forward_.share(products, {&bias_sums_[s]});
+    if (numbers == 0) continue;
+    by_rank[s].resize(exchange.count() * numbers);
+    double* const own = by_rank[s].data() + exchange.rank() * numbers;
+    std::ranges::copy(norm.d_gamma_exact.span(), own);
+    std::ranges::copy(norm.sum_d.span(), own + norm.channels);
+    std::vector<std::size_t> ends;
+    for (std::size_t rank = 0; rank < exchange.count(); ++rank)
+      ends.push_back((rank + 1) * numbers * sizeof(double));
+    arrays.push_back({reinterpret_cast<std::byte*>(by_rank[s].data()), std::move(ends)});
   }
-  exchange.gather(std::move(arrays));
+  forward_.share_apart(products, bias_sums_, std::move(arrays));
   for (std::size_t s = 0; s < stages().size(); ++s) {
     if (stages()[s].bias) merge_column_sums(bias_sums_[s], products.blocks, forward_.tensors[s].d_bias);
     const std::size_t channels = forward_.norms[s].channels;
