@@ -15,6 +15,10 @@
 namespace ztilde {
 namespace {
 
+std::size_t row_bytes(const Dataset& data) {
+  return data.columns * (data.is_bytes() ? sizeof(std::uint8_t) : sizeof(float));
+}
+
 // Some MB at once.
 void read_all(const RowStore& store, std::size_t blocks, std::size_t block_bytes, char* out) {
   constexpr std::size_t kAtOnce = std::size_t{1} << 24;
@@ -38,13 +42,8 @@ void require_training_rows_of_each_class(const Dataset& data, const Split& split
 
 }  // namespace
 
-std::size_t input_bytes(const Dataset& data) {
-  return data.rows * data.columns * (data.is_bytes() ? sizeof(std::uint8_t) : sizeof(float));
-}
-std::size_t block_bytes(const Dataset& data) {
-  return data.store->block_rows() * data.columns *
-         (data.store->is_bytes() ? sizeof(std::uint8_t) : sizeof(float));
-}
+std::size_t input_bytes(const Dataset& data) { return data.rows * row_bytes(data); }
+std::size_t block_bytes(const Dataset& data) { return data.store->block_rows() * row_bytes(data); }
 std::size_t blocks_of(const Dataset& data) {
   return (data.rows + data.store->block_rows() - 1) / data.store->block_rows();
 }

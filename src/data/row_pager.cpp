@@ -3,23 +3,18 @@
 #include <algorithm>
 #include <system_error>
 
+#include "data/on_disk.hpp"
+
 namespace ztilde {
-namespace {
-
-std::size_t row_bytes(const Dataset& data) {
-  return data.columns * (data.store->is_bytes() ? sizeof(std::uint8_t) : sizeof(float));
-}
-
-}  // namespace
 
 RowPager::RowPager(const Dataset& data, std::size_t window_blocks)
     : store_(data.store),
       columns_(data.columns),
       block_rows_(data.store->block_rows()),
-      block_bytes_(block_rows_ * row_bytes(data)),
+      block_bytes_(block_bytes(data)),
       window_blocks_(std::max<std::size_t>(window_blocks, 1)),
-      memory_(data.rows * row_bytes(data)),
-      held_((data.rows + block_rows_ - 1) / block_rows_, 0) {}
+      memory_(input_bytes(data)),
+      held_(blocks_of(data), 0) {}
 
 RowPager::~RowPager() {
   if (reading_.valid()) reading_.wait();
