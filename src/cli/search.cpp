@@ -37,8 +37,8 @@ constexpr double kLooksBetweenReads = 10;  // of the study, unless reading it ta
 
 std::string field(const std::string& name, const std::string& text) { return wrapped(name, kIndent, text); }
 
-std::size_t threads_of(const OptionTable& table, const SearchArguments& arguments) {
-  if (search_ranks(table)) return rank_threads(table, arguments);
+std::size_t threads_of(const OptionTable& table, const SearchArguments& arguments, bool as_rank) {
+  if (as_rank) return rank_threads(table, arguments);
   if (table.given("--threads")) return arguments.train.training.threads;
   return std::max<std::size_t>(available_cores() / arguments.workers, 1);
 }
@@ -192,15 +192,15 @@ std::optional<OutputLock> lock_report(const SearchArguments& arguments) {
   return std::optional<OutputLock>(std::in_place, train.report, train.force || own);
 }
 
-Outcome search_with(const OptionTable& table, const SearchArguments& arguments, const Arguments& given) {
+Outcome search_with(const OptionTable& table, const SearchArguments& arguments, const Arguments& given,
+                    const std::optional<RanksHandle>& ranks) {
   const TrainArguments& train = arguments.train;
   const Messages messages(train.quiet);
   const std::optional<OutputLock> report = lock_report(arguments);
-  const std::size_t threads = threads_of(table, arguments);
+  const std::size_t threads = threads_of(table, arguments, ranks.has_value());
   std::optional<SearchRows> rows(std::in_place);
   const search::StudyPlan plan = plan_search(table, arguments, messages, *rows);
   (void)trial_rows(*rows, plan.seed);  // refuses rows that cannot be split before there is a study
-  const std::optional<RanksHandle> ranks = search_ranks(table);
   if (ranks) agree_on_search(*ranks, plan, train.input.data);
   const bool resumes = begin_study(arguments, plan);
   if (!train.quiet)
@@ -262,7 +262,7 @@ Outcome run_search(const Arguments& given) {
   if (arguments.is_worker) return run_search_worker(table, arguments);
   const std::optional<RanksHandle> ranks = search_ranks(table);
   if (ranks && !ranks->writes()) return run_search_rank(*ranks, table, arguments);
-  return search_with(table, arguments, given);
+  return search_with(table, arguments, given, ranks);
 }
 
 }  // namespace ztilde::cli

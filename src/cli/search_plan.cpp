@@ -111,11 +111,6 @@ std::vector<std::size_t> rungs_for(std::size_t epochs) {
   return rungs;
 }
 
-std::string text_of(const search::OptionTexts& options, const std::string& name) {
-  const auto found = std::ranges::find(options, name, &search::OptionTexts::value_type::first);
-  return found == options.end() ? "" : found->second;
-}
-
 }  // namespace
 
 std::vector<std::string> command_words(const search::OptionTexts& options) {
@@ -184,8 +179,8 @@ void require_same_search(const std::string& path, const search::StudyPlan& kept,
   if (kept.data_fingerprint == given.data_fingerprint) {
     given.data_words = kept.data_words;
     for (auto& [name, text] : given.fixed) {
-      const bool is_path = text.starts_with('/') && text_of(kept.fixed, name).starts_with('/');
-      if (is_path) text = text_of(kept.fixed, name);
+      const bool is_path = text.starts_with('/') && search::text_of(kept.fixed, name).starts_with('/');
+      if (is_path) text = search::text_of(kept.fixed, name);
     }
   }
   search::require_same_plan(path, kept, given);

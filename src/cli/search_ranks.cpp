@@ -45,7 +45,6 @@ Outcome run_search_rank(const RanksHandle& ranks, const OptionTable& table,
   SearchRows rows;
   const search::StudyPlan plan = plan_search(table, arguments, Messages(true), rows);
   agree_on_search(ranks, plan, arguments.train.input.data);
-  // Not before rank 0 has the study, whose own plan and split are what counts.
   search::RankDesk desk(ranks.transport(), plan);
   const Interrupt interrupt;
   search::WorkOptions options;

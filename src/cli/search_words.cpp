@@ -87,16 +87,10 @@ void widen(std::vector<std::size_t>& widths, const Cells& cells) {
   for (std::size_t i = 0; i < cells.size(); ++i) widths[i] = std::max(widths[i], columns_of(cells[i]));
 }
 
-std::string text_of(const search::OptionTexts& options, const std::string& name) {
-  const auto found = std::ranges::find(options, name, &search::OptionTexts::value_type::first);
-  return found == options.end() ? "" : found->second;
-}
-
-// A number as short as it can be read; anything else as it is.
 Cells option_cells(const StudyContents& study, const Trial& trial) {
   Cells cells;
   for (const search::Dimension& dimension : study.plan.dimensions)
-    cells.push_back(text_of(trial.options, dimension.option));
+    cells.push_back(search::text_of(trial.options, dimension.option));
   return cells;
 }
 

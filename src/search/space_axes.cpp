@@ -70,10 +70,7 @@ std::vector<SpaceAxis> axes_of(const StudyPlan& plan) {
   return axes;
 }
 
-std::string text_of(const Trial& trial, const std::string& option) {
-  const auto found = std::ranges::find(trial.options, option, &OptionTexts::value_type::first);
-  return found == trial.options.end() ? "" : found->second;
-}
+std::string text_of(const Trial& trial, const std::string& option) { return text_of(trial.options, option); }
 
 std::optional<double> place_on(const SpaceAxis& axis, const Trial& trial) {
   const std::string text = text_of(trial, axis.option);

@@ -27,7 +27,7 @@ OptionTexts searched(const StudyPlan& plan) {
 }
 
 // What stands beside `option`: its value, or its range.
-std::string text_of(const OptionTexts& options, const std::string& option) {
+std::string words_of(const OptionTexts& options, const std::string& option) {
   const auto found = std::ranges::find(options, option, &OptionTexts::value_type::first);
   return found == std::ranges::end(options) ? "not given" : found->second;
 }
@@ -39,7 +39,7 @@ void compare_options(std::vector<std::string>& words, OptionTexts kept, OptionTe
   for (const auto& [option, text] : names) {
     if (std::ranges::find(seen, option) != seen.end()) continue;
     seen.push_back(option);
-    compare(words, option, text_of(kept, option), text_of(given, option));
+    compare(words, option, words_of(kept, option), words_of(given, option));
   }
 }
 

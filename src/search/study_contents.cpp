@@ -1,8 +1,14 @@
 #include "search/study_contents.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace ztilde::search {
+
+std::string text_of(const OptionTexts& options, const std::string& option) {
+  const auto found = std::ranges::find(options, option, &OptionTexts::value_type::first);
+  return found == options.end() ? "" : found->second;
+}
 
 std::optional<std::size_t> best_trial(const StudyContents& study) {
   std::optional<std::size_t> best;

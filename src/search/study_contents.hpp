@@ -16,6 +16,9 @@ namespace ztilde::search {
 // it.
 using OptionTexts = std::vector<std::pair<std::string, std::string>>;
 
+// The text of an option, "" where it is none of them.
+std::string text_of(const OptionTexts& options, const std::string& option);
+
 enum class DimensionKind {
   real,         // between least and most, evenly
   logarithmic,  // the same, evenly by its logarithm
