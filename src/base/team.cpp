@@ -25,7 +25,7 @@ std::size_t available_cores() {
 struct Team::Pool {
   explicit Pool(std::size_t workers) : barrier(workers) {
     threads.reserve(workers - 1);
-    // A signal goes to any thread that takes it: only the caller's decides what may be interrupted.
+    // Only the caller's thread decides what may be interrupted, and where a handler finds a stack.
     const HeldBackSignals held_back;
     try {
       for (std::size_t index = 1; index < workers; ++index) {

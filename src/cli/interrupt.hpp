@@ -2,6 +2,11 @@
 // brought to an end and saved; the second one ends the program at once. One at a time.
 #pragma once
 
+#include <signal.h>
+
+#include <cstddef>
+#include <memory>
+
 namespace ztilde::cli {
 
 class Interrupt {
@@ -13,6 +18,10 @@ class Interrupt {
 
   // The signal that arrived, 0 for none. The program's exit code is 128 + signal.
   int signal() const;
+
+ private:
+  std::unique_ptr<std::byte[]> stack_;
+  stack_t stack_before_;
 };
 
 }  // namespace ztilde::cli

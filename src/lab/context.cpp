@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/held_back_signals.hpp"
 #include "base/team.hpp"
 
 namespace ztilde::lab {
@@ -57,7 +58,10 @@ void Context::parallel(double share, std::size_t trials, const std::function<voi
     }
   };
   std::vector<std::jthread> helpers;
-  for (std::size_t i = 1; i < std::min(threads, trials); ++i) helpers.emplace_back(work);
+  {
+    const HeldBackSignals held_back;
+    for (std::size_t i = 1; i < std::min(threads, trials); ++i) helpers.emplace_back(work);
+  }
   work();
   helpers.clear();
   if (!state_->failed.exchange(false)) return;
