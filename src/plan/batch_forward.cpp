@@ -351,6 +351,16 @@ SharedBytes by_block(const BatchProducts& products, Number* data, std::size_t st
   return array;
 }
 
+// Rows of the batch, of which every rank has those of its own blocks.
+SharedBytes by_row(const BatchProducts& products, View rows) {
+  SharedBytes array{reinterpret_cast<std::byte*>(rows.data), {}};
+  for (std::size_t rank = 0; rank < products.share.ranks; ++rank) {
+    const std::size_t before = products.rows_before(products.blocks_of(products.lanes_of(rank)).end);
+    array.ends.push_back(before * rows.row_stride * sizeof(float));
+  }
+  return array;
+}
+
 void add_parts(const BatchProducts& products, BlockSums& sums, std::vector<SharedBytes>& arrays) {
   if (sums.channels == 0) return;
   arrays.push_back(by_block(products, sums.sum.data(), sums.channels));
@@ -366,11 +376,13 @@ void add_parts(const BatchProducts& products, RowWeights& weights, std::vector<S
 
 }  // namespace
 
-void BatchForward::share(const BatchProducts& batch_products, std::initializer_list<BlockSums*> all_sums) {
+void BatchForward::share(const BatchProducts& batch_products, const std::vector<BlockSums*>& all_sums,
+                         View of_rows) {
   if (!exchange() || exchange()->count() == 1) return;
   std::vector<SharedBytes> arrays;
   for (BlockSums* each : all_sums) add_parts(batch_products, *each, arrays);
-  exchange()->gather(std::move(arrays));
+  if (of_rows.data) arrays.push_back(by_row(batch_products, of_rows));
+  if (!arrays.empty()) exchange()->gather(std::move(arrays));
 }
 
 void BatchForward::share(const BatchProducts& batch_products, std::span<double> of_blocks) {

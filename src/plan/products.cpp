@@ -112,7 +112,7 @@ std::vector<Slice> cut_into_slices(std::size_t channels) {
   std::vector<Slice> slices;
   for (std::size_t i = 0; i < cut.parts; ++i) {
     const std::size_t first = cut.first(i) * unit;
-    slices.push_back({first, std::min(cut.size(i) * unit, channels - first), nullptr});
+    slices.push_back({first, std::min(cut.size(i) * unit, channels - first)});
   }
   return slices;
 }
@@ -127,6 +127,18 @@ Cut cut_into_lanes(const std::vector<Stage>& stages, const Cut& blocks) {
   constexpr std::size_t kLaneBytes = 64 * 1024 * 1024, kLeast = 4, kMost = 16;
   const std::size_t lanes = std::clamp(kLaneBytes / (sizeof(float) * weights), kLeast, kMost);
   return {blocks.parts, std::min(blocks.parts, lanes)};
+}
+
+// Of the numbers of a convolution's weight gradient: whole cache lines, few enough that a sum on its way stays
+// in the nearest cache.
+std::vector<Slice> cut_lanes_into_slices(std::size_t floats) {
+  constexpr std::size_t kFloats = 4096;
+  std::vector<Slice> slices;
+  for (std::size_t first = 0; first < floats; first += kFloats) {
+    const std::size_t count = std::min(kFloats, floats - first);
+    slices.push_back({.offset = first, .floats = count});
+  }
+  return slices;
 }
 
 // What a stage of images needs for blocks of each size.
@@ -144,6 +156,9 @@ void prepare_images(ProductCache& cache, const Stage& stage, const Cut& blocks, 
     products.convolve_back.push_back(
         cache.get(convolution_of(stage, ConvolutionKind::input_gradient, images)));
   }
+  if (!backward || !stage.conv_layer) return;
+  products.weight_floats = products.convolve_weight.front()->packed_floats();
+  products.weight_gradient = cut_lanes_into_slices(products.weight_floats);
 }
 
 }  // namespace
@@ -170,7 +185,12 @@ BatchProducts prepare_products(ProductCache& cache, const std::vector<Stage>& st
   products.rows = rows;
   products.blocks = cut_into_blocks(stages, rows);
   products.lanes = cut_into_lanes(stages, products.blocks);
-  for (std::size_t rank = 0; share && rank < share->ranks; ++rank)
+  for (std::size_t lane = 0; lane < products.lanes.parts; ++lane) {
+    const auto [first, end] = products.rows_of_lane(lane);
+    if (std::ranges::find(products.lane_rows, end - first) == products.lane_rows.end())
+      products.lane_rows.push_back(end - first);
+  }
+  for (std::size_t rank = 0; rank < products.share.ranks; ++rank)
     whole_nodes({0, products.lanes.parts}, products.lanes_of(rank), products.nodes.emplace_back());
   products.block_tiles = cut_into_tiles(products, cache.workers(), 0);
   for (auto& of_worker : products.block_tiles) {
@@ -230,11 +250,10 @@ BatchProducts prepare_products(ProductCache& cache, const std::vector<Stage>& st
                           row_stride(stage.outputs), weight_stride});
       };
       if (!share) {
-        slice.product = of_rows(rows, stage.inputs);
+        slice.products = {of_rows(rows, stage.inputs)};
         continue;
       }
-      slice.product = of_rows(products.blocks.largest(), inputs);
-      slice.smaller = of_rows(products.blocks.size(products.blocks.parts - 1), inputs);
+      for (const std::size_t count : products.lane_rows) slice.products.push_back(of_rows(count, inputs));
       slice.offset = floats;
       slice.floats = inputs * outputs;
       floats += slice.floats;

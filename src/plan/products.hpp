@@ -66,15 +66,14 @@ struct Tile {
   std::size_t product = 0;  // which of a stage's products
 };
 
-// What of a weight gradient is one task: some outputs where the stage keeps its source, else some
-// inputs. Cut by their number alone.
+// What of a weight gradient is one task. Of a dense stage: some outputs where the stage keeps its source, else
+// some inputs, cut by their number alone. Of a convolution: some of the numbers of every lane.
 struct Slice {
-  std::size_t first = 0, channels = 0;
-  const kernels::Product* product = nullptr;
-  // With ranks: product is that of the larger blocks, this of the smaller ones, and both put their part of
-  // the gradient without gaps at `offset` of the sum of a lane.
-  const kernels::Product* smaller = nullptr;
-  std::size_t offset = 0, floats = 0;
+  std::size_t first = 0, channels = 0;  // of a dense stage
+  // Of a dense stage: one for all rows; with ranks one for each of BatchProducts::lane_rows, which puts its part
+  // of the gradient without gaps where lanes have theirs.
+  std::vector<const kernels::Product*> products = {};
+  std::size_t offset = 0, floats = 0;  // within a lane
 };
 
 // Which of the ranks that share a batch this is: lanes are dealt to ranks.
@@ -86,7 +85,7 @@ struct StageProducts {
   // By Tile::product. The first stage's input_gradient is that of its table inputs alone.
   std::vector<const kernels::Product*> forward, input_gradient;
   std::vector<Slice> weight_gradient;
-  std::size_t weight_floats = 0;  // with ranks: of all slices
+  std::size_t weight_floats = 0;  // of all slices, where lanes are added up
   // Of a stage of images, by Tile::product; no input gradient where it reads the network's rows.
   std::vector<const kernels::Convolution*> convolve, convolve_back, convolve_weight;
   std::vector<kernels::Pooling> pool;
@@ -112,8 +111,9 @@ struct BatchProducts {
   // Neighbouring blocks whose convolutions' weight gradients are added up in one place: of blocks, by the
   // network alone. A worker has whole lanes. Without convolutions a lane is a block.
   Cut lanes;
+  std::vector<std::size_t> lane_rows;  // how many a lane may have
   RankShare share;
-  std::vector<std::vector<LaneRange>> nodes;   // with ranks, by rank: whole_nodes of its lanes
+  std::vector<std::vector<LaneRange>> nodes;   // by rank: whole_nodes of its lanes
   std::vector<std::vector<Tile>> tiles;        // by worker, of stages of rows
   std::vector<std::vector<Tile>> block_tiles;  // by worker, of stages of images
   std::vector<StageProducts> stages;
@@ -134,6 +134,13 @@ struct BatchProducts {
     };
     return {begin(range.first), begin(range.end)};
   }
+  std::size_t rows_before(std::size_t block) const {  // or before the end
+    return block == blocks.parts ? rows : blocks.first(block);
+  }
+  PartRange rows_of_lane(std::size_t lane) const {
+    const PartRange of_lane = blocks_of({lane, lane + 1});
+    return {rows_before(of_lane.first), rows_before(of_lane.end)};
+  }
   std::size_t lane_of(std::size_t block) const {
     std::size_t lane = block * lanes.parts / blocks.parts;
     while (lanes.first(lane) + lanes.size(lane) <= block) ++lane;
@@ -144,8 +151,8 @@ struct BatchProducts {
   std::size_t largest_slice() const;  // channels
 };
 
-// order: null without a backward pass. share: null where there is one process, whose weight gradients need no
-// lanes.
+// order: null without a backward pass. share: null where there is one process, whose dense stages' weight
+// gradients need no lanes.
 BatchProducts prepare_products(ProductCache& cache, const std::vector<Stage>& stages, std::size_t rows,
                                const BackwardOrder* order, const RankShare* share = nullptr);
 

@@ -30,7 +30,7 @@ TrainPlan::TrainPlan(const Network& network, const std::vector<std::size_t>& bat
   if (stages[0].dense_layer)
     table_weight_ = AlignedBuffer<float>(stages[0].outputs * stages[0].table_inputs());
   if (!is_chain_of_rows(stages)) make_block_gradients(batch_sizes, workers);
-  if (ranks.exchange) prepare_lanes(batch_sizes, workers);
+  prepare_lanes(batch_sizes, workers);
 
   const std::vector<StatisticSlot> slots = statistic_slots(network);
   for (std::size_t i = 0; i < slots.size(); ++i) {
@@ -173,25 +173,17 @@ std::optional<Fault> TrainPlan::first_fault(std::size_t rows) const {
 }
 
 void TrainPlan::prepare_lanes(const std::vector<std::size_t>& batch_sizes, std::size_t workers) {
-  if (!is_chain_of_rows(stages()))
-    throw Error(ErrorKind::data,
-                "several ranks train dense networks, not images or shortcuts yet; start one process");
-  if (!forward_.encoder().table_slices().empty()) {
-    throw Error(
-        ErrorKind::data,
-        "several ranks cannot train tables of categories yet; give a larger --one-hot, or start one process");
-  }
-  const std::size_t rank = forward_.exchange()->rank();
   std::size_t nodes = 0, depth = 0, largest = 0;
   for (const std::size_t size : batch_sizes) {
     const BatchProducts& products = forward_.products(size);
-    nodes = std::max(nodes, products.nodes[rank].size());
+    nodes = std::max(nodes, products.nodes[products.share.rank].size());
     depth = std::max(depth, tree_depth(products.lanes.parts));
   }
+  const bool several = forward_.exchange() && forward_.exchange()->count() > 1;
   for (const StageProducts& stage : forward_.products(batch_sizes.front()).stages) {
     for (const Slice& slice : stage.weight_gradient) largest = std::max(largest, slice.floats);
-    stage_lanes_.push_back(
-        {AlignedBuffer<float>(nodes * stage.weight_floats), AlignedBuffer<float>(stage.weight_floats)});
+    stage_lanes_.push_back({AlignedBuffer<float>(nodes * stage.weight_floats),
+                            AlignedBuffer<float>(several ? stage.weight_floats : 0)});
   }
   for (std::size_t w = 0; w < workers; ++w) lane_scratch_.emplace_back((depth + 1) * largest);
 }

@@ -19,8 +19,7 @@ class TrainPlan {
   // parameter_slots(network), read and overwritten. fixed_statistics: the statistics arena, read
   // for Standardise. Allocates everything a step needs. ranks: those that share every batch, and give
   // the same gradients whatever their number where they are not apart; the weight gradients of one process
-  // without ranks are added up otherwise. Throws Error(data) for a network that ranks cannot train: with
-  // images, or with trained tables.
+  // without ranks are added up otherwise.
   TrainPlan(const Network& network, const std::vector<std::size_t>& batch_sizes, std::size_t workers,
             const float* parameters, float* gradients, const double* fixed_statistics, std::uint64_t seed,
             PlanRanks ranks = {});
@@ -109,12 +108,16 @@ class TrainPlan {
   void table_input_gradient(const Worker& worker, const BatchProducts& products, const Tile& tile,
                             const Batch& batch);
   void weight_gradient_slice(const Worker& worker, std::size_t s, const Batch& batch, const Slice& slice);
-  // With ranks: the part of a weight gradient that comes from this rank's lanes, node by node.
+  // Of stages whose lanes are added up, those of all convolutions and with ranks of all: the part of a weight
+  // gradient that comes from this rank's lanes, node by node.
+  bool adds_lanes(std::size_t s) const { return stages()[s].conv_layer || forward_.exchange(); }
   void lane_slice(const Worker& worker, std::size_t s, const Batch& batch, const Slice& slice);
-  // One lane's, to `out`.
+  // One lane's, to `out`: of a dense stage, whose lanes are blocks, made now.
   void lane_product(const Worker& worker, std::size_t s, const Batch& batch, const Slice& slice,
-                    std::size_t block, float* out);
-  // For a barrier: the other ranks' parts of the sums that stages s … end - 1 have made on their way down.
+                    std::size_t lane, float* out);
+  // For a barrier: the other ranks' parts of the sums that stages s … end - 1 have made on their way down, and of
+  // the gradient with respect to what trained tables gave: row by row, for it is a few numbers of each where
+  // the tables may be large.
   void share_sums(std::size_t s, std::size_t end, const BatchProducts& products);
   // For the last barrier of a step of ranks that are apart: all that these have not told each other before,
   // and the gradients that come of it.
@@ -128,9 +131,8 @@ class TrainPlan {
   void go_on_with_sums() {
     if (Exchange* const exchange = forward_.exchange()) exchange->go_on();
   }
+  // The sums over all lanes, in the arena's order. Ends with a barrier.
   void finish_sums(const Worker& worker, const BatchProducts& products);
-  // The lanes of all convolutions' weight gradients, added up and in the arena's order.
-  void merge_lanes(const Worker& worker, const BatchProducts& products);
 
   struct RunningSlot {
     std::size_t stage, slot_index;
@@ -157,7 +159,7 @@ class TrainPlan {
   std::vector<RunningSlot> running_;
   bool going_on_ = false;
 
-  // With ranks. By stage: the sums of this rank's nodes of lanes, and the sum over all lanes.
+  // By stage whose lanes are added up: the sums of this rank's nodes, and with several ranks that of all.
   struct StageLanes {
     AlignedBuffer<float> nodes, total;
   };

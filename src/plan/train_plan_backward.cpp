@@ -24,39 +24,40 @@ void for_blocks(const BatchProducts& products, const Tile& tile, const Visit& vi
 void TrainPlan::run_backward(const Worker& worker, const Batch& batch) {
   const BatchProducts& products = forward_.products(batch.rows);
   Stopwatch& watch = forward_.scratch[worker.index].watch;
-  const auto weight_gradient = [&](std::size_t s) {
-    const std::vector<Slice>& slices = products.stages[s].weight_gradient;
-    slice_queues_[s].take(worker, slices.size(), [&](std::size_t slice) {
-      weight_gradient_slice(worker, s, batch, slices[slice]);
-      go_on_with_sums();
-    });
+  // Stages whose weight gradients are done at the next barrier.
+  PartRange made;
+  const auto weight_gradients = [&](PartRange of) {
+    for (std::size_t s = of.end; s-- > of.first;) {
+      const std::vector<Slice>& slices = products.stages[s].weight_gradient;
+      slice_queues_[s].take(worker, slices.size(), [&](std::size_t slice) {
+        weight_gradient_slice(worker, s, batch, slices[slice]);
+        go_on_with_sums();
+      });
+    }
+    made = of;
   };
-  // The stage whose weight gradient is done at the next barrier.
-  std::optional<std::size_t> made;
   const auto at_barrier = [&] {
-    if (made) begin_sum(*made, products);
-    if (made == 0 && forward_.apart()) share_apart(products);
+    for (std::size_t s = made.end; s-- > made.first;) begin_sum(s, products);
   };
   const auto wait = [&] {
     worker.sync(at_barrier);
-    made.reset();
+    made = {};
     watch.lap(Work::other);
   };
   const BackwardOrder& order = forward_.order();
   watch.lap(Work::other);
-  for (std::size_t top = stages().size(); top > 0;) {
-    // Stages end … s, all of them of images but where end is s.
-    std::size_t s = top - 1;
-    const std::size_t end = top;
+  PartRange last{stages().size(), stages().size()};  // the stages above, whose tiles are done
+  while (last.first > 0) {
+    // Stages end - 1 … s, all of them of images but where there is one.
+    const std::size_t end = last.first;
+    std::size_t s = end - 1;
     while (goes_on_below(s)) --s;
-    top = s;
-    const bool above = end < stages().size() && end != order.finishes_first;
+    const bool above = last.end > end && end != order.finishes_first;
     // The stage above may make its source from z of this one, which is about to be overwritten.
     const bool above_first =
         above && (order.weights_first || (order.keeps_source[s] && !order.keeps_source[end]));
     if (above_first) {
-      weight_gradient(end);
-      made = end;
+      weight_gradients(last);
       wait();
     }
     if (s == 0 && table_weight_.size() > 0) {
@@ -73,8 +74,7 @@ void TrainPlan::run_backward(const Worker& worker, const Batch& batch) {
     if (s > 0 && s == order.finishes_first) {
       for (const Tile& tile : tiles) finish_gradient(worker, s, products, tile);
       wait();
-      weight_gradient(s);
-      made = s;
+      weight_gradients({s, end});
       wait();
       for (const Tile& tile : tiles) {
         go_below(worker, s, products, tile, batch);
@@ -93,10 +93,7 @@ void TrainPlan::run_backward(const Worker& worker, const Batch& batch) {
         go_on_with_sums();
       }
     }
-    if (above && !above_first) {
-      weight_gradient(end);
-      made = end;
-    }
+    if (above && !above_first) weight_gradients(last);
     worker.sync([&] {
       watch.lap(Work::other);
       at_barrier();
@@ -116,20 +113,23 @@ void TrainPlan::run_backward(const Worker& worker, const Batch& batch) {
         watch.lap(Work::normalisation);
       }
     });
-    made.reset();
+    made = {};
     watch.lap(Work::other);
+    last = {s, end};
   }
-  weight_gradient(0);
+  weight_gradients(last);
   const std::span<const TableSlice> tables = forward_.encoder().table_slices();
   const kernels::Affine affine = forward_.input_norm().affine(stages()[0].tables);
   table_queue_.take(worker, tables.size(), [&](std::size_t slice) {
     forward_.encoder().table_gradient(tables[slice], batch, d_tables_.block(0, batch.rows), affine.scale);
     watch.lap(Work::data);
   });
-  made = 0;
-  wait();
-  if (forward_.exchange()) finish_sums(worker, products);
-  if (!lane_gradients_.empty()) merge_lanes(worker, products);
+  worker.sync([&] {
+    at_barrier();
+    if (forward_.apart()) share_apart(products);
+  });
+  watch.lap(Work::other);
+  finish_sums(worker, products);
 }
 
 void TrainPlan::write_norm_gradient(std::size_t normed, std::span<const double> d_gamma,
@@ -172,14 +172,16 @@ void TrainPlan::share_apart(const BatchProducts& products) {
 }
 
 void TrainPlan::share_sums(std::size_t s, std::size_t end, const BatchProducts& products) {
-  if (!forward_.exchange() || forward_.apart()) return;
-  for (std::size_t t = s; t < end; ++t) {
-    if (stages()[t].bias) forward_.share(products, {&bias_sums_[t]});
+  std::vector<BlockSums*> sums;
+  for (std::size_t t = s; t < end && !forward_.apart(); ++t) {
+    if (stages()[t].bias) sums.push_back(&bias_sums_[t]);
   }
   for (const auto& operand : {std::optional(stages()[s].x), stages()[s].shortcut}) {
-    if (operand && operand->norm == StageNorm::batch)
-      forward_.share(products, {&norm_sums_[*operand->stage]});
+    if (operand && operand->norm == StageNorm::batch && !forward_.apart())
+      sums.push_back(&norm_sums_[*operand->stage]);
   }
+  const std::size_t features = s == 0 ? stages()[0].table_inputs() : 0;
+  forward_.share(products, sums, features > 0 ? d_tables_ : View());
 }
 
 bool TrainPlan::goes_on_below(std::size_t s) const {
@@ -362,33 +364,6 @@ void TrainPlan::go_below(const Worker& worker, std::size_t s, const BatchProduct
   if (source.data != kept.data) copy_rows(source, kept);
 }
 
-void TrainPlan::merge_lanes(const Worker& worker, const BatchProducts& products) {
-  Stopwatch& watch = forward_.scratch[worker.index].watch;
-  for (std::size_t s = 0; s < stages().size(); ++s) {
-    if (!stages()[s].conv_layer) continue;
-    // Whole cache lines for each worker, the rest for the last.
-    const std::size_t packed = products.stages[s].convolve_weight.front()->packed_floats();
-    const Cut lines{packed / kFloatsPerLine, worker.count};
-    const std::size_t first = lines.first(worker.index) * kFloatsPerLine;
-    const std::size_t end =
-        worker.index + 1 == worker.count ? packed : first + lines.size(worker.index) * kFloatsPerLine;
-    float* const total = lane_gradients_[s].data() + first;
-    for (std::size_t lane = 1; lane < products.lanes.parts; ++lane) {
-      kernels::add({total + lane * packed, 1, end - first}, {total, 1, end - first});
-    }
-  }
-  watch.lap(Work::products);
-  worker.sync();
-  for (std::size_t s = 0, turn = 0; s < stages().size(); ++s) {
-    if (!stages()[s].conv_layer || turn++ % worker.count != worker.index) continue;
-    products.stages[s].convolve_weight.front()->unpack_gradient(worker.index, lane_gradients_[s].data(),
-                                                                forward_.tensors[s].d_weight);
-  }
-  watch.lap(Work::products);
-  worker.sync();
-  watch.lap(Work::other);
-}
-
 void TrainPlan::table_input_gradient(const Worker& worker, const BatchProducts& products, const Tile& tile,
                                      const Batch& batch) {
   const Stage& stage = stages()[0];
@@ -414,11 +389,11 @@ void TrainPlan::table_input_gradient(const Worker& worker, const BatchProducts& 
 
 void TrainPlan::weight_gradient_slice(const Worker& worker, std::size_t s, const Batch& batch,
                                       const Slice& slice) {
-  if (forward_.exchange()) return lane_slice(worker, s, batch, slice);
+  if (adds_lanes(s)) return lane_slice(worker, s, batch, slice);
   WorkerScratch& mine = forward_.scratch[worker.index];
   const StageTensors& tensors = forward_.tensors[s];
   if (forward_.order().keeps_source[s]) {
-    slice.product->run(worker.index, forward_.z(s, 0, batch.rows).data,
+    slice.products.front()->run(worker.index, forward_.z(s, 0, batch.rows).data,
                        tensors.d_weight + slice.first * stages()[s].inputs, nullptr, d_[s].data + slice.first,
                        mine.product.data());
     mine.watch.lap(Work::products);
@@ -428,17 +403,24 @@ void TrainPlan::weight_gradient_slice(const Worker& worker, std::size_t s, const
   const ConstView source =
       forward_.source(s, batch, 0, batch.rows, slice.first, slice.channels, x.row_stride, x.data, mine);
   if (source.data != x.data) copy_rows(source, x);
-  slice.product->run(worker.index, x.data, tensors.d_weight + slice.first, nullptr, d_[s].data,
+  slice.products.front()->run(worker.index, x.data, tensors.d_weight + slice.first, nullptr, d_[s].data,
                      mine.product.data());
   mine.watch.lap(Work::products);
 }
 
 void TrainPlan::lane_product(const Worker& worker, std::size_t s, const Batch& batch, const Slice& slice,
-                             std::size_t block, float* out) {
+                             std::size_t lane, float* out) {
   WorkerScratch& mine = forward_.scratch[worker.index];
-  const Cut& blocks = forward_.products(batch.rows).blocks;
-  const std::size_t first = blocks.first(block), rows = blocks.size(block);
-  const kernels::Product& product = rows == blocks.largest() ? *slice.product : *slice.smaller;
+  const BatchProducts& products = forward_.products(batch.rows);
+  if (stages()[s].conv_layer) {
+    std::copy_n(lane_gradients_[s].data() + lane * products.stages[s].weight_floats + slice.offset,
+                slice.floats, out);
+    return;
+  }
+  const auto [first, end] = products.rows_of_lane(lane);
+  const std::size_t rows = end - first;
+  const auto of_so_many = std::ranges::find(products.lane_rows, rows) - products.lane_rows.begin();
+  const kernels::Product& product = *slice.products[static_cast<std::size_t>(of_so_many)];
   if (forward_.order().keeps_source[s]) {
     product.run(worker.index, forward_.z(s, first, rows).data, out, nullptr,
                 d_[s].block(first, rows).data + slice.first, mine.product.data());
@@ -490,14 +472,23 @@ void TrainPlan::begin_sum(std::size_t s, const BatchProducts& products) {
 }
 
 void TrainPlan::finish_sums(const Worker& worker, const BatchProducts& products) {
-  worker.sync([&] { forward_.exchange()->finish_sums(); });
   Stopwatch& watch = forward_.scratch[worker.index].watch;
-  watch.lap(Work::other);
-  for (std::size_t s = 0; s < stages().size(); ++s) {
+  if (forward_.exchange()) {
+    worker.sync([&] { forward_.exchange()->finish_sums(); });
+    watch.lap(Work::other);
+  }
+  for (std::size_t s = 0, turn = 0; s < stages().size(); ++s) {
     const Stage& stage = stages()[s];
-    const float* const sum =
-        (forward_.exchange()->count() == 1 ? stage_lanes_[s].nodes : stage_lanes_[s].total).data();
     const std::vector<Slice>& slices = products.stages[s].weight_gradient;
+    if (slices.empty() || !adds_lanes(s)) continue;
+    const StageLanes& lanes = stage_lanes_[s];
+    const float* const sum = (lanes.total.size() > 0 ? lanes.total : lanes.nodes).data();
+    if (stage.conv_layer) {
+      if (turn++ % worker.count == worker.index)
+        products.stages[s].convolve_weight.front()->unpack_gradient(worker.index, sum,
+                                                                    forward_.tensors[s].d_weight);
+      continue;
+    }
     worker.share(slices.size(), [&](std::size_t i) {
       const Slice& slice = slices[i];
       float* const d_weight = forward_.tensors[s].d_weight;
