@@ -15,6 +15,34 @@ for ranks in 1 2 3 4; do
   [ "$(grep -c '^saved ' "$ranks.txt")" = 1 ] || fail "not one rank alone speaks"
 done
 
+# Images through shortcuts, tables of categories that are trained, and folds with a model of all rows after them.
+/usr/bin/python3 - << 'END'
+import random, struct
+random.seed(5)
+images, rows = 300, [random.choice((0, 1)) for _ in range(300)]
+with open("images", "wb") as file:
+    file.write(struct.pack(">IIII", 2051, images, 8, 8))
+    for top in rows:
+        file.write(bytes(random.randrange(100) + (120 if (i < 32) == bool(top) else 0) for i in range(64)))
+with open("labels", "wb") as file:
+    file.write(struct.pack(">II", 2049, images) + bytes(rows))
+END
+awk -F, -v OFS=, 'NR == 1 { print $0, "place" } NR > 1 { print $0, "p" NR * 7 % 60 }' rows.csv > places.csv
+pictures=(--data images --labels labels --net resnet8 --epochs 1)
+places=(--data places.csv --target kind --one-hot 4 --epochs 2)
+folds=(--data rows.csv --folds 3 --epochs 2 --json)
+for kind in pictures places folds; do
+  declare -n options=$kind
+  for ranks in 1 3; do
+    timeout 300 "$with_ranks" "$ranks" "$program" train "${options[@]}" --threads 1 --out "$kind$ranks.ztilde" > "$kind$ranks.txt" 2>&1 || fail "$kind by $ranks ranks"
+  done
+  cmp "${kind}1.ztilde" "${kind}3.ztilde" || fail "$kind: three ranks give another model than one"
+done
+scores() { grep -o '"accuracy":[^,]*' "$1"; }
+[ "$(scores folds1.txt)" = "$(scores folds3.txt)" ] && [ -n "$(scores folds3.txt)" ] || fail "folds: three ranks give other scores than one"
+timeout 300 "$with_ranks" 2 "$program" train "${folds[@]}" > alone.txt 2>&1 || fail "folds alone"
+[ "$(grep -c '"folds"' alone.txt)" = 1 ] || fail "folds: not one rank alone speaks"
+
 wait_for() {
   for _ in $(seq 400); do [ -s "$1" ] && return; sleep 0.02; done
   fail "no $1"

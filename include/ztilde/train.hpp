@@ -121,8 +121,8 @@ struct TrainOptions {
   // Processes that train this model together, each with all rows and the same options: every batch is dealt
   // to them, its statistics and gradients are those of all its rows. The result is the same on any number of
   // ranks, one included, and differs in rounding from that of a process without. Rank 0 alone writes the
-  // checkpoint. Dense networks without trained tables only. A rank that is waited for longer than
-  // rank_timeout seconds ends the others with Error(io), the checkpoint as it was.
+  // checkpoint. A rank that is waited for longer than rank_timeout seconds ends the others with Error(io),
+  // the checkpoint as it was.
   std::shared_ptr<Transport> transport;
   double rank_timeout = 30;
   // False: each rank normalises its part of a batch by statistics of its own, as ghost batch norm does, and

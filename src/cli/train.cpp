@@ -71,7 +71,6 @@ std::optional<RanksHandle> join_ranks(TrainArguments& arguments) {
   if (!ranks && !arguments.training.synchronised_statistics)
     refuse("--sync-statistics off", "is for ranks; start it with mpirun -n N");
   if (!ranks) return ranks;
-  if (arguments.folds > 0) refuse("--folds", "cannot be done by ranks; start it without mpirun");
   if (arguments.training.memory > 0)
     refuse("--memory", "ranks have all rows in memory; leave it out, or start it without mpirun");
   // Not this one's to end: MPI does so when all are done.
@@ -95,9 +94,11 @@ void agree(const RanksHandle& ranks, const OptionTable& table, const TrainArgume
            const Dataset& data, const Dataset* valid) {
   RankIdentity own;
   own.version = ZTILDE_VERSION;
+  own.instructions = instruction_set();
   own.files = shown_path(arguments.input.data);
   const TrainOptions& training = arguments.training;
   own.run = identity_of(data, valid, training.network.value_or(Network()), training);
+  if (arguments.folds > 0) own.run.emplace_back("--folds", table.text_of("--folds"));
   if (arguments.split_seed) own.run.emplace_back("--split-seed", table.text_of("--split-seed"));
   for (const std::string& option : kNetworkOptions) own.run.emplace_back(option, table.text_of(option));
   const auto until = std::chrono::steady_clock::now() + std::chrono::duration<double>(training.rank_timeout);
@@ -108,6 +109,17 @@ void agree(const RanksHandle& ranks, const OptionTable& table, const TrainArgume
 void leave_failure(const RanksHandle& ranks, const Error& error) {
   const bool first_is_gone = std::string_view(error.what()).starts_with(ranks.transport().name(0));
   leave_failure_to(first_is_gone ? 1 : 0, error.kind() == ErrorKind::diverged);
+}
+
+// What `train` gives; where all ranks fail alike, one of them says so.
+template <class Train>
+auto of_ranks(const std::optional<RanksHandle>& ranks, const Train& train) {
+  try {
+    return train();
+  } catch (const Error& error) {
+    if (ranks) leave_failure(*ranks, error);
+    throw;
+  }
 }
 
 // The training with everything that listens to it.
@@ -228,6 +240,7 @@ Outcome run_train(const Arguments& arguments_given) {
   if (!table.parse(arguments_given)) return {table.help()};
   check_train_options(table, arguments);
   if (arguments.folds > 0 && !table.given("--out")) arguments.out.clear();
+  const bool makes_model = !arguments.out.empty();
   const std::optional<RanksHandle> ranks = join_ranks(arguments);
   const bool writes = !ranks || ranks->writes();
   const TrainArguments own_files = files_of(ranks, arguments);
@@ -243,28 +256,23 @@ Outcome run_train(const Arguments& arguments_given) {
   std::optional<Dataset> valid;
   if (!arguments.valid.data.empty()) valid = read_validation_rows(arguments, data, messages);
 
+  if (ranks) agree(*ranks, table, arguments, data, valid ? &*valid : nullptr);
   std::optional<FoldsRun> folds;
   if (arguments.folds > 0) {
-    folds = run_folds(table, arguments, data);
-    if (folds->signal != 0) {
-      messages.say(fmt::format("interrupted after {}", counted(folds->result.folds.size(), "fold")));
-      return {final_words(arguments, data.task, folds, nullptr, nullptr), 128 + folds->signal};
+    folds = of_ranks(ranks, [&] { return run_folds(table, arguments, data); });
+    // Ranks stop together, for a signal that one of them had.
+    const bool stops = ranks ? folds->result.interrupted : folds->signal != 0;
+    if (stops) messages.say(fmt::format("interrupted after {}", counted(folds->result.folds.size(), "fold")));
+    if (stops || !makes_model) {
+      const int code = !stops ? 0 : 128 + (folds->signal != 0 ? folds->signal : SIGTERM);
+      return {writes ? final_words(arguments, data.task, folds, nullptr, nullptr) : "", code};
     }
-    if (arguments.out.empty()) return {final_words(arguments, data.task, folds, nullptr, nullptr)};
     arguments = after_folds(arguments);
     messages.say("\nnow one model on all rows");
   }
 
-  if (ranks) agree(*ranks, table, arguments, data, valid ? &*valid : nullptr);
   Session session(table, arguments, arguments_given, data, recorder);
-  const TrainResult result = [&] {
-    try {
-      return session.run(valid ? &*valid : nullptr);
-    } catch (const Error& error) {
-      if (ranks) leave_failure(*ranks, error);
-      throw;
-    }
-  }();
+  const TrainResult result = of_ranks(ranks, [&] { return session.run(valid ? &*valid : nullptr); });
   if (!writes) return {};
   try {
     save(result.model, arguments.out);

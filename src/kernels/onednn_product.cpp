@@ -140,4 +140,16 @@ void Product::run(std::size_t worker_index, const float* x, const float* weight,
                          worker.arguments.data());
 }
 
+std::string instruction_set() {
+  const auto has = [](dnnl::cpu_isa asked) {
+    const int known = static_cast<int>(dnnl::get_effective_cpu_isa()), bits = static_cast<int>(asked);
+    return (known & bits) == bits;
+  };
+  return has(dnnl::cpu_isa::avx512_core) ? "AVX-512"
+         : has(dnnl::cpu_isa::avx2)      ? "AVX2"
+         : has(dnnl::cpu_isa::avx)       ? "AVX"
+         : has(dnnl::cpu_isa::sse41)     ? "SSE4.1"
+                                         : "no vector instructions";
+}
+
 }  // namespace ztilde::kernels

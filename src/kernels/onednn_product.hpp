@@ -44,4 +44,8 @@ class Product {
   std::unique_ptr<Implementation> implementation_;
 };
 
+// By which of the processor's vector instructions products and convolutions are computed: "AVX-512", "AVX2",
+// … The bits of a result, and how packed weights lie, depend on it.
+std::string instruction_set();
+
 }  // namespace ztilde::kernels

@@ -97,7 +97,8 @@ class BatchForward {
   bool apart() const { return ranks_.apart && ranks_.exchange && ranks_.exchange->count() > 1; }
   // The blocks whose rows share the statistics that this process normalises by.
   PartRange normed_blocks(const BatchProducts& products) const;
-  // For a barrier: every rank's part of these, of a batch, and of rows of it. Nothing where there is one process.
+  // For a barrier: every rank's part of these, of a batch, and of rows of it. Nothing where there is one
+  // process.
   void share(const BatchProducts& products, const std::vector<BlockSums*>& sums, kernels::View of_rows = {});
   void share(const BatchProducts& products, std::span<double> of_blocks);
   // With ranks that are apart, for the last barrier of a step: the sums of all stages of all ranks and

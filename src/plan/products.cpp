@@ -129,8 +129,8 @@ Cut cut_into_lanes(const std::vector<Stage>& stages, const Cut& blocks) {
   return {blocks.parts, std::min(blocks.parts, lanes)};
 }
 
-// Of the numbers of a convolution's weight gradient: whole cache lines, few enough that a sum on its way stays
-// in the nearest cache.
+// Of the numbers of a convolution's weight gradient: whole cache lines, few enough that a sum on its way
+// stays in the nearest cache.
 std::vector<Slice> cut_lanes_into_slices(std::size_t floats) {
   constexpr std::size_t kFloats = 4096;
   std::vector<Slice> slices;

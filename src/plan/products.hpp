@@ -66,12 +66,12 @@ struct Tile {
   std::size_t product = 0;  // which of a stage's products
 };
 
-// What of a weight gradient is one task. Of a dense stage: some outputs where the stage keeps its source, else
-// some inputs, cut by their number alone. Of a convolution: some of the numbers of every lane.
+// What of a weight gradient is one task. Of a dense stage: some outputs where the stage keeps its source,
+// else some inputs, cut by their number alone. Of a convolution: some of the numbers of every lane.
 struct Slice {
   std::size_t first = 0, channels = 0;  // of a dense stage
-  // Of a dense stage: one for all rows; with ranks one for each of BatchProducts::lane_rows, which puts its part
-  // of the gradient without gaps where lanes have theirs.
+  // Of a dense stage: one for all rows; with ranks one for each of BatchProducts::lane_rows, which puts its
+  // part of the gradient without gaps where lanes have theirs.
   std::vector<const kernels::Product*> products = {};
   std::size_t offset = 0, floats = 0;  // within a lane
 };

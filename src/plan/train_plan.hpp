@@ -115,9 +115,9 @@ class TrainPlan {
   // One lane's, to `out`: of a dense stage, whose lanes are blocks, made now.
   void lane_product(const Worker& worker, std::size_t s, const Batch& batch, const Slice& slice,
                     std::size_t lane, float* out);
-  // For a barrier: the other ranks' parts of the sums that stages s … end - 1 have made on their way down, and of
-  // the gradient with respect to what trained tables gave: row by row, for it is a few numbers of each where
-  // the tables may be large.
+  // For a barrier: the other ranks' parts of the sums that stages s … end - 1 have made on their way down,
+  // and of the gradient with respect to what trained tables gave: row by row, for it is a few numbers of each
+  // where the tables may be large.
   void share_sums(std::size_t s, std::size_t end, const BatchProducts& products);
   // For the last barrier of a step of ranks that are apart: all that these have not told each other before,
   // and the gradients that come of it.

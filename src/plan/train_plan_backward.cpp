@@ -394,8 +394,8 @@ void TrainPlan::weight_gradient_slice(const Worker& worker, std::size_t s, const
   const StageTensors& tensors = forward_.tensors[s];
   if (forward_.order().keeps_source[s]) {
     slice.products.front()->run(worker.index, forward_.z(s, 0, batch.rows).data,
-                       tensors.d_weight + slice.first * stages()[s].inputs, nullptr, d_[s].data + slice.first,
-                       mine.product.data());
+                                tensors.d_weight + slice.first * stages()[s].inputs, nullptr,
+                                d_[s].data + slice.first, mine.product.data());
     mine.watch.lap(Work::products);
     return;
   }
@@ -404,7 +404,7 @@ void TrainPlan::weight_gradient_slice(const Worker& worker, std::size_t s, const
       forward_.source(s, batch, 0, batch.rows, slice.first, slice.channels, x.row_stride, x.data, mine);
   if (source.data != x.data) copy_rows(source, x);
   slice.products.front()->run(worker.index, x.data, tensors.d_weight + slice.first, nullptr, d_[s].data,
-                     mine.product.data());
+                              mine.product.data());
   mine.watch.lap(Work::products);
 }
 

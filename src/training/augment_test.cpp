@@ -1,32 +1,13 @@
 // Training on augmented images: the same bits however it runs, and nothing but the steps sees them.
 #include <gtest/gtest.h>
 
-#include <random>
-
 #include "base/test_support.hpp"
+#include "training/test_tables.hpp"
 #include "ztilde/train.hpp"
 #include "ztilde/train_session.hpp"
 
 namespace ztilde {
 namespace {
-
-// Two kinds of images, bright at the top or at the bottom.
-Dataset images(std::size_t rows = 90) {
-  Dataset data;
-  data.rows = rows;
-  data.image_width = 6;
-  data.image_height = 5;
-  data.columns = 30;
-  data.classes = {"bottom", "top"};
-  std::mt19937 random(2);
-  for (std::size_t r = 0; r < rows; ++r) {
-    const bool top = r % 2 == 1;
-    data.targets.push_back(top ? 1 : 0);
-    for (std::size_t i = 0; i < data.columns; ++i)
-      data.bytes.push_back(static_cast<std::uint8_t>(random() % 100 + (top == (i < 12) ? 120 : 0)));
-  }
-  return data;
-}
 
 TrainOptions options() {
   TrainOptions given;

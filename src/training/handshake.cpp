@@ -12,6 +12,7 @@
 
 #include "base/rank_texts.hpp"
 #include "base/text.hpp"
+#include "kernels/onednn_product.hpp"
 #include "ztilde/error.hpp"
 
 namespace ztilde {
@@ -77,6 +78,10 @@ std::string difference(const RankIdentity& own, const RankIdentity& first, const
     return fmt::format("{} is ztilde {}, rank 0 is {}; install the same program everywhere", name,
                        printable(own.version), printable(first.version));
   }
+  if (own.instructions != first.instructions) {
+    return fmt::format("{} computes with {}, rank 0 with {}; start all ranks on processors of one kind", name,
+                       printable(own.instructions), printable(first.instructions));
+  }
   if (const std::string rows = differing_rows(own.run, first.run); !rows.empty()) {
     return fmt::format("{} has other rows than rank 0 in {} (other: {}); give all ranks the same files", name,
                        own.files, rows);
@@ -102,9 +107,12 @@ std::string failure_of(std::span<const RankIdentity> ranks, std::span<const std:
 
 }  // namespace
 
+std::string instruction_set() { return kernels::instruction_set(); }
+
 std::string to_text(const RankIdentity& identity) {
   std::string text;
-  for (const std::string* field : {&identity.version, &identity.files, &identity.failure})
+  for (const std::string* field :
+       {&identity.version, &identity.instructions, &identity.files, &identity.failure})
     add_field(text, *field);
   for (const auto& [name, value] : identity.run) {
     add_field(text, name);
@@ -116,7 +124,7 @@ std::string to_text(const RankIdentity& identity) {
 RankIdentity identity_from_text(const std::string& given) {
   std::string_view text = given;
   RankIdentity identity;
-  for (std::string* field : {&identity.version, &identity.files, &identity.failure})
+  for (std::string* field : {&identity.version, &identity.instructions, &identity.files, &identity.failure})
     *field = take_field(text);
   while (!text.empty()) {
     std::string name = take_field(text);

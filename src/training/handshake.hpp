@@ -13,12 +13,16 @@ namespace ztilde {
 
 struct RankIdentity {
   std::string version;
-  RunIdentity run;      // identity_of() what is about to be trained
-  std::string files;    // where the rows are from, as messages call it: "train.csv"
-  std::string failure;  // why this rank cannot go on, one line; "" where it can
+  std::string instructions = {};  // instruction_set()
+  RunIdentity run;                // identity_of() what is about to be trained
+  std::string files;              // where the rows are from, as messages call it: "train.csv"
+  std::string failure;            // why this rank cannot go on, one line; "" where it can
 
   bool operator==(const RankIdentity&) const = default;
 };
+
+// The processor's vector instructions that this process computes with: "AVX-512".
+std::string instruction_set();
 
 std::string to_text(const RankIdentity& identity);
 // Throws Error(data) where the text is none of the above's.

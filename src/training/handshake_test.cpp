@@ -16,6 +16,7 @@ namespace {
 
 RankIdentity usual() {
   return {.version = "0.1.0",
+          .instructions = "AVX-512",
           .run = {{"the number of rows", "240"},
                   {"the inputs", "#1"},
                   {"the targets", "#2"},
@@ -63,6 +64,14 @@ TEST(Handshake, names_another_version_before_what_follows_from_it) {
   odd.version = "0.0.9";
   odd.run.pop_back();
   EXPECT_EQ(said_of(odd), "rank 2 (b) is ztilde 0.0.9, rank 0 is 0.1.0; install the same program everywhere");
+}
+
+TEST(Handshake, names_processors_of_another_kind) {
+  RankIdentity odd = usual();
+  odd.instructions = "AVX2";
+  EXPECT_EQ(said_of(odd),
+            "rank 2 (b) computes with AVX2, rank 0 with AVX-512; start all ranks on processors of one kind");
+  EXPECT_NE(instruction_set(), "");
 }
 
 TEST(Handshake, a_rank_that_fails_is_named_before_what_differs) {

@@ -24,9 +24,9 @@ TrainOptions options_of(std::size_t ranks) {
   return options;
 }
 
-// Each rank's model; stop_at: rank 1 asks for a stop after so many steps.
-std::vector<TrainResult> train_on(std::size_t ranks, const TrainOptions& given, std::uint64_t stop_at = 0) {
-  const Dataset data = spirals(600);
+// Each rank's model; stop_at: the last rank asks for a stop after so many steps.
+std::vector<TrainResult> train_on(std::size_t ranks, const TrainOptions& given, std::uint64_t stop_at = 0,
+                                  const Dataset& data = spirals(600)) {
   std::vector<TrainResult> results(ranks);
   ThreadRanks shared(ranks);
   std::vector<std::thread> processes;
@@ -58,6 +58,39 @@ TEST(Ranks, train_the_model_of_one_rank_bit_for_bit) {
         EXPECT_EQ(each.valid_loss, one.valid_loss);
       }
     }
+  }
+}
+
+// Images through convolutions, a shortcut and pooling; a table of categories that is trained.
+TEST(Ranks, train_every_kind_of_network_bit_for_bit) {
+  const Conv2d conv{6, 3, 1, 1, false, false};
+  const Activation relu{ActivationKind::relu};
+  TrainOptions of_images = options_of(1);
+  of_images.network = Network{30,
+                              {Standardise{}, conv, BatchNorm{}, relu, conv, BatchNorm{}, Add{3}, relu,
+                               MaxPool{}, Flatten{}, Dense{8, false}, BatchNorm{}, relu, Dense{1}},
+                              6,
+                              5};
+  of_images.augment = {true, 1, 2};
+  of_images.epochs = 3;
+  TrainOptions of_table = options_of(1);
+  of_table.epochs = 30;
+  std::pair<Dataset, TrainOptions> cases[] = {{images(400), of_images}, {categories(600), of_table}};
+  for (auto& [data, options] : cases) {
+    const TrainResult one = train_on(1, options, 0, data).front();
+    EXPECT_GT(one.valid_accuracy, 0.8);
+    for (const std::size_t ranks : {2, 3, 4}) {
+      options.threads = ranks % 2 + 1;
+      for (const TrainResult& each : train_on(ranks, options, 0, data)) {
+        EXPECT_EQ(each.model.parameters, one.model.parameters) << ranks;
+        EXPECT_EQ(each.model.statistics, one.model.statistics) << ranks;
+      }
+    }
+    options.synchronised_statistics = false;
+    const std::vector<TrainResult> apart = train_on(2, options, 0, data);
+    EXPECT_GT(apart[0].valid_accuracy, 0.8);
+    EXPECT_EQ(apart[0].model.parameters, apart[1].model.parameters);
+    EXPECT_NE(apart[0].model.parameters, one.model.parameters);
   }
 }
 
