@@ -1,4 +1,4 @@
-// Holds back, on this thread and on those it starts meanwhile, every signal but those of its own faults.
+// Holds back, on this thread and on those it starts meanwhile, every signal but those of its own doing.
 // Threads that compute live with it: where oneDNN's products keep their stack pointer in a buffer of theirs,
 // a handler would write over whatever lies below that.
 #pragma once
@@ -12,8 +12,8 @@ class HeldBackSignals {
   HeldBackSignals() {
     sigset_t signals;
     sigfillset(&signals);
-    for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT})
-      sigdelset(&signals, fault);
+    for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT, SIGPIPE, SIGXFSZ})
+      sigdelset(&signals, own);
     ::pthread_sigmask(SIG_BLOCK, &signals, &before_);
   }
   HeldBackSignals(const HeldBackSignals&) = delete;

@@ -376,7 +376,7 @@ void add_parts(const BatchProducts& products, RowWeights& weights, std::vector<S
 
 }  // namespace
 
-void BatchForward::share(const BatchProducts& batch_products, const std::vector<BlockSums*>& all_sums,
+void BatchForward::share(const BatchProducts& batch_products, std::span<BlockSums* const> all_sums,
                          View of_rows) {
   if (!exchange() || exchange()->count() == 1) return;
   std::vector<SharedBytes> arrays;
@@ -449,7 +449,8 @@ void BatchForward::run(const Worker& worker, const Batch& batch) {
       weights_.used = weighted;
       if (!apart()) {
         share_weights(batch_products);
-        share(batch_products, {&sums[last]});
+        BlockSums* const own[] = {&sums[last]};
+        share(batch_products, own);
       }
       if (weighted) weights_.sum_all(blocks);
       const std::size_t broken = norms[last].merge(sums[last], blocks, normed_blocks(batch_products),

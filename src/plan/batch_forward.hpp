@@ -99,7 +99,7 @@ class BatchForward {
   PartRange normed_blocks(const BatchProducts& products) const;
   // For a barrier: every rank's part of these, of a batch, and of rows of it. Nothing where there is one
   // process.
-  void share(const BatchProducts& products, const std::vector<BlockSums*>& sums, kernels::View of_rows = {});
+  void share(const BatchProducts& products, std::span<BlockSums* const> sums, kernels::View of_rows = {});
   void share(const BatchProducts& products, std::span<double> of_blocks);
   // With ranks that are apart, for the last barrier of a step: the sums of all stages of all ranks and
   // `further` arrays, at once, and `of_all`, the statistics of all rows of the batch, by stage.

@@ -172,6 +172,7 @@ void TrainPlan::share_apart(const BatchProducts& products) {
 }
 
 void TrainPlan::share_sums(std::size_t s, std::size_t end, const BatchProducts& products) {
+  if (!forward_.exchange()) return;
   std::vector<BlockSums*> sums;
   for (std::size_t t = s; t < end && !forward_.apart(); ++t) {
     if (stages()[t].bias) sums.push_back(&bias_sums_[t]);
