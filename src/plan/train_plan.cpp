@@ -30,7 +30,8 @@ TrainPlan::TrainPlan(const Network& network, const std::vector<std::size_t>& bat
   if (stages[0].dense_layer)
     table_weight_ = AlignedBuffer<float>(stages[0].outputs * stages[0].table_inputs());
   if (!is_chain_of_rows(stages)) make_block_gradients(batch_sizes, workers);
-  prepare_lanes(batch_sizes, workers);
+  if (ranks.exchange || std::ranges::any_of(stages, [](const Stage& s) { return s.conv_layer.has_value(); }))
+    prepare_lanes(batch_sizes, workers);
 
   const std::vector<StatisticSlot> slots = statistic_slots(network);
   for (std::size_t i = 0; i < slots.size(); ++i) {

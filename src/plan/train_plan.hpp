@@ -131,7 +131,7 @@ class TrainPlan {
   void go_on_with_sums() {
     if (Exchange* const exchange = forward_.exchange()) exchange->go_on();
   }
-  // The sums over all lanes, in the arena's order. Ends with a barrier.
+  // The sums over all lanes, in the arena's order. Ends with a barrier, where there are any.
   void finish_sums(const Worker& worker, const BatchProducts& products);
 
   struct RunningSlot {

@@ -473,6 +473,7 @@ void TrainPlan::begin_sum(std::size_t s, const BatchProducts& products) {
 }
 
 void TrainPlan::finish_sums(const Worker& worker, const BatchProducts& products) {
+  if (stage_lanes_.empty()) return;
   Stopwatch& watch = forward_.scratch[worker.index].watch;
   if (forward_.exchange()) {
     worker.sync([&] { forward_.exchange()->finish_sums(); });
