@@ -168,7 +168,8 @@ void DriftRows::measure_layers(const Batch& rows, double* u, double* v) {
       }
     }
   };
-  plan_->run_up_to(team_, last_stage_, rows, [](const Worker&, std::size_t, std::size_t, View) {}, look, {});
+  plan_->run_up_to(team_, last_stage_, rows, {0, plan_->blocks(rows.rows).parts},
+                   [](const Worker&, std::size_t, std::size_t, View) {}, look, {});
 }
 
 std::size_t share_of(const DriftShares& shares, const Batch& rows, std::size_t row, std::size_t none) {

@@ -173,9 +173,10 @@ Scores score_fully(const RunOutputs& run, Team& team, const Batch& batch, Object
   return scores;
 }
 
-Scores score_fully(const Model& model, const Batch& batch, const Objective& objective, Team& team) {
+Scores score_fully(const Model& model, const Batch& batch, const Objective& objective, Team& team,
+                   Exchange* ranks) {
   InferencePlan plan(model.network, batch.rows, team.threads(), model.parameters.data(),
-                     model.statistics.data());
+                     model.statistics.data(), ranks);
   return score_fully(plan, team, batch, objective, model.classes.size());
 }
 

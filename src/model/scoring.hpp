@@ -48,6 +48,7 @@ Scores score_fully(InferencePlan& plan, Team& team, const Batch& batch, Objectiv
                    std::size_t classes);
 Scores score_fully(const RunOutputs& run, Team& team, const Batch& batch, Objective objective,
                    std::size_t classes);
-Scores score_fully(const Model& model, const Batch& batch, const Objective& objective, Team& team);
+Scores score_fully(const Model& model, const Batch& batch, const Objective& objective, Team& team,
+                   Exchange* ranks = nullptr);
 
 }  // namespace ztilde

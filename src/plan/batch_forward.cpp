@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include "plan/shared_sums.hpp"
+
 namespace ztilde {
 
 using kernels::ConstView;
@@ -342,36 +344,12 @@ void BatchForward::sum_tile(std::size_t s, const BatchProducts& products, const 
 
 namespace {
 
-// An array of `stride` numbers for each block, of which every rank has those of its own blocks.
-template <class Number>
-SharedBytes by_block(const BatchProducts& products, Number* data, std::size_t stride) {
-  SharedBytes array{reinterpret_cast<std::byte*>(data), {}};
-  for (std::size_t rank = 0; rank < products.share.ranks; ++rank)
-    array.ends.push_back(products.blocks_of(products.lanes_of(rank)).end * stride * sizeof(Number));
-  return array;
-}
-
 // Rows of the batch, of which every rank has those of its own blocks.
 SharedBytes by_row(const BatchProducts& products, View rows) {
   SharedBytes array{reinterpret_cast<std::byte*>(rows.data), {}};
-  for (std::size_t rank = 0; rank < products.share.ranks; ++rank) {
-    const std::size_t before = products.rows_before(products.blocks_of(products.lanes_of(rank)).end);
-    array.ends.push_back(before * rows.row_stride * sizeof(float));
-  }
+  for (const std::size_t end : products.block_ends)
+    array.ends.push_back(products.rows_before(end) * rows.row_stride * sizeof(float));
   return array;
-}
-
-void add_parts(const BatchProducts& products, BlockSums& sums, std::vector<SharedBytes>& arrays) {
-  if (sums.channels == 0) return;
-  arrays.push_back(by_block(products, sums.sum.data(), sums.channels));
-  if (sums.sum_squares.size() == 0) return;
-  arrays.push_back(by_block(products, sums.sum_squares.data(), sums.channels));
-  arrays.push_back(by_block(products, sums.shift.data(), sums.channels));
-}
-
-void add_parts(const BatchProducts& products, RowWeights& weights, std::vector<SharedBytes>& arrays) {
-  arrays.push_back(by_block(products, weights.of_block.data(), 1));
-  arrays.push_back(by_block(products, weights.squares_of_block.data(), 1));
 }
 
 }  // namespace
@@ -380,33 +358,33 @@ void BatchForward::share(const BatchProducts& batch_products, std::span<BlockSum
                          View of_rows) {
   if (!exchange() || exchange()->count() == 1) return;
   std::vector<SharedBytes> arrays;
-  for (BlockSums* each : all_sums) add_parts(batch_products, *each, arrays);
+  for (BlockSums* each : all_sums) add_parts(batch_products.block_ends, *each, arrays);
   if (of_rows.data) arrays.push_back(by_row(batch_products, of_rows));
   if (!arrays.empty()) exchange()->gather(std::move(arrays));
 }
 
 void BatchForward::share(const BatchProducts& batch_products, std::span<double> of_blocks) {
   if (exchange() && exchange()->count() > 1)
-    exchange()->gather({by_block(batch_products, of_blocks.data(), 1)});
+    exchange()->gather({by_block(batch_products.block_ends, of_blocks.data(), 1)});
 }
 
 void BatchForward::share_weights(const BatchProducts& batch_products) {
   if (!weights_.used || !exchange() || exchange()->count() == 1) return;
   std::vector<SharedBytes> arrays;
-  add_parts(batch_products, weights_, arrays);
+  add_parts(batch_products.block_ends, weights_, arrays);
   exchange()->gather(std::move(arrays));
 }
 
 PartRange BatchForward::normed_blocks(const BatchProducts& batch_products) const {
   if (!apart()) return {0, batch_products.blocks.parts};
-  return batch_products.blocks_of(batch_products.lanes_of(batch_products.share.rank));
+  return blocks_of_rank(batch_products.block_ends, batch_products.share.rank);
 }
 
 void BatchForward::share_apart(const BatchProducts& batch_products, std::vector<BlockSums>& bias_sums,
                                std::vector<SharedBytes> further) {
   for (std::vector<BlockSums>* const of_stages : {&sums, &bias_sums})
-    for (BlockSums& each : *of_stages) add_parts(batch_products, each, further);
-  if (weights_.used) add_parts(batch_products, weights_, further);
+    for (BlockSums& each : *of_stages) add_parts(batch_products.block_ends, each, further);
+  if (weights_.used) add_parts(batch_products.block_ends, weights_, further);
   exchange()->gather(std::move(further));
   if (weights_.used) weights_.sum_all(batch_products.blocks);
   of_all.resize(stages_.size());

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "base/memory.hpp"
+#include "plan/shared_sums.hpp"
+#include "ztilde/error.hpp"
 
 namespace ztilde {
 
@@ -61,9 +63,10 @@ std::size_t image_passes_bytes(const std::vector<Stage>& stages, std::size_t row
 }
 
 ImageStatistics::ImageStatistics(const Network& network, const float* parameters, const Batch& all_rows,
-                                 Team& team, const double* statistics, std::size_t memory)
+                                 Team& team, const double* statistics, std::size_t memory, Exchange* ranks)
     : all_rows_(all_rows),
       team_(team),
+      ranks_(ranks),
       plan_(network, std::min(all_rows.rows, kStretch), team.threads(), parameters, statistics),
       passes_(image_passes(stages(), all_rows.rows, memory)) {}
 
@@ -110,7 +113,15 @@ void ImageStatistics::measure_stretch(const ImagePass& pass, std::size_t first, 
     kernels::weighted_sums(z, of_pixels.data(), sums.shift_of(block), sums.sum_of(block),
                            sums.squares_of(block));
   };
-  plan_.run_up_to(team_, pass.up_to, rows, sum, look, start);
+  const BlockEnds ends = deal_blocks(blocks.parts, ranks_ ? ranks_->count() : 1);
+  const PartRange own = blocks_of_rank(ends, ranks_ ? ranks_->rank() : 0);
+  plan_.run_up_to(team_, pass.up_to, rows, own, sum, look, start);
+  if (ends.size() > 1) {
+    std::vector<SharedBytes> arrays;
+    add_parts(ends, sums, arrays);
+    if (weights.used) add_parts(ends, weights, arrays);
+    if (!ranks_->gather(std::move(arrays))) throw Error(ErrorKind::io, ranks_->problem());
+  }
   norm.take(sums, blocks, weights, pixels, taken);
 }
 

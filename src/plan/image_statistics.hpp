@@ -30,13 +30,15 @@ std::size_t image_passes_bytes(const std::vector<Stage>& stages, std::size_t row
 
 class ImageStatistics {
  public:
+  // ranks: processes that measure the same rows, each a part of them.
   ImageStatistics(const Network& network, const float* parameters, const Batch& all_rows, Team& team,
-                  const double* statistics, std::size_t memory);
+                  const double* statistics, std::size_t memory, Exchange* ranks = nullptr);
 
   const std::vector<Stage>& stages() const { return plan_.stages(); }
   const std::vector<ImagePass>& passes() const { return passes_; }
 
-  // Mean and variance of z of pass.up_to, after its inner activation. Passes are run in order.
+  // Mean and variance of z of pass.up_to, after its inner activation. Passes are run in order. Throws
+  // Error(io) where a rank does not answer.
   NormState measure(const ImagePass& pass);
   // The first channel of the last measurement that is not finite, or their number.
   std::size_t broken() const { return broken_; }
@@ -49,6 +51,7 @@ class ImageStatistics {
 
   const Batch& all_rows_;
   Team& team_;
+  Exchange* ranks_;
   InferencePlan plan_;
   std::vector<ImagePass> passes_;
   AlignedBuffer<float> kept_;  // z of the pass's `from`, all rows

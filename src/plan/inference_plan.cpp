@@ -4,6 +4,8 @@
 
 #include "kernels/packed_weights.hpp"
 #include "plan/memory.hpp"
+#include "plan/shared_sums.hpp"
+#include "ztilde/error.hpp"
 
 namespace ztilde {
 
@@ -52,8 +54,9 @@ std::size_t InferencePlan::workers_for(const Network& network, std::size_t rows,
 }
 
 InferencePlan::InferencePlan(const Network& network, std::size_t largest_batch, std::size_t workers,
-                             const float* parameters, const double* statistics)
-    : stages_(lower(network)),
+                             const float* parameters, const double* statistics, Exchange* ranks)
+    : ranks_(ranks),
+      stages_(lower(network)),
       tensors_(stage_tensors(network, stages_, parameters, nullptr)),
       parameters_(parameters),
       statistics_(statistics),
@@ -213,6 +216,8 @@ void InferencePlan::run(Team& team, const Batch& batch, const Consume& consume, 
   for_each_held(
       batch, cut.parts, [&](std::size_t block) { return cut.first(block); },
       [&](std::size_t first, std::size_t end) {
+        if (ranks_ && ranks_->count() > 1 && !one_row)
+          return run_by_ranks(team, batch, {first, end}, consume);
         team.run([&](const Worker& worker) {
           if (one_row) {
             run_one_row(worker, batch, consume, look);
@@ -223,10 +228,43 @@ void InferencePlan::run(Team& team, const Batch& batch, const Consume& consume, 
       });
 }
 
-void InferencePlan::run_up_to(Team& team, std::size_t s, const Batch& batch, const Consume& consume,
-                              const Look& look, const Start& start) {
-  const BlockRange all{0, blocks(batch.rows).parts};
-  team.run([&](const Worker& worker) { run_blocks(worker, all, start, s + 1, batch, consume, look); });
+void InferencePlan::run_by_ranks(Team& team, const Batch& batch, PartRange range, const Consume& consume) {
+  const Cut cut = blocks(batch.rows);
+  // Few enough rows at a time that nobody waits long for a slower rank.
+  constexpr std::size_t kRows = 4096;
+  const std::size_t most = std::max(ranks_->count(), kRows / cut.largest());
+  for (std::size_t first = range.first; first < range.end; first += most) {
+    const std::size_t end = std::min(range.end, first + most), first_row = cut.first(first);
+    const std::size_t channels = stages_.back().outputs;
+    const auto rows_before = [&](std::size_t block) {
+      return (block == cut.parts ? batch.rows : cut.first(block)) - first_row;
+    };
+    AlignedBuffer<float> outputs(rows_before(end) * channels);
+    const auto out = [&](std::size_t block) {
+      return View(outputs.data() + rows_before(block) * channels, cut.size(block), channels);
+    };
+    const BlockEnds ends = deal_blocks(end - first, ranks_->count());
+    PartRange own = blocks_of_rank(ends, ranks_->rank());
+    own = {first + own.first, first + own.end};
+    team.run([&](const Worker& worker) {
+      run_blocks(worker, own, {}, stages_.size(), batch,
+                 [&](const Worker&, std::size_t block, std::size_t, View z) { copy_rows(z, out(block)); },
+                 {});
+    });
+    SharedBytes shared{reinterpret_cast<std::byte*>(outputs.data()), {}};
+    for (const std::size_t each : ends)
+      shared.ends.push_back(rows_before(first + each) * channels * sizeof(float));
+    if (!ranks_->gather({shared})) throw Error(ErrorKind::io, ranks_->problem());
+    team.run([&](const Worker& worker) {
+      worker.share(end - first,
+                   [&](std::size_t i) { consume(worker, first + i, cut.first(first + i), out(first + i)); });
+    });
+  }
+}
+
+void InferencePlan::run_up_to(Team& team, std::size_t s, const Batch& batch, PartRange blocks,
+                              const Consume& consume, const Look& look, const Start& start) {
+  team.run([&](const Worker& worker) { run_blocks(worker, blocks, start, s + 1, batch, consume, look); });
 }
 
 View InferencePlan::z_of(const Worker& worker, std::size_t s, std::size_t rows) {
@@ -263,7 +301,7 @@ void InferencePlan::run_stage(const Worker& worker, std::size_t s, const Batch& 
   }
 }
 
-void InferencePlan::run_blocks(const Worker& worker, const BlockRange& range, const Start& start,
+void InferencePlan::run_blocks(const Worker& worker, const PartRange& range, const Start& start,
                                std::size_t stages, const Batch& batch, const Consume& consume,
                                const Look& look) {
   const Cut cut = blocks(batch.rows);

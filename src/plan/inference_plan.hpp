@@ -14,9 +14,10 @@ namespace ztilde {
 class InferencePlan {
  public:
   // parameters, statistics: the arenas, copied into the form that is fastest to use; call refresh()
-  // after they changed. largest_batch bounds the rows of one run only to save memory and preparation.
+  // after they changed. largest_batch bounds the rows of one run only to save memory and preparation. ranks:
+  // processes that all run the same rows; each computes a part of them, and tells the others its outputs.
   InferencePlan(const Network& network, std::size_t largest_batch, std::size_t workers,
-                const float* parameters, const double* statistics);
+                const float* parameters, const double* statistics, Exchange* ranks = nullptr);
 
   void refresh();
   // The statistics of the batch norm that reads stage s alone.
@@ -24,7 +25,8 @@ class InferencePlan {
 
   // Calls consume(worker, block, first_row, outputs) once for each block of rows, from the
   // worker that computed it. `outputs` [block rows, outputs] is the plan's, valid during the call
-  // and free to overwrite.
+  // and free to overwrite. With ranks, every one of them gets all blocks, and no `look`; throws Error(io)
+  // where one does not answer.
   using Consume = std::function<void(const Worker&, std::size_t, std::size_t, kernels::View)>;
   // And look(stage, first_row, z), where there is one, with each stage's z of a block before the next
   // reads it: without its inner activation.
@@ -33,12 +35,13 @@ class InferencePlan {
   // The same up to stage s, whose z it gives: [block rows · pixels, channels], without its inner activation.
   // Requires rows that are held.
   // Where z of a stage is there for all rows, it begins behind that; no stage that follows looks past it.
+  // blocks: of these alone, whatever the ranks.
   struct Start {
     std::size_t stage = 0;
     const float* z = nullptr;  // [rows · pixels, channels]; null: it begins with the rows
   };
-  void run_up_to(Team& team, std::size_t s, const Batch& batch, const Consume& consume, const Look& look,
-                 const Start& start);
+  void run_up_to(Team& team, std::size_t s, const Batch& batch, PartRange blocks, const Consume& consume,
+                 const Look& look, const Start& start);
 
   const std::vector<Stage>& stages() const { return stages_; }
   Cut blocks(std::size_t rows) const { return blocks_of(stages_, rows); }
@@ -50,10 +53,8 @@ class InferencePlan {
  private:
   void prepare_contractions(std::size_t largest_batch);
   void place_scratch(std::size_t workers);
-  struct BlockRange {
-    std::size_t first = 0, end = 0;
-  };
-  void run_blocks(const Worker& worker, const BlockRange& range, const Start& start, std::size_t stages,
+  void run_by_ranks(Team& team, const Batch& batch, PartRange range, const Consume& consume);
+  void run_blocks(const Worker& worker, const PartRange& range, const Start& start, std::size_t stages,
                   const Batch& batch, const Consume& consume, const Look& look);
   // All workers on the only row, each with some outputs of every stage.
   void run_one_row(const Worker& worker, const Batch& batch, const Consume& consume, const Look& look);
@@ -66,6 +67,7 @@ class InferencePlan {
                 kernels::View out) const;
   kernels::View z_of(const Worker& worker, std::size_t s, std::size_t rows);
 
+  Exchange* ranks_;
   std::vector<Stage> stages_;
   std::vector<StageTensors> tensors_;
   const float* parameters_;

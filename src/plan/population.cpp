@@ -61,10 +61,10 @@ std::optional<Fault> measure_rows(const Network& network, const float* parameter
 // Where z of all rows does not fit into memory: one pass for each batch norm.
 std::optional<Fault> measure_in_passes(const Network& network, const float* parameters, const Batch& all_rows,
                                        Team& team, std::span<double> statistics,
-                                       std::span<std::uint64_t> batches) {
+                                       std::span<std::uint64_t> batches, Exchange* ranks) {
   std::vector<double> found(statistics.begin(), statistics.end());
   ImageStatistics images(network, parameters, all_rows, team, found.data(),
-                         all_rows.source.keeper ? 0 : image_passes_memory());
+                         all_rows.source.keeper ? 0 : image_passes_memory(), ranks);
   std::vector<ImagePass>::const_iterator pass = images.passes().begin();
   std::optional<Fault> fault;
   for_each_norm(network, images.stages(), [&](std::size_t s, std::size_t, const StatisticSlot& slot) {
@@ -84,12 +84,12 @@ std::optional<Fault> measure_in_passes(const Network& network, const float* para
 
 std::optional<Fault> measure_population(const Network& network, const float* parameters,
                                         const Batch& all_rows, Team& team, std::span<double> statistics,
-                                        std::span<std::uint64_t> batches) {
+                                        std::span<std::uint64_t> batches, Exchange* ranks) {
   const std::vector<Stage> stages = lower(network);
   if (std::ranges::none_of(stages, &Stage::sums)) return std::nullopt;
-  const bool in_passes = has_images(stages) || all_rows.source.keeper;
-  return (in_passes ? measure_in_passes : measure_rows)(network, parameters, all_rows, team, statistics,
-                                                        batches);
+  if (has_images(stages) || all_rows.source.keeper)
+    return measure_in_passes(network, parameters, all_rows, team, statistics, batches, ranks);
+  return measure_rows(network, parameters, all_rows, team, statistics, batches);
 }
 
 namespace {

@@ -14,10 +14,11 @@ namespace ztilde {
 // arena, and sets their counts in `batches` to 1; Standardise's are read and stay. Memory: two
 // stages' z for all rows; of images, and of rows that are not all in memory, a few blocks, as every batch
 // norm is measured in a pass of its own over the stages below. Returns the fault where NaN or infinity was
-// met; nothing is written then.
+// met; nothing is written then. ranks: processes that measure the same rows; of passes each makes a part.
+// Throws Error(io) where one does not answer.
 std::optional<Fault> measure_population(const Network& network, const float* parameters,
                                         const Batch& all_rows, Team& team, std::span<double> statistics,
-                                        std::span<std::uint64_t> batches);
+                                        std::span<std::uint64_t> batches, Exchange* ranks = nullptr);
 
 // The mean and variance of each of the first `columns` raw columns or encoded features over the batch's
 // rows, as Standardise wants them: variance 1 where one is constant. Returns the constant ones.

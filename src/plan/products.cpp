@@ -190,8 +190,10 @@ BatchProducts prepare_products(ProductCache& cache, const std::vector<Stage>& st
     if (std::ranges::find(products.lane_rows, end - first) == products.lane_rows.end())
       products.lane_rows.push_back(end - first);
   }
-  for (std::size_t rank = 0; rank < products.share.ranks; ++rank)
+  for (std::size_t rank = 0; rank < products.share.ranks; ++rank) {
+    products.block_ends.push_back(products.blocks_of(products.lanes_of(rank)).end);
     whole_nodes({0, products.lanes.parts}, products.lanes_of(rank), products.nodes.emplace_back());
+  }
   products.block_tiles = cut_into_tiles(products, cache.workers(), 0);
   for (auto& of_worker : products.block_tiles) {
     for (Tile& tile : of_worker) tile.product = tile.rows == products.blocks.largest() ? 0 : 1;

@@ -113,6 +113,7 @@ struct BatchProducts {
   Cut lanes;
   std::vector<std::size_t> lane_rows;  // how many a lane may have
   RankShare share;
+  std::vector<std::size_t> block_ends;         // by rank: the block behind its last one
   std::vector<std::vector<LaneRange>> nodes;   // by rank: whole_nodes of its lanes
   std::vector<std::vector<Tile>> tiles;        // by worker, of stages of rows
   std::vector<std::vector<Tile>> block_tiles;  // by worker, of stages of images

@@ -7,7 +7,9 @@
 
 #include "base/exchange.hpp"
 #include "base/thread_transport.hpp"
+#include "plan/inference_plan.hpp"
 #include "plan/plan_test_networks.hpp"
+#include "plan/population.hpp"
 #include "plan/train_plan.hpp"
 
 namespace ztilde {
@@ -53,21 +55,29 @@ Found find(const Network& network, std::size_t threads, PlanRanks ranks, bool we
   return found;
 }
 
-std::vector<Found> find_on_ranks(const Network& network, std::size_t ranks, std::size_t threads,
-                                 bool weighted, bool apart = false) {
+// What `find` gives on each rank, which it is told.
+template <class Find>
+auto on_ranks(std::size_t ranks, const Find& find) {
   ThreadRanks shared(ranks);
-  std::vector<Found> found(ranks);
+  std::vector<decltype(find(nullptr))> found(ranks);
   std::vector<std::thread> processes;
   for (std::size_t rank = 0; rank < ranks; ++rank) {
     processes.emplace_back([&, rank] {
       Exchange exchange(shared.transport(rank), 20);
-      found[rank] = find(network, threads, {&exchange, apart}, weighted);
+      found[rank] = find(&exchange);
       EXPECT_EQ(exchange.problem(), "");
       exchange.any(false);  // nobody leaves while others still wait for its messages
     });
   }
   for (std::thread& process : processes) process.join();
   return found;
+}
+
+std::vector<Found> find_on_ranks(const Network& network, std::size_t ranks, std::size_t threads,
+                                 bool weighted, bool apart = false) {
+  return on_ranks(ranks, [&](Exchange* exchange) {
+    return find(network, threads, {exchange, apart}, weighted);
+  });
 }
 
 class RankPlanOf : public testing::TestWithParam<testing_networks::Case> {};
@@ -96,6 +106,45 @@ INSTANTIATE_TEST_SUITE_P(RankPlan, RankPlanOf, testing::ValuesIn(testing_network
                            std::ranges::replace(name, ' ', '_');
                            return name;
                          });
+
+// In use, and measuring what is used: each rank makes a part, and all get what one process does.
+TEST_P(RankPlanOf, in_use_gives_every_rank_what_one_process_gives) {
+  const Network& network = GetParam().network;
+  constexpr std::size_t kMany = 4500, kThreads = 2;  // more rows than are shared at one time
+  const std::vector<float> parameters = testing_networks::random_parameters(network);
+  const std::vector<double> statistics = testing_networks::random_statistics(network);
+  const std::vector<float> x = testing_networks::random_inputs(network, kMany);
+  std::vector<float> weights(kMany);
+  for (std::size_t r = 0; r < kMany; ++r) weights[r] = static_cast<float>(r % 3);
+  for (const bool weighted : {false, true}) {
+    const Batch batch{
+        {nullptr, x.data(), network.inputs}, nullptr, kMany, nullptr, weighted ? weights.data() : nullptr};
+    const auto outputs = [&](Exchange* ranks) {
+      Team team(kThreads);
+      InferencePlan plan(network, kMany, kThreads, parameters.data(), statistics.data(), ranks);
+      const std::size_t channels = plan.stages().back().outputs;
+      std::vector<float> all(kMany * channels);
+      plan.run(team, batch, [&](const Worker&, std::size_t, std::size_t first, kernels::View out) {
+        for (std::size_t r = 0; r < out.rows; ++r)
+          std::copy_n(out.row(r), channels, all.data() + (first + r) * channels);
+      });
+      return all;
+    };
+    const auto measured = [&](Exchange* ranks) {
+      Team team(kThreads);
+      std::vector<double> found = statistics;
+      std::vector<std::uint64_t> batches(statistic_slots(network).size());
+      EXPECT_FALSE(measure_population(network, parameters.data(), batch, team, found, batches, ranks));
+      return found;
+    };
+    const std::vector<float> one = outputs(nullptr);
+    const std::vector<double> population = measured(nullptr);
+    for (const std::size_t ranks : {2, 3}) {
+      for (const std::vector<float>& each : on_ranks(ranks, outputs)) ASSERT_EQ(each, one) << ranks;
+      for (const std::vector<double>& each : on_ranks(ranks, measured)) ASSERT_EQ(each, population) << ranks;
+    }
+  }
+}
 
 // Normalised by each rank's rows: as two processes that each see half of the batch, whose gradients are added
 // up.

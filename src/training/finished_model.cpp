@@ -12,9 +12,10 @@ constexpr std::size_t kTestRows = 4;
 
 }  // namespace
 
-void measure_population_of(Model& model, const Batch& rows, Team& team, std::uint64_t steps) {
+void measure_population_of(Model& model, const Batch& rows, Team& team, std::uint64_t steps,
+                           Exchange* ranks) {
   const auto fault = measure_population(model.network, model.parameters.data(), rows, team, model.statistics,
-                                        model.statistic_batches);
+                                        model.statistic_batches, ranks);
   if (fault) throw divergence(model.network, steps, fault, 0);
 }
 

@@ -96,9 +96,10 @@ TrainPlanSummary summarise(const PreparedRun& run, const Trainer& trainer,
 }
 
 // Scores of a model on rows, its target still standardised by the objective.
-Scores score_model(const Model& model, const Batch& rows, const Objective& objective, Team& team) {
+Scores score_model(const Model& model, const Batch& rows, const Objective& objective, Team& team,
+                   Exchange* ranks) {
   InferencePlan plan(model.network, rows.rows, team.threads(), model.parameters.data(),
-                     model.statistics.data());
+                     model.statistics.data(), ranks);
   return score(plan, team, rows, objective);
 }
 
@@ -142,8 +143,8 @@ bool would_take_long(const PreparedRun& run, std::uint64_t rows_here, double sec
 // Makes the model that training ended with fit for use. In a hurry no pass over the data is made: it
 // keeps its running statistics, and its losses are those that the history has.
 // `averaged`: its parameters are, and the statistics beside them were no running ones.
-void finish(const PreparedRun& run, const TrainOptions& options, Team& team, bool hurried, bool averaged,
-            TrainResult& result) {
+void finish(const PreparedRun& run, const TrainOptions& options, Team& team, Exchange* ranks, bool hurried,
+            bool averaged, TrainResult& result) {
   Model& model = result.model;
   if (options.freeze_statistics) {
     model.statistics_source = options.from->statistics_source;
@@ -153,7 +154,7 @@ void finish(const PreparedRun& run, const TrainOptions& options, Team& team, boo
   }
   if (model.statistics_source == StatisticsSource::population && !options.freeze_statistics) {
     const std::vector<double> running = model.statistics;
-    measure_population_of(model, run.batcher.all(), team, result.steps);
+    measure_population_of(model, run.batcher.all(), team, result.steps, ranks);
     if (!averaged) result.running_error = running_errors(model.network, running, model.statistics);
   }
   if (hurried) {
@@ -166,13 +167,14 @@ void finish(const PreparedRun& run, const TrainOptions& options, Team& team, boo
     }
   } else {
     if (run.valid) {
-      result.valid_scores = score_fully(model, *run.valid, run.objective, team);
+      result.valid_scores = score_fully(model, *run.valid, run.objective, team, ranks);
       const bool weighted = !run.objective.class_weights.empty();
-      set_valid_scores(result,
-                       weighted ? score_model(model, *run.valid, run.objective, team) : *result.valid_scores,
-                       model.task);
+      set_valid_scores(
+          result,
+          weighted ? score_model(model, *run.valid, run.objective, team, ranks) : *result.valid_scores,
+          model.task);
     }
-    result.train_loss = score_model(model, run.batcher.all(), run.objective, team).loss;
+    result.train_loss = score_model(model, run.batcher.all(), run.objective, team, ranks).loss;
   }
   require_sound(model, result.train_loss, result.steps);
   if (model.task == Task::regress) fold_target(model, run.objective);
@@ -288,7 +290,7 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const Split*
   std::optional<InferencePlan> validation;
   if (run.valid) {
     validation.emplace(network, run.valid->rows, team.threads(), validated.parameters.data(),
-                       validated.statistics.data());
+                       validated.statistics.data(), exchange);
   }
   std::optional<NormProbe> probe;
   if (observer.probe_rows > 0) {
@@ -401,7 +403,7 @@ TrainResult run_training(const Dataset& data, const Dataset* valid, const Split*
   probe.reset();
   trainer.reset();  // its memory is needed for all rows at once
   state.best = {};
-  finish(run, options, team, hurried, keep_average, result);
+  finish(run, options, team, exchange, hurried, keep_average, result);
   return result;
 }
 
