@@ -297,7 +297,8 @@ Outcome run_train(const Arguments& arguments_given) {
     if (result.interrupted && session.checkpoint_steps() > 0) {
       messages.say("to go on: " + resume_command(arguments_given, arguments));
     }
-    return {arguments.json ? final_words(arguments, data.task, folds, &session, &result) : "",
+    const bool with_model = arguments.json;  // the messages say what became of it
+    return {final_words(arguments, data.task, folds, with_model ? &session : nullptr, &result),
             128 + session.signal()};
   }
   return {final_words(arguments, data.task, folds, &session, &result)};
