@@ -348,7 +348,7 @@ namespace {
 SharedBytes by_row(const BatchProducts& products, View rows) {
   SharedBytes array{reinterpret_cast<std::byte*>(rows.data), {}};
   for (const std::size_t end : products.block_ends)
-    array.ends.push_back(products.rows_before(end) * rows.row_stride * sizeof(float));
+    array.ends.push_back(products.blocks.first(end) * rows.row_stride * sizeof(float));
   return array;
 }
 

@@ -236,9 +236,7 @@ void InferencePlan::run_by_ranks(Team& team, const Batch& batch, PartRange range
   for (std::size_t first = range.first; first < range.end; first += most) {
     const std::size_t end = std::min(range.end, first + most), first_row = cut.first(first);
     const std::size_t channels = stages_.back().outputs;
-    const auto rows_before = [&](std::size_t block) {
-      return (block == cut.parts ? batch.rows : cut.first(block)) - first_row;
-    };
+    const auto rows_before = [&](std::size_t block) { return cut.first(block) - first_row; };
     AlignedBuffer<float> outputs(rows_before(end) * channels);
     const auto out = [&](std::size_t block) {
       return View(outputs.data() + rows_before(block) * channels, cut.size(block), channels);

@@ -127,20 +127,13 @@ struct BatchProducts {
   }
   LaneRange lanes_of(std::size_t rank) const {
     const Cut dealt{lanes.parts, share.ranks};
-    return {dealt.first(rank), dealt.first(rank) + dealt.size(rank)};
+    return {dealt.first(rank), dealt.first(rank + 1)};
   }
-  PartRange blocks_of(LaneRange range) const {
-    const auto begin = [&](std::size_t lane) {
-      return lane == lanes.parts ? blocks.parts : lanes.first(lane);
-    };
-    return {begin(range.first), begin(range.end)};
-  }
-  std::size_t rows_before(std::size_t block) const {  // or before the end
-    return block == blocks.parts ? rows : blocks.first(block);
-  }
+  // The first of a cut's end is its total.
+  PartRange blocks_of(LaneRange range) const { return {lanes.first(range.first), lanes.first(range.end)}; }
   PartRange rows_of_lane(std::size_t lane) const {
     const PartRange of_lane = blocks_of({lane, lane + 1});
-    return {rows_before(of_lane.first), rows_before(of_lane.end)};
+    return {blocks.first(of_lane.first), blocks.first(of_lane.end)};
   }
   std::size_t lane_of(std::size_t block) const {
     std::size_t lane = block * lanes.parts / blocks.parts;

@@ -17,7 +17,7 @@ using BlockEnds = std::vector<std::size_t>;
 inline BlockEnds deal_blocks(std::size_t blocks, std::size_t ranks) {
   const Cut dealt{blocks, ranks};
   BlockEnds ends;
-  for (std::size_t rank = 0; rank < ranks; ++rank) ends.push_back(dealt.first(rank) + dealt.size(rank));
+  for (std::size_t rank = 0; rank < ranks; ++rank) ends.push_back(dealt.first(rank + 1));
   return ends;
 }
 
